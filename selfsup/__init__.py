@@ -1,0 +1,30 @@
+"""Self-supervised visual features by colorization."""
+
+from selfsup import (
+    color,
+    data,
+    evaluation,
+    heads,
+    layers,
+    losses,
+    networks,
+    pictures,
+    targets,
+    training,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "__version__",
+    "color",
+    "data",
+    "evaluation",
+    "heads",
+    "layers",
+    "losses",
+    "networks",
+    "pictures",
+    "targets",
+    "training",
+]

@@ -1,0 +1,30 @@
+"""Images in, batches out: sources, decoding, augmentation, the pipeline."""
+
+from selfsup.data.config import PipelineConfig
+from selfsup.data.decoding import load_image
+from selfsup.data.pipeline import (
+    ACHROMATIC,
+    OK,
+    PADDING,
+    UNDECODABLE,
+    images_of,
+    pipeline,
+    require_decoded,
+)
+from selfsup.data.sources import open_images
+from selfsup.data.whole_images import spread, whole_images
+
+__all__ = [
+    "ACHROMATIC",
+    "OK",
+    "PADDING",
+    "UNDECODABLE",
+    "PipelineConfig",
+    "images_of",
+    "load_image",
+    "open_images",
+    "pipeline",
+    "require_decoded",
+    "spread",
+    "whole_images",
+]

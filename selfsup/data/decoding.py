@@ -1,0 +1,219 @@
+"""Decoding of whole images of every kind, the same for training and reading.
+
+JPEG, PNG and GIF are TensorFlow's, the rest is OpenCV's. All become RGB of 8
+bits: gray is repeated, 16 bits are rounded to 8, transparent pixels lie on
+white, the first frame of an animation counts, and JPEG's EXIF orientation is
+applied.
+"""
+
+import os
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from selfsup.data import orientation
+
+# Larger images are taken for damaged headers: 2**28 pixels are 0.8 GB as RGB.
+MAX_PIXELS = 2**28
+
+# Costs little, and equals OpenCV's; the default is off by up to ten levels, which
+# would be chroma.
+DCT_METHOD = "INTEGER_ACCURATE"
+
+_OPENCV_FLAGS = cv2.IMREAD_UNCHANGED
+
+
+def load_image(path):
+    """Reads an image file of any supported kind.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        `[H, W, 3]`, uint8 RGB, upright.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file can't be decoded.
+    """
+    path = os.fspath(path)
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f"An image is missing. Expected an image file. Received: {path!r}"
+        )
+    with open(path, "rb") as file:
+        return decode_bytes(file.read(), path)
+
+
+def decode_bytes(encoded, name):
+    """Decodes an image outside of a graph.
+
+    Args:
+        encoded: The file's content, bytes.
+        name: What the error calls it.
+
+    Returns:
+        `[H, W, 3]`, uint8 RGB, upright.
+
+    Raises:
+        ValueError: If the content can't be decoded.
+    """
+    try:
+        with tf.device("CPU"):
+            return _decode_in_graph(tf.constant(encoded)).numpy()
+    except tf.errors.OpError as error:
+        raise ValueError(
+            "An image can't be decoded. Expected a readable image of at most "
+            f"{MAX_PIXELS} pixels. Received: {os.fsdecode(name)!r}: {_reason(error)}"
+        ) from error
+
+
+def _reason(error):
+    """Returns what an op said, without TensorFlow's account of where."""
+    lines = [line for line in error.message.split("\n") if line[:1].strip()]
+    return lines[-1].removeprefix("ValueError: ")[:200]
+
+
+def is_jpeg(encoded):
+    """Tells whether an encoded image is JPEG by its first bytes."""
+    return tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
+
+
+def decode(encoded):
+    """Decodes a whole image; runs in graphs.
+
+    Args:
+        encoded: `[]`, string, the content of an image file.
+
+    Returns:
+        `[H, W, 3]`, uint8 RGB, upright.
+
+    Raises:
+        tf.errors.OpError: If the content can't be decoded.
+    """
+    head = tf.strings.substr(encoded, 0, 8)
+    kind = tf.where(
+        is_jpeg(encoded),
+        0,
+        tf.where(
+            head == b"\x89PNG\r\n\x1a\n",
+            1,
+            tf.where(tf.strings.substr(head, 0, 4) == b"GIF8", 2, 3),
+        ),
+    )
+    branches = [_decode_jpeg, _decode_png, _decode_gif, _decode_other]
+    image = tf.switch_case(kind, [lambda f=f: f(encoded) for f in branches])
+    return tf.ensure_shape(image, [None, None, 3])
+
+
+@tf.function(input_signature=[tf.TensorSpec([], tf.string)])
+def _decode_in_graph(encoded):
+    return decode(encoded)
+
+
+def check_size(height, width):
+    """Returns an op that fails if an image of this size must not be decoded."""
+    pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
+    message = f"The header claims an empty image or one of over {MAX_PIXELS} pixels."
+    return tf.debugging.Assert((pixels > 0) & (pixels <= MAX_PIXELS), [message, pixels])
+
+
+def _decode_jpeg(encoded):
+    shape = tf.io.extract_jpeg_shape(encoded)
+    with tf.control_dependencies([check_size(shape[0], shape[1])]):
+        image = tf.io.decode_jpeg(encoded, channels=3, dct_method=DCT_METHOD)
+    turned = orientation.may_be_turned(encoded)
+    return tf.cond(turned, lambda: orientation.upright(image, encoded), lambda: image)
+
+
+def _decode_png(encoded):
+    # Signature, then the header chunk: width, height, bits a channel.
+    header = tf.strings.substr(encoded, 16, 8)
+    size = tf.io.decode_raw(header, tf.int32, little_endian=False)
+    with tf.control_dependencies([check_size(size[1], size[0])]):
+        encoded = tf.identity(encoded)
+
+    def deep():
+        image = tf.io.decode_png(encoded, channels=4, dtype=tf.uint16)
+        return tf.cast(tf.round(tf.cast(image, tf.float32) / 257.0), tf.uint8)
+
+    def plain():
+        return tf.io.decode_png(encoded, channels=4)
+
+    return on_white(tf.cond(tf.strings.substr(encoded, 24, 1) == b"\x10", deep, plain))
+
+
+def on_white(rgba):
+    """Lays an image with transparency on white.
+
+    Args:
+        rgba: `[H, W, 4]`, uint8.
+
+    Returns:
+        `[H, W, 3]`, uint8.
+    """
+
+    def blend():
+        values = tf.cast(rgba, tf.float32)
+        alpha = values[..., 3:] / 255.0
+        blended = values[..., :3] * alpha + 255.0 * (1.0 - alpha)
+        return tf.cast(tf.round(blended), tf.uint8)
+
+    opaque = tf.reduce_all(rgba[..., 3] == 255)
+    return tf.cond(opaque, lambda: rgba[..., :3], blend)
+
+
+def _decode_gif(encoded):
+    size = tf.io.decode_raw(tf.strings.substr(encoded, 6, 4), tf.uint16)
+    with tf.control_dependencies([check_size(size[1], size[0])]):
+        # A GIF's frames all have its size; this op decodes the first only.
+        return tf.io.decode_image(encoded, channels=3, expand_animations=False)
+
+
+def _decode_other(encoded):
+    image = tf.numpy_function(_decode_with_opencv, [encoded], tf.uint8, stateful=False)
+    return tf.ensure_shape(image, [None, None, 3])
+
+
+def _decode_with_opencv(encoded):
+    """Decodes TIFF, WebP, BMP and what else OpenCV knows to `[H, W, 3]` uint8."""
+    buffer = np.frombuffer(encoded, np.uint8)
+    try:
+        image = cv2.imdecode(buffer, _OPENCV_FLAGS) if buffer.size else None
+    except cv2.error as error:
+        raise ValueError(f"OpenCV can't decode the file: {error.err}") from error
+    if image is None:
+        raise ValueError(f"The file is of no known kind; it begins {encoded[:8]!r}.")
+    return to_rgb8(image)
+
+
+def to_rgb8(image):
+    """Brings an image as OpenCV reads it to 8 bit RGB.
+
+    Args:
+        image: `[H, W]`, or `[H, W, C]` in OpenCV's order (BGR, BGRA); uint8,
+            uint16, or float in `[0, 1]`.
+
+    Returns:
+        `[H, W, 3]`, uint8 RGB; transparent pixels lie on white.
+    """
+    image = image[..., None] if image.ndim == 2 else image
+    if image.dtype == np.uint16:
+        image = np.round(image / 257.0).astype(np.uint8)
+    elif np.issubdtype(image.dtype, np.floating):
+        image = np.round(np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8)
+    elif image.dtype != np.uint8:
+        raise ValueError(
+            "An image has pixels of an unknown kind. Expected uint8, uint16 or "
+            f"float. Received: {image.dtype}"
+        )
+    channels = image.shape[-1]
+    if channels < 3:
+        color, alpha = image[..., :1].repeat(3, axis=-1), image[..., 1:]
+    else:
+        color, alpha = image[..., 2::-1], image[..., 3:4]
+    if alpha.size and alpha.min() < 255:
+        weight = alpha / 255.0
+        color = np.round(color * weight + 255.0 * (1.0 - weight)).astype(np.uint8)
+    return np.ascontiguousarray(color)

@@ -1,0 +1,171 @@
+"""Collections of encoded images, each with a name, read as endless streams.
+
+A stream is a pure function of (seed, position): the sample at position `n` is
+the same however the stream is started.
+"""
+
+import os
+
+import tensorflow as tf
+
+# A position no stream reaches; ranges that end here are endless in practice.
+ENDLESS = 2**62
+
+
+def shuffled(position, count, seed):
+    """Returns which of `count` items stands at a position of an endless stream.
+
+    Every epoch of `count` positions holds each item once, in an order of its
+    own.
+
+    Args:
+        position: `[...]`, int64.
+        count: Number of items.
+        seed: Integer.
+
+    Returns:
+        `[...]`, int64 in `[0, count)`.
+    """
+    epoch, offset = position // count, position % count
+    key = tf.stack([tf.fill(tf.shape(epoch), tf.constant(seed, tf.int64)), epoch], -1)
+    return tf.random.experimental.index_shuffle(offset, key, count - 1)
+
+
+class FileImages:
+    """Images that are files of their own, so that any can be read at any time.
+
+    Args:
+        paths: Paths of the files, at least one.
+    """
+
+    def __init__(self, paths):
+        self._paths = tuple(paths)
+
+    def __len__(self):
+        return len(self._paths)
+
+    def name(self, index):
+        """Returns the path of an image."""
+        return self._paths[index]
+
+    def stream(self, seed, start=0, shuffle=True):
+        """Returns the samples from position `start` on.
+
+        Args:
+            seed: Integer.
+            start: Position of the first sample.
+            shuffle: Whether to go on for ever, every epoch in a random order;
+                otherwise every image comes once, in order.
+
+        Returns:
+            A `tf.data.Dataset` of `(index, content)`, an int64 and a string for
+            `read`.
+        """
+        paths = tf.constant([os.fsencode(path) for path in self._paths])
+        count = len(self)
+
+        def sample(position):
+            index = shuffled(position, count, seed) if shuffle else position
+            return index, tf.gather(paths, index)
+
+        return tf.data.Dataset.range(start, ENDLESS if shuffle else count).map(sample)
+
+    def read(self, index, content):
+        """Returns the encoded image of an element of the stream; runs in graphs.
+
+        Args:
+            index: `[]`, int64.
+            content: `[]`, string.
+
+        Returns:
+            `[]`, string.
+        """
+        del index
+        return tf.io.read_file(content)
+
+
+class MixedImages:
+    """Several collections as one, mixed in proportion to their sizes.
+
+    Args:
+        parts: At least two collections.
+    """
+
+    def __init__(self, parts):
+        self._parts = tuple(parts)
+        self._offsets = [0]
+        for part in self._parts:
+            self._offsets.append(self._offsets[-1] + len(part))
+
+    def __len__(self):
+        return self._offsets[-1]
+
+    def name(self, index):
+        """Returns the name of an image."""
+        for part, offset in zip(self._parts, self._offsets[:-1], strict=True):
+            if index < offset + len(part):
+                return part.name(index - offset)
+        raise IndexError(index)
+
+    def stream(self, seed, start=0, shuffle=True):
+        """Returns the samples from position `start` on; see `FileImages`."""
+        if not shuffle:
+            return self._in_order(start)
+        starts = self._counts(start)
+        streams = [
+            _shifted(part.stream(seed, taken, True), offset)
+            for part, taken, offset in zip(
+                self._parts, starts, self._offsets[:-1], strict=True
+            )
+        ]
+        choice = tf.data.Dataset.range(start, ENDLESS).map(self._choose)
+        return tf.data.Dataset.choose_from_datasets(streams, choice)
+
+    def read(self, index, content):
+        """Returns the encoded image of an element; see `FileImages`."""
+        ends = tf.constant(self._offsets[1:], tf.int64)
+        part = tf.searchsorted(ends, [index], side="right")[0]
+        return tf.switch_case(
+            part, [lambda p=p: p.read(index, content) for p in self._parts]
+        )
+
+    def _in_order(self, start):
+        streams = None
+        for part, offset in zip(self._parts, self._offsets[:-1], strict=True):
+            skipped = min(max(start - offset, 0), len(part))
+            stream = _shifted(part.stream(0, skipped, False), offset)
+            streams = stream if streams is None else streams.concatenate(stream)
+        return streams
+
+    def _counts(self, position):
+        """Returns how many of the first `position` samples each part gives."""
+        counts, rest = [], len(self)
+        for part in self._parts[:-1]:
+            # Exact: Python's integers have no limit.
+            epochs, offset = divmod(position, rest)
+            taken = epochs * len(part) + offset * len(part) // rest
+            counts.append(taken)
+            position, rest = position - taken, rest - len(part)
+        return [*counts, position]
+
+    def _choose(self, position):
+        """Returns the part of the sample at a position.
+
+        The first part gets its share by rounding down `position * share`; of
+        the positions that are left the next gets its share, and so on.
+        """
+        choice = tf.constant(len(self._parts) - 1, tf.int64)
+        undecided, rest = tf.constant(True), len(self)
+        for number, part in enumerate(self._parts[:-1]):
+            size = len(part)
+            epochs, offset = position // rest, position % rest
+            taken = offset * size // rest
+            mine = undecided & ((offset + 1) * size // rest > taken)
+            choice = tf.where(mine, tf.constant(number, tf.int64), choice)
+            undecided = undecided & ~mine
+            position, rest = position - epochs * size - taken, rest - size
+        return choice
+
+
+def _shifted(stream, offset):
+    return stream.map(lambda index, content: (index + offset, content))

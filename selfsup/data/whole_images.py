@@ -1,0 +1,49 @@
+"""Whole images of a collection, strictly: nothing is skipped or replaced."""
+
+import tensorflow as tf
+
+from selfsup.data import decoding
+
+
+def whole_images(images, indices=None):
+    """Reads images of a collection, one after the other.
+
+    Args:
+        images: A collection from `open_images`.
+        indices: Numbers of the images; None for all, in order.
+
+    Yields:
+        Pairs of the image's name and its pixels, `[H, W, 3]`, uint8 RGB.
+
+    Raises:
+        ValueError: If an image can't be decoded; it names the image.
+    """
+    if indices is None:
+        samples = images.stream(0, 0, shuffle=False)
+    else:
+        samples = (_sample(images, index) for index in indices)
+    for index, content in samples:
+        name = images.name(int(index))
+        try:
+            encoded = images.read(index, content).numpy()
+        except tf.errors.OpError as error:
+            raise ValueError(
+                "An image can't be read. Expected a readable file. "
+                f"Received: {name!r}"
+            ) from error
+        yield name, decoding.decode_bytes(encoded, name)
+
+
+def _sample(images, index):
+    return next(iter(images.stream(0, index, shuffle=False).take(1)))
+
+
+def spread(images, count):
+    """Returns up to `count` numbers of images, evenly spread over a collection.
+
+    Args:
+        images: A collection from `open_images`.
+        count: How many are wanted.
+    """
+    count = min(count, len(images))
+    return [(2 * i + 1) * len(images) // (2 * count) for i in range(count)]

@@ -1,0 +1,204 @@
+"""How well a colorizer predicts the colour of held-out images."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from selfsup import color, data, pictures, targets
+from selfsup.losses import HistogramKL, LabL2
+
+# Undivided losses of one point, by output.
+_POINT_LOSSES = {
+    "hue": HistogramKL(reduction=None),
+    "chroma": HistogramKL(reduction=None),
+    "ab": LabL2(reduction=None),
+}
+
+
+def constant_predictions(batches):
+    """Finds the best predictions that do not look at the image.
+
+    For histograms that is the logarithm of the weighted mean histogram, which
+    has the least weighted KL of all constants; for a and b their mean.
+
+    Args:
+        batches: Iterable of `(inputs, targets, sample_weights, ...)`.
+
+    Returns:
+        A dict from output to `[K]`, float32: logits, or a and b.
+
+    Raises:
+        ValueError: If all weights are zero.
+    """
+    sums, totals = {}, {}
+    for _, batch_targets, weights, *_ in batches:
+        for name, target in batch_targets.items():
+            weight = np.asarray(weights[name], np.float64)[..., None]
+            weighted = np.sum(weight * np.asarray(target, np.float64), axis=(0, 1))
+            sums[name] = sums.get(name, 0.0) + weighted
+            totals[name] = totals.get(name, 0.0) + weight.sum()
+    constants = {}
+    for name, total in totals.items():
+        if total <= 0:
+            raise ValueError(
+                "The images hold no colour to learn from. Expected colour "
+                f"photographs. Received: {name} weights that are all 0"
+            )
+        mean = sums[name] / total
+        if name != "ab":
+            # An empty bin keeps a little mass, so that its KL stays finite.
+            mean = np.log(np.maximum(mean, 1e-6) / np.maximum(mean, 1e-6).sum())
+        constants[name] = mean.astype(np.float32)
+    return constants
+
+
+def point_metrics(model, batches, constants):
+    """Averages the weighted losses at the sampled points.
+
+    The same numbers as the training losses: each point's loss times its
+    weight, divided by the number of points. Padding and unreadable images do
+    not count; a caller who wants none wraps the batches in a check.
+
+    Args:
+        model: A colorizer for points.
+        batches: Iterable of `(inputs, targets, sample_weights, status)`, each
+            image once.
+        constants: What `constant_predictions` returned for training images.
+
+    Returns:
+        A dict of floats: for each output its loss and `OUTPUT_baseline`, the
+        loss of the constant prediction.
+
+    Raises:
+        ValueError: If there are no images.
+    """
+    sums, count = {}, 0
+    predict = tf.function(lambda inputs: model(inputs, training=False))
+    for inputs, batch_targets, weights, status in batches:
+        valid = np.asarray(status["index"]) != data.PADDING
+        valid &= np.asarray(status["status"]) != data.UNDECODABLE
+        outputs = predict(inputs)
+        for name, target in batch_targets.items():
+            weight = np.asarray(weights[name], np.float64) * valid[:, None]
+            for key, prediction in (
+                (name, outputs[name]),
+                (f"{name}_baseline", tf.broadcast_to(constants[name], target.shape)),
+            ):
+                losses = np.asarray(_POINT_LOSSES[name](target, prediction))
+                sums[key] = sums.get(key, 0.0) + float(np.sum(weight * losses))
+        points = next(iter(weights.values())).shape[1]
+        count += int(valid.sum()) * points
+    if not count:
+        raise ValueError(
+            "There is nothing to evaluate. Expected at least one image. Received: none"
+        )
+    return {name: value / count for name, value in sums.items()}
+
+
+def colorize(model, image, side=None):
+    """Colours an image, at its own size.
+
+    The network sees the image at the scale it was trained at; its colours are
+    enlarged and laid over the full gray, which is kept exactly.
+
+    Args:
+        model: A dense colorizer, from `heads.dense`.
+        image: `[H, W, 1]` or `[H, W, 3]`, float32 in `[0, 1]`.
+        side: Shortest side that the network sees, in pixels; None for the
+            image's own.
+
+    Returns:
+        `[H, W, 3]`, float32 in `[0, 1]`, NumPy.
+    """
+    image = tf.convert_to_tensor(image, tf.float32)
+    gray = image if image.shape[-1] == 1 else color.rgb_to_gray(image)
+    height, width = gray.shape[:2]
+    small = gray
+    if side is not None:
+        scale = side / min(height, width)
+        size = [max(1, round(height * scale)), max(1, round(width * scale))]
+        small = tf.image.resize(gray, size, antialias=True)
+        small = tf.clip_by_value(small, 0.0, 1.0)
+    outputs = model(small[None] - color.GRAY_MEAN, training=False)
+    outputs = {name: output[0] for name, output in outputs.items()}
+    stride = -(-small.shape[0] // outputs[next(iter(outputs))].shape[0])
+    if stride > 1:
+        small = tf.image.resize(small, outputs[next(iter(outputs))].shape[:2])
+    if "ab" in outputs:
+        rgb = color.gray_ab_to_rgb(small, targets.LAB_SCALE * outputs["ab"])
+    else:
+        rgb = color.histograms_to_rgb(
+            small, tf.nn.softmax(outputs["hue"]), tf.nn.softmax(outputs["chroma"])
+        )
+    rgb = tf.image.resize(rgb, [height, width])
+    return color.with_gray(rgb, gray).numpy()
+
+
+def colorization_sheet(model, images, held_out=None, side=None, count=6):
+    """Draws gray, predicted and true images side by side.
+
+    Args:
+        model: A dense colorizer, from `heads.dense`.
+        images: A collection from `data.open_images`; unreadable ones are left
+            out.
+        held_out: A second collection, drawn to the right of the first.
+        side: As in `colorize`.
+        count: Images of each collection.
+
+    Returns:
+        `[H, W, 3]`, uint8.
+    """
+    columns, titles = [], []
+    for title, collection in (("training", images), ("held out", held_out)):
+        if collection is not None:
+            titles += [f"{title}: gray", "predicted", "true"]
+            columns.append(list(_triples(model, collection, side, count)))
+    rows = max(len(column) for column in columns)
+    blank = [np.ones((1, 1, 3), np.float32)] * 3
+    for column in columns:
+        column += [blank] * (rows - len(column))
+    return pictures.contact_sheet(
+        [("", sum(parts, [])) for parts in zip(*columns, strict=True)], titles
+    )
+
+
+def _triples(model, collection, side, count):
+    for index in data.spread(collection, count):
+        try:
+            ((_, image),) = data.whole_images(collection, [index])
+        except (OSError, ValueError) as error:
+            logging.warning("Left out of the contact sheet: %s", error)
+            continue
+        image = image.astype(np.float32) / 255.0
+        gray = np.repeat(np.mean(image, -1, keepdims=True), 3, -1)
+        yield [gray, colorize(model, image, side), image]
+
+
+def image_metrics(model, images, side=None):
+    """Compares coloured images with the true ones, pixel by pixel.
+
+    Args:
+        model: A dense colorizer, from `heads.dense`.
+        images: Iterable of `[H, W, 3]`, float32 in `[0, 1]`.
+        side: As in `colorize`.
+
+    Returns:
+        A dict: `rmse` over all images (root of the mean squared error of RGB in
+        `[0, 1]`, each image counting the same), `psnr` (mean over images, in
+        dB), and `rmse_gray`, `psnr_gray` of the uncoloured image.
+    """
+    errors = {"": [], "_gray": []}
+    for image in images:
+        gray = np.repeat(np.mean(image, -1, keepdims=True), 3, -1)
+        for name, other in (("", colorize(model, image, side)), ("_gray", gray)):
+            errors[name].append(float(np.mean(np.square(other - image))))
+    metrics = {}
+    for name, squares in errors.items():
+        metrics[f"rmse{name}"] = math.sqrt(np.mean(squares))
+        # An exact copy would be infinitely good; JSON has no infinity.
+        metrics[f"psnr{name}"] = float(
+            np.mean([-10 * math.log10(max(square, 1e-10)) for square in squares])
+        )
+    return metrics

@@ -1,0 +1,237 @@
+"""The repeated unit of all networks: convolution, normalisation, bias, ReLU."""
+
+import dataclasses
+
+import keras
+from keras import ops
+
+from selfsup import layers
+
+PADDINGS = ("zeros", "bias")
+NORMALIZATIONS = ("plain", "affine", "none")
+
+
+@dataclasses.dataclass(frozen=True)
+class Units:
+    """Settings shared by all units of a network, and the units themselves.
+
+    A unit takes and returns a pair `(x, border)`: the feature map
+    `[B, H, W, C]` and the `[C]` vector that the next convolution pads with,
+    or None where padding is zeros.
+
+    Args:
+        width: Factor on every number of channels.
+        padding: `"zeros"`, or `"bias"` to pad with the border.
+        normalization: `"plain"` (batch normalisation without scale and
+            offset, paper section 4), `"affine"` (with a scale; the offset is
+            the unit's bias) or `"none"`.
+        bn_momentum: Momentum of the running statistics.
+        kernel_initializer: Initializer of every kernel. Caffe's "xavier" is
+            Keras' `lecun_uniform`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    width: float = 1.0
+    padding: str = "zeros"
+    normalization: str = "plain"
+    bn_momentum: float = 0.999
+    kernel_initializer: str = "lecun_uniform"
+
+    def __post_init__(self):
+        if not 0 < self.width <= 16:
+            raise ValueError(
+                f"Argument `width` must lie in (0, 16]. Received: width={self.width}"
+            )
+        if not 0 <= self.bn_momentum < 1:
+            raise ValueError(
+                "Argument `bn_momentum` must lie in [0, 1). "
+                f"Received: bn_momentum={self.bn_momentum}"
+            )
+        check_choice("padding", self.padding, PADDINGS)
+        check_choice("normalization", self.normalization, NORMALIZATIONS)
+
+    def channels(self, count):
+        """Returns `count` scaled by the width, even so that two groups fit."""
+        return 2 * max(1, round(count * self.width / 2))
+
+    def conv(
+        self,
+        x,
+        border,
+        filters,
+        kernel_size,
+        name,
+        *,
+        strides=1,
+        padding=0,
+        groups=1,
+        suffixes=None,
+        relu=True,
+    ):
+        """Adds one unit.
+
+        Args:
+            x: `[B, H, W, C]`.
+            border: `[C]` or None.
+            filters: Number of output channels, already scaled.
+            kernel_size: Side of the kernel.
+            name: Name of the convolution, as in Caffe.
+            strides: Stride in pixels.
+            padding: Pixels on each side, or a pair (before, after).
+            groups: Number of groups.
+            suffixes: Names of the normalisation, bias and ReLU layers.
+            relu: Whether the unit ends in a ReLU. Without, its border is the
+                bare bias: residual branches are summed before their ReLU.
+
+        Returns:
+            A pair `(x, border)`.
+        """
+        batch_name, bias_name, relu_name = suffixes
+        x = self._convolve(
+            x, border, filters, kernel_size, name, strides, padding, groups
+        )
+        if self.normalization != "none":
+            x = keras.layers.BatchNormalization(
+                center=False,
+                scale=self.normalization == "affine",
+                epsilon=1e-5,
+                momentum=self.bn_momentum,
+                name=batch_name,
+            )(x)
+        x, border = layers.Bias(rectify_border=relu, name=bias_name)(x)
+        if relu:
+            x = keras.layers.ReLU(name=relu_name)(x)
+        return x, (border if self.padding == "bias" else None)
+
+    def _convolve(
+        self, x, border, filters, kernel_size, name, strides, padding, groups
+    ):
+        before, after = (padding, padding) if isinstance(padding, int) else padding
+        padded = before + after > 0
+        # Grouped convolutions are ours with zero padding too: Keras' own
+        # compile themselves with XLA on a CPU, which model servers refuse.
+        if groups > 1 or (padded and border is not None):
+            conv = layers.BiasPaddedConv2D(
+                filters,
+                kernel_size,
+                strides=strides,
+                padding=((before, after), (before, after)),
+                groups=groups,
+                kernel_initializer=self.kernel_initializer,
+                name=name,
+            )
+            return conv(x) if border is None else conv(x, border)
+        same = (
+            strides == 1
+            and before == (kernel_size - 1) // 2
+            and (before + after == kernel_size - 1)
+        )
+        if padded and not same:
+            x = keras.layers.ZeroPadding2D(
+                ((before, after), (before, after)), name=f"{name}_pad"
+            )(x)
+        return keras.layers.Conv2D(
+            filters,
+            kernel_size,
+            strides=strides,
+            # With stride 1 "same" is a fixed pad, whatever the size.
+            padding="same" if same else "valid",
+            use_bias=False,
+            kernel_initializer=self.kernel_initializer,
+            name=name,
+        )(x)
+
+    def field_of_view(self, x, border, blocks):
+        """Adds blocks of 2x2 max pooling and a 3x3 convolution to 1,024.
+
+        Each block widens the receptive field, by 5 pixels of its input
+        (paper section 5, "FoV").
+
+        Args:
+            x: `[B, H, W, C]`.
+            border: `[C]` or None.
+            blocks: Number of blocks, 0 to 2.
+
+        Returns:
+            A pair `(x, border)`.
+
+        Raises:
+            ValueError: If `blocks` is not 0, 1 or 2.
+        """
+        if blocks not in (0, 1, 2):
+            raise ValueError(
+                "Argument `fov_blocks` must be 0, 1 or 2. "
+                f"Received: fov_blocks={blocks}"
+            )
+        for index in range(8, 8 + blocks):
+            x = layers.CeilMaxPooling2D(2, 2, name=f"pool{index}")(x)
+            x, border = self.conv(
+                x,
+                border,
+                self.channels(1024),
+                3,
+                f"conv{index}_1",
+                padding=1,
+                suffixes=sequential_names(f"conv{index}_1"),
+            )
+        return x, border
+
+
+def sequential_names(name):
+    """Returns Caffe's names of the layers after `conv1_1`, `fc6` and the like.
+
+    Args:
+        name: Name of the convolution.
+
+    Returns:
+        Names of the normalisation, bias and ReLU layers.
+    """
+    suffix = name.removeprefix("conv").removeprefix("fc")
+    return f"batch_{name}", f"bias{suffix}", f"relu{suffix}"
+
+
+def rectified_sum(*borders):
+    """Returns the border after a residual sum, or None without borders.
+
+    Args:
+        *borders: `[C]` vectors, or None where padding is zeros.
+
+    Returns:
+        `[C]`: what the ReLU of the summed branches holds outside the image.
+    """
+    if any(border is None for border in borders):
+        return None
+    return ops.relu(ops.add(*borders))
+
+
+def image_input(channels):
+    """Returns the input of a network: `gray` or `rgb`, of any size.
+
+    Args:
+        channels: 1 or 3.
+
+    Returns:
+        Symbolic `[B, H, W, channels]`.
+
+    Raises:
+        ValueError: If `channels` is neither 1 nor 3.
+    """
+    if channels not in (1, 3):
+        raise ValueError(
+            "Argument `input_channels` must be 1 (gray) or 3 (RGB). "
+            f"Received: input_channels={channels}"
+        )
+    return keras.Input(
+        (None, None, channels), dtype="float32", name="gray" if channels == 1 else "rgb"
+    )
+
+
+def check_choice(name, value, choices):
+    """Raises a ValueError unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ValueError(
+            f"Argument `{name}` must be one of {', '.join(choices)}. "
+            f"Received: {name}={value!r}"
+        )

@@ -1,0 +1,82 @@
+"""Keras callbacks of the trainers: progress, summaries, snapshots, pictures."""
+
+import sys
+
+import keras
+import tensorflow as tf
+import tqdm
+
+
+class Progress(keras.callbacks.Callback):
+    """Draws one progress bar over the whole run, with the losses beside it."""
+
+    def on_train_begin(self, logs=None):
+        self._bar = tqdm.tqdm(
+            total=self.params["steps"],
+            initial=self.params["first_step"],
+            unit="step",
+            dynamic_ncols=True,
+            # A log file wants a line now and then, a person a living bar.
+            mininterval=0.5 if sys.stderr.isatty() else 15.0,
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        losses = {
+            name: f"{value:.3f}" for name, value in logs.items() if name != "step"
+        }
+        self._bar.set_postfix(losses, refresh=False)
+        self._bar.update(int(logs["step"]) - self._bar.n)
+
+    def on_train_end(self, logs=None):
+        self._bar.close()
+
+
+class Summaries(keras.callbacks.Callback):
+    """Writes the logs of each epoch for TensorBoard, over the steps.
+
+    Args:
+        folder: Path of the TensorBoard folder.
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self.writer = tf.summary.create_file_writer(str(folder))
+
+    def on_epoch_end(self, epoch, logs=None):
+        with self.writer.as_default(step=int(logs["step"])):
+            for name, value in logs.items():
+                if name != "step" and value == value:
+                    tf.summary.scalar(name, value)
+        self.writer.flush()
+
+    def image(self, name, picture, step):
+        """Adds a picture `[H, W, 3]`, uint8."""
+        with self.writer.as_default(step=step):
+            tf.summary.image(name, picture[None])
+        self.writer.flush()
+
+    def on_train_end(self, logs=None):
+        self.writer.close()
+
+
+class Periodically(keras.callbacks.Callback):
+    """Calls a function at the epochs that end on a multiple of some steps.
+
+    Args:
+        every: Steps between calls; 0 for none but the last.
+        steps: Length of the run; the function is called at its end too.
+        function: Called with the step; the dict it returns joins the logs.
+        names: Keys of that dict. At other epochs they are NaN, so that every
+            row of the log has the same columns.
+    """
+
+    def __init__(self, every, steps, function, names=()):
+        super().__init__()
+        self.every, self.steps = every, steps
+        self.function, self.names = function, tuple(names)
+
+    def on_epoch_end(self, epoch, logs=None):
+        step = int(logs["step"])
+        due = step == self.steps or (self.every and step % self.every == 0)
+        found = (self.function(step) if due else None) or {}
+        logs.update({name: found.get(name, float("nan")) for name in self.names})

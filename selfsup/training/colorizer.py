@@ -1,0 +1,350 @@
+"""Pretraining: learns features by predicting the colours of photographs."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+from absl import logging
+
+from selfsup import data, evaluation, heads, losses, networks, pictures
+from selfsup.training import workdirs
+from selfsup.training.callbacks import Periodically, Progress, Summaries
+from selfsup.training.checkpoints import Checkpoints, save_model
+from selfsup.training.config import RESUMABLE
+from selfsup.training.image_watch import ImageWatch
+from selfsup.training.loop import Schedule, Step, Term, divisible_batch, train
+from selfsup.training.optimizers import make_optimizer
+from selfsup.training.strategies import (
+    averaged_weights,
+    default_strategy,
+    precision,
+    synchronized_normalization,
+)
+
+# Hue counts five times (the released prototxt's loss_weight).
+_LOSS_WEIGHTS = {"hue": 5.0, "chroma": 1.0, "ab": 1.0}
+_LOSSES = {
+    "hue": losses.HistogramKL,
+    "chroma": losses.HistogramKL,
+    "ab": losses.LabL2,
+}
+
+# Training batches that the mean histogram is taken from.
+_BASELINE_BATCHES = 32
+
+# Batches of each evaluation during training, and of training images at its end;
+# held-out images are all evaluated at the end.
+_PERIODIC_BATCHES = 64
+
+
+def build_colorizer(config):
+    """Builds the backbone and the point model that a configuration describes.
+
+    Args:
+        config: A `ColorizerConfig`.
+
+    Returns:
+        A pair `(backbone, colorizer)` of models that share their layers.
+    """
+    options = {} if config.network.startswith("resnet") else {"dropout": config.dropout}
+    with precision(config.precision):
+        backbone = networks.BUILDERS[config.network](
+            width=config.width,
+            padding=config.padding,
+            normalization=config.normalization,
+            bn_momentum=config.bn_momentum,
+            **options,
+        )
+        taps = networks.taps(backbone)
+        model = heads.colorizer(
+            backbone,
+            taps if config.hypercolumn else taps[-1:],
+            config.bins,
+            loss=config.loss,
+            hidden=config.hidden,
+            dropout=config.dropout,
+            hidden_stddev=config.hidden_stddev,
+        )
+    return backbone, model
+
+
+def pipeline_config(config, subset="train"):
+    """Returns the part of a configuration that describes the input.
+
+    Args:
+        config: A `ColorizerConfig`.
+        subset: `"train"`: endless and augmented, or `"val"`: each image once.
+
+    Returns:
+        A `data.PipelineConfig`.
+    """
+    return data.PipelineConfig(
+        data=config.data,
+        val_data=config.val_data,
+        val_fraction=0.0 if config.val_data else config.val_fraction,
+        subset=subset,
+        crop_size=config.crop_size,
+        min_side=config.min_side,
+        max_side=config.max_side,
+        batch_size=config.batch_size,
+        points=config.points,
+        point_margin=config.point_margin,
+        bins=config.bins,
+        targets=config.loss,
+        augment=subset == "train",
+        seed=config.seed,
+    )
+
+
+def train_colorizer(config, workdir, overwrite=False, strategy=None):
+    """Pretrains a network, or goes on where an earlier run was stopped.
+
+    Args:
+        config: A `ColorizerConfig`.
+        workdir: Folder for everything that the run writes.
+        overwrite: Whether to remove an earlier run in that folder.
+        strategy: A `tf.distribute.Strategy`; None for all visible devices.
+
+    Returns:
+        The results, as written to `results.json`.
+
+    Raises:
+        ValueError: If the settings, the images or the folder do not fit.
+        FloatingPointError: If a loss is not finite.
+        OSError: If something cannot be written.
+    """
+    strategy = strategy or default_strategy()
+    divisible_batch(
+        config.batch_size, strategy.num_replicas_in_sync, config.accumulation
+    )
+    images = data.images_of(pipeline_config(config))
+    held_out = _open_held_out(config)
+    workdir = workdirs.prepare(workdir, config, RESUMABLE, overwrite)
+    run = _Run(config, workdir, strategy, images, held_out)
+    return run.run()
+
+
+def _open_held_out(config):
+    if not config.val_data and not config.val_fraction:
+        return None
+    return data.images_of(pipeline_config(config, "val"))
+
+
+class _Run:
+    """One run of one process: what its parts share."""
+
+    def __init__(self, config, workdir, strategy, images, held_out):
+        self.config, self.workdir, self.strategy = config, workdir, strategy
+        self.images, self.held_out = images, held_out
+        self.steps = config.num_steps(len(images))
+        self.input = pipeline_config(config)
+        self.watch, self.watch_held_out = ImageWatch(images), ImageWatch(held_out)
+        # The seed of the weights and of dropout.
+        keras.utils.set_random_seed(config.seed)
+        if config.deterministic:
+            tf.config.experimental.enable_op_determinism()
+        with strategy.scope():
+            self.backbone, self.model = build_colorizer(config)
+            self.optimizer = make_optimizer(config, self.steps)
+            self.optimizer.build(self.model.trainable_variables)
+        # Keras callbacks look for it there.
+        self.model.optimizer = self.optimizer
+        self.dense = heads.dense(self.model)
+        self.summaries = Summaries(workdir / "tensorboard")
+
+    def run(self):
+        config = self.config
+        self.constants = self._constants()
+        terms = self._terms()
+        checkpoints = Checkpoints(
+            self.workdir / "checkpoints",
+            self.model,
+            self.optimizer,
+            config.checkpoint_seconds,
+        )
+        first_step = checkpoints.restore()
+        workdirs.cut_log(self.workdir / "log.csv", first_step)
+        self._announce(first_step)
+        step = Step(
+            self.model,
+            self.optimizer,
+            terms,
+            self.strategy,
+            config.accumulation,
+            config.jit,
+        )
+        if first_step < self.steps:
+            with synchronized_normalization(self.model, self.strategy):
+                train(
+                    step,
+                    lambda start: data.pipeline(
+                        self.input, start, status=True, images=self.images
+                    ),
+                    Schedule(
+                        self.steps,
+                        config.log_every,
+                        (config.eval_every, config.keep_every),
+                    ),
+                    checkpoints,
+                    self._callbacks(),
+                    self.watch,
+                    first_step,
+                )
+        return self._finish()
+
+    def _constants(self):
+        """Returns the best constant prediction, and looks at the images first."""
+        batches = data.pipeline(self.input, status=True, images=self.images)
+        return evaluation.constant_predictions(
+            _watched(batches.take(_BASELINE_BATCHES), self.watch)
+        )
+
+    def _terms(self):
+        if self.config.loss == "histogram":
+            return {
+                name: Term(losses.HistogramKL(), _LOSS_WEIGHTS[name])
+                for name in self.model.output
+            }
+        scale = lab_scale(self.config, self.model, self.input, self.images)
+        logging.info("Lab loss scaled by %.4g to the histogram loss's gradient", scale)
+        return {"ab": Term(losses.LabL2(scale), 1.0)}
+
+    def _announce(self, first_step):
+        logging.info(
+            "%s: %d images, %s held out, %d parameters, %d device(s)",
+            self.config.network,
+            len(self.images),
+            len(self.held_out) if self.held_out else "none",
+            self.model.count_params(),
+            self.strategy.num_replicas_in_sync,
+        )
+        if first_step:
+            logging.info("Resuming after step %d of %d", first_step, self.steps)
+
+    def _callbacks(self):
+        config, workdir = self.config, self.workdir
+        outputs = [f"val_{name}" for name in self.model.output]
+        return [
+            Periodically(config.eval_every, self.steps, self._evaluate, outputs),
+            Periodically(config.eval_every, self.steps, self._draw),
+            Periodically(config.keep_every, 0, self._keep),
+            self.summaries,
+            keras.callbacks.CSVLogger(str(workdir / "log.csv"), append=True),
+            Progress(),
+        ]
+
+    def _evaluate(self, step):
+        del step
+        if self.held_out is None:
+            return {}
+        metrics = self._metrics("val", _PERIODIC_BATCHES)
+        return {f"val_{name}": metrics[name] for name in self.model.output}
+
+    def _metrics(self, subset, batches=-1):
+        dataset = data.pipeline(
+            dataclasses.replace(self.input, subset=subset, augment=False),
+            status=True,
+            images=self.held_out if subset == "val" else self.images,
+        ).take(batches)
+        watch = self.watch_held_out if subset == "val" else self.watch
+        with averaged_weights(self.model, self.optimizer):
+            return evaluation.point_metrics(
+                self.model, _watched(dataset, watch), self.constants
+            )
+
+    def _draw(self, step):
+        side = (self.config.min_side + self.config.max_side) // 2
+        with averaged_weights(self.model, self.optimizer):
+            sheet = evaluation.colorization_sheet(
+                self.dense, self.images, self.held_out, side
+            )
+        pictures.save_image(self.workdir / "samples.png", sheet)
+        self.summaries.image("samples", sheet, step)
+
+    def _keep(self, step):
+        folder = self.workdir / "snapshots"
+        folder.mkdir(exist_ok=True)
+        with averaged_weights(self.model, self.optimizer):
+            save_model(self.backbone, folder / f"backbone-{step:08d}.keras")
+
+    def _finish(self):
+        results = {
+            "steps": self.steps,
+            "images": len(self.images),
+            "unreadable_images": len(self.watch.unreadable),
+            "constants": {name: v.tolist() for name, v in self.constants.items()},
+            "training": self._metrics("train", _PERIODIC_BATCHES),
+        }
+        if self.held_out is not None:
+            results["held_out_images"] = len(self.held_out)
+            results["held_out"] = self._metrics("val")
+        with averaged_weights(self.model, self.optimizer):
+            save_model(self.model, self.workdir / "colorizer.keras")
+            save_model(self.backbone, self.workdir / "backbone.keras")
+        pictures.curves(
+            self.workdir / "log.csv",
+            self.workdir / "curves.png",
+            _baselines(results.get("held_out") or results["training"]),
+        )
+        workdirs.write_json(self.workdir / "results.json", results)
+        return results
+
+
+def _watched(batches, watch):
+    for batch in batches:
+        watch(batch[3])
+        yield batch
+
+
+def _baselines(metrics):
+    ending = "_baseline"
+    return {
+        name.removesuffix(ending): value
+        for name, value in metrics.items()
+        if name.endswith(ending)
+    }
+
+
+def lab_scale(config, model, input_config, images):
+    """Finds the factor that makes the Lab loss start like the histogram loss.
+
+    The backbone is the same, the hidden layers are equal at the start, and the
+    losses are taken on the same first batch: the factor is the quotient of the
+    norms of their gradients on the backbone's kernels. The paper says that the
+    losses were "scaled similarly" and no more.
+
+    Args:
+        config: A `ColorizerConfig` with `loss="lab"`.
+        model: The Lab colorizer, fresh.
+        input_config: Its `data.PipelineConfig`.
+        images: The training images.
+
+    Returns:
+        A float.
+    """
+    _, histogram_model = build_colorizer(dataclasses.replace(config, loss="histogram"))
+    for layer in histogram_model.layers:
+        if not layer.name.startswith("prediction"):
+            layer.set_weights(model.get_layer(layer.name).get_weights())
+    norms = []
+    for loss, current in (("histogram", histogram_model), ("lab", model)):
+        batches = data.pipeline(
+            dataclasses.replace(input_config, targets=loss), images=images
+        )
+        inputs, targets, weights = next(iter(batches.take(1)))
+        with tf.GradientTape() as tape:
+            outputs = current(inputs, training=False)
+            total = sum(
+                _LOSS_WEIGHTS[name]
+                * _LOSSES[name]()(target, outputs[name], weights[name])
+                for name, target in targets.items()
+            )
+        kernels = [
+            variable.value
+            for layer in current.layers
+            if not layer.name.startswith(("prediction", "h_fc1"))
+            for variable in layer.trainable_variables
+            if len(variable.shape) > 1
+        ]
+        norms.append(tf.linalg.global_norm(tape.gradient(total, kernels)))
+    return float(norms[0] / norms[1])

@@ -1,0 +1,286 @@
+"""The training loop: one for every task and every strategy."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+# The loop returns to Python about once in this time, to draw the progress bar
+# and to save.
+_CHUNK_SECONDS = 1.0
+
+
+class Term(NamedTuple):
+    """One term of the total loss.
+
+    Attributes:
+        loss: A Keras loss.
+        weight: Its factor in the total.
+    """
+
+    loss: keras.losses.Loss
+    weight: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One training step: gradients over the parts of a batch, one update.
+
+    Args:
+        model: A model whose outputs are a dict.
+        optimizer: A built Keras optimizer.
+        terms: A `Term` for each output.
+        strategy: The `tf.distribute.Strategy` of the model.
+        accumulation: Parts that the batch is split into; their gradients are
+            averaged before the update.
+        jit: Whether to compile with XLA.
+    """
+
+    model: keras.Model
+    optimizer: keras.optimizers.Optimizer
+    terms: dict[str, Term]
+    strategy: tf.distribute.Strategy
+    accumulation: int = 1
+    jit: bool = False
+
+    def __call__(self, inputs, targets, weights):
+        """Runs one step on the replicas' parts of a batch.
+
+        Args:
+            inputs: Dict of input tensors, the batch first.
+            targets: Dict of target tensors, by output.
+            weights: Dict of sample weights, by output.
+
+        Returns:
+            A dict of scalars: each term's unweighted loss, and `loss`.
+        """
+        update = (
+            tf.function(self._update, jit_compile=True) if self.jit else self._update
+        )
+        values = self.strategy.run(update, args=(inputs, targets, weights))
+        # Keras losses have divided by the number of replicas.
+        return {
+            name: self.strategy.reduce("SUM", value, axis=None)
+            for name, value in values.items()
+        }
+
+    def _update(self, inputs, targets, weights):
+        parts = [
+            tf.nest.map_structure(
+                lambda x, i=i: tf.split(x, self.accumulation)[i],
+                (inputs, targets, weights),
+            )
+            for i in range(self.accumulation)
+        ]
+        variables = self.model.trainable_variables
+        sums, values = None, None
+        for part in parts:
+            with tf.GradientTape() as tape:
+                part_values = self._losses(*part)
+            gradients = tape.gradient(part_values["loss"], [v.value for v in variables])
+            gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+            sums = _add(sums, gradients)
+            values = (
+                part_values
+                if values is None
+                else {name: values[name] + value for name, value in part_values.items()}
+            )
+        scale = 1.0 / self.accumulation
+        self.optimizer.apply([scale * gradient for gradient in sums], variables)
+        return {name: scale * value for name, value in values.items()}
+
+    def _losses(self, inputs, targets, weights):
+        outputs = self.model(inputs, training=True)
+        values = {
+            name: term.loss(targets[name], outputs[name], weights[name])
+            for name, term in self.terms.items()
+        }
+        total = sum(self.terms[name].weight * value for name, value in values.items())
+        return {**values, "loss": total}
+
+
+def _add(sums, gradients):
+    if sums is None:
+        return gradients
+    return [total + gradient for total, gradient in zip(sums, gradients, strict=True)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """When things happen, in steps.
+
+    Args:
+        steps: Length of the run.
+        log_every: Steps between rows of the log; "an epoch" for callbacks.
+        stops: Further periods at whose multiples the loop must return.
+    """
+
+    steps: int
+    log_every: int
+    stops: tuple[int, ...] = ()
+
+    def next_stop(self, step):
+        """Returns the first step after `step` at which something happens."""
+        periods = (self.log_every, *(period for period in self.stops if period))
+        return min(self.steps, *(period * (step // period + 1) for period in periods))
+
+
+def train(
+    step_fn: Step,
+    make_dataset: Callable[[int], tf.data.Dataset],
+    schedule: Schedule,
+    checkpoints,
+    callbacks=(),
+    watch=None,
+    first_step=0,
+):
+    """Trains a model from a step on, to the end of the schedule.
+
+    The numbers depend on the data and the state of the model alone, not on how
+    the steps are grouped, so a resumed run ends like an unbroken one.
+
+    Args:
+        step_fn: What one step does.
+        make_dataset: Function from the first step to a dataset of `(inputs,
+            targets, weights, status)` that begins there.
+        schedule: When to log and stop.
+        checkpoints: `Checkpoints`, already restored.
+        callbacks: Keras callbacks. The logs at the end of an epoch hold the
+            mean losses, `step`, `learning_rate` and `images_per_second`.
+        watch: Called with the dict of concatenated `status` tensors of every
+            chunk of steps.
+        first_step: Number of steps done before.
+
+    Returns:
+        The number of steps done in all.
+
+    Raises:
+        FloatingPointError: If a loss is not finite; it names the step.
+    """
+    model = step_fn.model
+    iterator = iter(_distribute(make_dataset(first_step), step_fn.strategy))
+    run_chunk = _chunk_function(step_fn)
+    logger = keras.callbacks.CallbackList(list(callbacks), model=model)
+    logger.set_params({"steps": schedule.steps, "first_step": first_step})
+    model.stop_training = False
+    step, seconds_per_step = first_step, None
+    row = _Row()
+    logger.on_train_begin()
+    while step < schedule.steps and not model.stop_training:
+        if row.steps == 0:
+            logger.on_epoch_begin(step // schedule.log_every)
+        limit = schedule.next_stop(step) - step
+        # The first chunk is one step: it shows how long the next ones may be.
+        wanted = 1 if not seconds_per_step else int(_CHUNK_SECONDS / seconds_per_step)
+        count = max(1, min(limit, wanted))
+        start = time.monotonic()
+        values, bad, status = run_chunk(iterator, tf.constant(count, tf.int64))
+        values = {name: float(value) for name, value in values.items()}
+        if int(bad) >= 0:
+            raise FloatingPointError(
+                "The loss is not finite. Expected a learning rate and data that keep "
+                f"it so. Received: loss {values['loss']} at step "
+                f"{step + int(bad) + 1}; the newest checkpoint is from before"
+            )
+        elapsed = time.monotonic() - start
+        # The first step of a process compiles.
+        seconds_per_step = elapsed / count if step > first_step else None
+        step += count
+        if watch is not None:
+            watch(tf.nest.map_structure(lambda x: x.numpy(), status))
+        row.add(values, count, elapsed)
+        logger.on_train_batch_end(step - 1, {"step": step, **row.means()})
+        if step % schedule.log_every == 0 or step == schedule.steps:
+            logs = {
+                "step": step,
+                "learning_rate": float(step_fn.optimizer.learning_rate),
+                **row.means(),
+                "steps_per_second": row.steps / max(row.seconds, 1e-9),
+            }
+            logger.on_epoch_end((step - 1) // schedule.log_every, logs)
+            row = _Row()
+        checkpoints.save_if_due(step)
+    if step > first_step:
+        checkpoints.save(step)
+    logger.on_train_end()
+    return step
+
+
+class _Row:
+    """Running means for one row of the log."""
+
+    def __init__(self):
+        self.steps, self.seconds, self.sums = 0, 0.0, {}
+
+    def add(self, sums, steps, seconds):
+        for name, value in sums.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.steps += steps
+        self.seconds += seconds
+
+    def means(self):
+        return {name: value / self.steps for name, value in self.sums.items()}
+
+
+def _distribute(dataset, strategy):
+    if strategy.num_replicas_in_sync == 1:
+        return dataset
+    options = tf.data.Options()
+    # Each worker makes the same stream; the batch, not the files, is split.
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.OFF
+    )
+    return strategy.experimental_distribute_dataset(dataset.with_options(options))
+
+
+def _chunk_function(step_fn):
+    names = (*step_fn.terms, "loss")
+
+    @tf.function(reduce_retracing=True)
+    def run_chunk(iterator, count):
+        sums = {name: tf.constant(0.0) for name in names}
+        bad = tf.constant(-1, tf.int64)
+        status = {
+            "index": tf.TensorArray(tf.int64, 0, True, element_shape=[None]),
+            "status": tf.TensorArray(tf.int8, 0, True, element_shape=[None]),
+        }
+        for i in tf.range(count):
+            inputs, targets, weights, about = next(iterator)
+            values = step_fn(inputs, targets, weights)
+            sums = {name: sums[name] + values[name] for name in names}
+            if bad < 0 and not tf.math.is_finite(values["loss"]):
+                bad = i
+            local = step_fn.strategy.experimental_local_results
+            position = tf.cast(i, tf.int32)
+            status = {
+                name: array.write(position, tf.concat(local(about[name]), 0))
+                for name, array in status.items()
+            }
+        return sums, bad, {name: array.concat() for name, array in status.items()}
+
+    return run_chunk
+
+
+def divisible_batch(batch_size, replicas, accumulation):
+    """Checks that a batch splits evenly over replicas and parts.
+
+    Args:
+        batch_size: Images a step, over all replicas.
+        replicas: Number of replicas.
+        accumulation: Parts that each replica's share is split into.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    parts = replicas * accumulation
+    if batch_size % parts:
+        raise ValueError(
+            "The batch does not split evenly. Expected a multiple of "
+            f"{replicas} devices x {accumulation} parts = {parts}. "
+            f"Received: batch_size={batch_size}, try {math.ceil(batch_size / parts)} "
+            f"x {parts} = {math.ceil(batch_size / parts) * parts}"
+        )

@@ -1,0 +1,129 @@
+"""Optimizers and learning rate schedules of the trainers."""
+
+import math
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="selfsup")
+class CaffeSGD(keras.optimizers.SGD):
+    """Stochastic gradient descent with momentum, as Caffe's solver does it.
+
+    `v <- m v - lr (g + wd w); w <- w + v`. The decay is added to the gradient,
+    where Keras' own `weight_decay` shrinks the weight past the momentum. It
+    applies to kernels (rank above 1); biases move at a multiple of the rate
+    (the released `solver_vgg16.prototxt` and its `lr_mult`).
+
+    Args:
+        learning_rate: Rate or schedule.
+        momentum: Share of the last update that is kept.
+        kernel_decay: Factor `wd` on kernels.
+        bias_multiplier: Factor on the rate of variables named `bias`.
+        **kwargs: Further arguments of `keras.optimizers.SGD`.
+    """
+
+    def __init__(
+        self,
+        learning_rate=1e-3,
+        momentum=0.9,
+        kernel_decay=5e-4,
+        bias_multiplier=2.0,
+        **kwargs,
+    ):
+        super().__init__(learning_rate=learning_rate, momentum=momentum, **kwargs)
+        self.kernel_decay = kernel_decay
+        self.bias_multiplier = bias_multiplier
+
+    def update_step(self, gradient, variable, learning_rate):
+        if len(variable.shape) > 1:
+            decay = ops.cast(self.kernel_decay, gradient.dtype)
+            gradient = gradient + decay * ops.convert_to_tensor(variable)
+        elif variable.name.split(":")[0].split("/")[-1] == "bias":
+            learning_rate = learning_rate * self.bias_multiplier
+        super().update_step(gradient, variable, learning_rate)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kernel_decay": self.kernel_decay,
+            "bias_multiplier": self.bias_multiplier,
+        }
+
+
+@keras.saving.register_keras_serializable(package="selfsup")
+class Warmup(keras.optimizers.schedules.LearningRateSchedule):
+    """Lets a schedule begin with a rate that grows linearly from zero.
+
+    Args:
+        schedule: The schedule from then on; it counts from step 0 all the same.
+        steps: Steps until the full rate.
+    """
+
+    def __init__(self, schedule, steps):
+        self.schedule = schedule
+        self.steps = steps
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        return self.schedule(step) * ops.minimum((step + 1.0) / self.steps, 1.0)
+
+    def get_config(self):
+        return {
+            "schedule": keras.saving.serialize_keras_object(self.schedule),
+            "steps": self.steps,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Builds the schedule from what `get_config` returned."""
+        schedule = keras.saving.deserialize_keras_object(config["schedule"])
+        return cls(schedule, config["steps"])
+
+
+def learning_rate_schedule(kind, rate, steps, warmup=0.0):
+    """Returns the learning rate as a function of the step.
+
+    Args:
+        kind: `"multistep"`: a tenth after 2/3 of the steps and again after
+            5/6 (paper section 4.1: two drops); `"cosine"`: half a cosine to 0.
+        rate: Rate at the start.
+        steps: Length of the run.
+        warmup: Share of the steps in which the rate first grows.
+
+    Returns:
+        A Keras `LearningRateSchedule`.
+    """
+    if kind == "cosine":
+        schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
+    else:
+        # The rate at step `boundary` is still the old one.
+        boundaries = [max(0, steps * 2 // 3 - 1), max(1, steps * 5 // 6 - 1)]
+        schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
+            boundaries, [rate, 0.1 * rate, 0.01 * rate]
+        )
+    warmup_steps = math.floor(warmup * steps)
+    return Warmup(schedule, warmup_steps) if warmup_steps else schedule
+
+
+def make_optimizer(config, steps):
+    """Builds the optimizer that a configuration describes.
+
+    Args:
+        config: A `ColorizerConfig`.
+        steps: Length of the run.
+
+    Returns:
+        A Keras optimizer.
+    """
+    schedule = learning_rate_schedule(
+        config.schedule, config.learning_rate, steps, config.warmup
+    )
+    average = dict(use_ema=True, ema_momentum=config.ema) if config.ema else {}
+    if config.optimizer == "sgd":
+        return CaffeSGD(schedule, kernel_decay=config.weight_decay, **average)
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=config.weight_decay, **average
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma"])
+    return optimizer

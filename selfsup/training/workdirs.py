@@ -1,0 +1,155 @@
+"""The folder of a run: its configuration, its log and its results."""
+
+import csv
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+
+# What a run writes; `--overwrite` removes these and nothing else.
+_OWN = (
+    "backbone.keras",
+    "checkpoints",
+    "colorizer.keras",
+    "config.json",
+    "curves.png",
+    "log.csv",
+    "results.json",
+    "samples.png",
+    "snapshots",
+    "tensorboard",
+)
+
+
+def prepare(workdir, config, resumable=frozenset(), overwrite=False):
+    """Makes the folder of a run, or checks that it holds the same run.
+
+    Args:
+        workdir: Path of the folder.
+        config: Dataclass with the settings of the run; written to
+            `config.json`.
+        resumable: Names of fields that may differ from the run in the folder.
+        overwrite: Whether to remove the run in the folder first.
+
+    Returns:
+        The path of the folder, as a `pathlib.Path`.
+
+    Raises:
+        ValueError: If the folder holds a run with other settings, or other
+            files.
+        OSError: If the folder cannot be written.
+    """
+    workdir = pathlib.Path(workdir)
+    if workdir.exists() and not workdir.is_dir():
+        raise ValueError(f"The workdir must be a folder. Received: {workdir}, a file")
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        if overwrite:
+            _clear(workdir)
+        settings = to_json(config)
+        old = read_json(workdir / "config.json")
+        if old is not None:
+            _check_same(workdir, old, settings, resumable)
+        write_json(workdir / "config.json", settings)
+    except OSError as error:
+        raise OSError(
+            "The workdir cannot be used. Expected a folder that can be written. "
+            f"Received: {workdir} ({error.strerror or error})"
+        ) from error
+    return workdir
+
+
+def _clear(workdir):
+    for name in _OWN:
+        path = workdir / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _check_same(workdir, old, new, resumable):
+    differing = [
+        f"{name} (there {old.get(name)!r}, now {new.get(name)!r})"
+        for name in sorted(old.keys() | new.keys())
+        if name not in resumable and old.get(name) != new.get(name)
+    ]
+    if differing:
+        raise ValueError(
+            f"The workdir {workdir} holds a run with other settings. Expected the "
+            "same ones to resume, another --workdir, or --overwrite. "
+            f"Received: {'; '.join(differing)}"
+        )
+
+
+def to_json(config):
+    """Returns the fields of a dataclass as JSON would give them back."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def read_json(path):
+    """Reads a JSON file; returns None if there is none.
+
+    Args:
+        path: Path of the file.
+
+    Raises:
+        ValueError: If the file is not JSON.
+    """
+    try:
+        return json.loads(pathlib.Path(path).read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(
+            f"A settings file cannot be read. Expected JSON. Received: {path} ({error})"
+        ) from error
+
+
+def write_json(path, content):
+    """Writes a JSON file, whole or not at all.
+
+    Args:
+        path: Path of the file.
+        content: What `json.dumps` accepts.
+    """
+    path = pathlib.Path(path)
+    unfinished = path.with_name(f".{path.name}-unfinished")
+    unfinished.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(unfinished, path)
+
+
+def cut_log(path, step):
+    """Removes the rows of a CSV log that come after a step.
+
+    A run that was killed may have logged steps that its newest checkpoint does
+    not hold; they are done, and logged, again.
+
+    Args:
+        path: Path of the log; it may be missing. It has a column `step`.
+        step: Last step that is kept.
+    """
+    path = pathlib.Path(path)
+    if not path.exists():
+        return
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        names = reader.fieldnames or []
+        rows = [row for row in reader if _is_kept(row, names, step)]
+    if not rows:
+        path.unlink()
+        return
+    unfinished = path.with_name(f".{path.name}-unfinished")
+    with unfinished.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(unfinished, path)
+
+
+def _is_kept(row, names, step):
+    # A row torn by a kill lacks columns.
+    if any(row.get(name) in (None, "") for name in names):
+        return False
+    return int(float(row["step"])) <= step

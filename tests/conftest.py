@@ -1,0 +1,41 @@
+"""Fixtures shared by all tests, and the `--run-slow` option."""
+
+import os
+import pathlib
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--run-slow", action="store_true", help="Run slow tests too.")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--run-slow") or "slow" in (config.option.markexpr or ""):
+        return
+    skip = pytest.mark.skip(reason="slow: run with --run-slow or -m slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def photos():
+    """The folder of the embedded photographs."""
+    return ROOT / "selfsup" / "data" / "photos"
+
+
+@pytest.fixture(scope="session")
+def test_data():
+    """Real photographs that are not part of the project; skips without them."""
+    folder = pathlib.Path(
+        os.environ.get("SELFSUP_TEST_DATA", ROOT.parent / "shared" / "data")
+    )
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set SELFSUP_TEST_DATA")
+    return folder
