@@ -12,7 +12,7 @@ from selfsup.data.pipeline import (
     require_decoded,
 )
 from selfsup.data.sources import open_images
-from selfsup.data.whole_images import spread, whole_images
+from selfsup.data.whole_images import network_input, spread, whole_images
 
 __all__ = [
     "ACHROMATIC",
@@ -22,6 +22,7 @@ __all__ = [
     "PipelineConfig",
     "images_of",
     "load_image",
+    "network_input",
     "open_images",
     "pipeline",
     "require_decoded",

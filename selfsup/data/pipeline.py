@@ -30,6 +30,10 @@ _ACHROMATIC_CHROMA = 2.0 / 255.0
 # Keeps the augmentation's seeds apart from the shuffling's.
 _SALT = 0x5A17 << 32
 
+# Samples that one thread prepares at a time. Many share the cost of starting;
+# few keep the memory of chunks in preparation small.
+_CHUNK = 16
+
 
 def images_of(config):
     """Opens the images that a config names.
@@ -73,47 +77,69 @@ def pipeline(config, start_step=0, *, status=False, images=None):
     images = images_of(config) if images is None else images
     start = start_step * config.batch_size
     samples = images.stream(config.seed, start, shuffle=config.augment)
+    if not config.augment:
+        filling = tf.data.Dataset.from_tensors((tf.constant(PADDING, tf.int64), ""))
+        samples = samples.concatenate(filling.repeat(-len(images) % config.batch_size))
     samples = samples.enumerate(start)
-    workers = config.num_parallel or os.cpu_count()
 
     def read(number, sample):
         index, content = sample
-        encoded = images.read(index, content)
         seed = tf.stack([config.seed + _SALT, number])
+        encoded = images.read(index, content)
         sampled = sampling.sample_image(encoded, seed, config)
         return {**sampled, "index": index, "ok": tf.constant(True)}
 
-    def replace(number, sample):
-        return _no_sample(config, sample[0])
+    dataset = _read_chunks(samples, read, config)
+
+    def select(*batch):
+        # Chunks of a batch are merged; of one chunk that is no work.
+        batch = tf.nest.map_structure(
+            lambda t: tf.reshape(t, [config.batch_size, *t.shape[2:]]), batch
+        )
+        return batch if status else batch[:3]
+
+    return dataset.map(select).prefetch(2)
+
+
+def _read_chunks(samples, read, config):
+    """Reads samples in parallel, in place of bad ones their replacements.
+
+    An op that fails ends its dataset's element, and tf.data offers to skip it
+    only. Skipping would shift the stream; so every chunk of samples is a small
+    dataset of one element, followed by a second, careful one, which is used if
+    the first has been skipped.
+
+    Args:
+        samples: Dataset of `(number, (index, content))`.
+        read: Function from these to a sample.
+        config: A `PipelineConfig`.
+
+    Returns:
+        Dataset of `finish_batch`'s results in chunks: `[B / size, size, ...]`.
+    """
+    size = max(n for n in range(1, _CHUNK + 1) if config.batch_size % n == 0)
 
     def read_or_replace(number, sample):
         one = tf.data.Dataset.from_tensors((number, sample))
-        read_one = one.map(read).ignore_errors()
-        return read_one.concatenate(one.map(replace)).take(1)
+        replacement = one.map(lambda number, sample: _no_sample(config, sample[0]))
+        return one.map(read).ignore_errors().concatenate(replacement).take(1)
 
-    dataset = samples.interleave(
-        read_or_replace,
+    def read_chunk(number, sample):
+        chunk = tf.data.Dataset.from_tensor_slices((number, sample))
+        # A chunk with a bad image has no full batch left, and ends empty.
+        quick = chunk.map(read).batch(size, drop_remainder=True).ignore_errors()
+        careful = chunk.flat_map(read_or_replace).batch(size, drop_remainder=True)
+        result = quick.concatenate(careful).take(1)
+        return result.map(lambda batch: finish_batch(batch, config))
+
+    workers = config.num_parallel or os.cpu_count()
+    chunks = samples.batch(size, drop_remainder=True).interleave(
+        read_chunk,
         cycle_length=workers,
         num_parallel_calls=workers,
         deterministic=config.deterministic,
     )
-    if not config.augment:
-        filling = tf.data.Dataset.from_tensors(PADDING).repeat(
-            -len(images) % config.batch_size
-        )
-        dataset = dataset.concatenate(
-            filling.map(lambda index: _no_sample(config, tf.cast(index, tf.int64)))
-        )
-    dataset = dataset.batch(config.batch_size, drop_remainder=True)
-
-    def finish(batch):
-        result = finish_batch(batch, config)
-        return result if status else result[:3]
-
-    dataset = dataset.map(
-        finish, num_parallel_calls=2, deterministic=config.deterministic
-    )
-    return dataset.prefetch(2)
+    return chunks.batch(config.batch_size // size, drop_remainder=True)
 
 
 def _no_sample(config, index):
@@ -139,7 +165,7 @@ def finish_batch(batch, config):
         `(inputs, targets, sample_weights, status)`; see `pipeline`.
     """
     ok, points = batch["ok"], batch["points"]
-    shape = [config.batch_size, config.points, config.window**2, 3]
+    shape = [-1, config.points, config.window**2, 3]
     patches = tf.reshape(batch["patches"], shape) / 255.0
     centre = patches[:, :, config.window**2 // 2]
     crop, half = config.crop_size, config.window // 2

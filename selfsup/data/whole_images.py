@@ -1,7 +1,9 @@
 """Whole images of a collection, strictly: nothing is skipped or replaced."""
 
+import numpy as np
 import tensorflow as tf
 
+from selfsup import color
 from selfsup.data import decoding
 
 
@@ -28,14 +30,36 @@ def whole_images(images, indices=None):
             encoded = images.read(index, content).numpy()
         except tf.errors.OpError as error:
             raise ValueError(
-                "An image can't be read. Expected a readable file. "
-                f"Received: {name!r}"
+                f"An image can't be read. Expected a readable file. Received: {name!r}"
             ) from error
         yield name, decoding.decode_bytes(encoded, name)
 
 
 def _sample(images, index):
     return next(iter(images.stream(0, index, shuffle=False).take(1)))
+
+
+def network_input(path, side=None):
+    """Reads an image as the networks want it.
+
+    Args:
+        path: Path of an image file, gray or colour.
+        side: Shortest side to scale it to, in pixels; None keeps the size.
+
+    Returns:
+        `[1, H, W, 1]`, float32: gray in `[0, 1]` minus 0.4488.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file can't be decoded.
+    """
+    gray = color.rgb_to_gray(decoding.load_image(path) / np.float32(255.0))
+    if side is not None:
+        height, width = gray.shape[:2]
+        scale = side / min(height, width)
+        size = [max(1, round(height * scale)), max(1, round(width * scale))]
+        gray = tf.image.resize(gray, size, antialias=True)
+    return gray[None] - color.GRAY_MEAN
 
 
 def spread(images, count):

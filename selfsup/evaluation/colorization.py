@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from selfsup import color, data, pictures, targets
+from selfsup import color, data, heads, pictures, targets
 from selfsup.losses import HistogramKL, LabL2
 
 # Undivided losses of one point, by output.
@@ -97,14 +97,34 @@ def point_metrics(model, batches, constants):
     return {name: value / count for name, value in sums.items()}
 
 
-def colorize(model, image, side=None):
+def dense_predictor(model):
+    """Compiles a colorizer for whole images of all sizes at once.
+
+    Args:
+        model: A colorizer for points.
+
+    Returns:
+        A function from `[B, H, W, 1]`, float32, gray minus 0.4488, to the dict
+        of the model's outputs at every pixel.
+    """
+    dense = heads.dense(model)
+    signature = tf.TensorSpec([None, None, None, 1], tf.float32)
+
+    @tf.function(input_signature=[signature])
+    def predict(gray):
+        return dense(gray, training=False)
+
+    return predict
+
+
+def colorize(predict, image, side=None):
     """Colours an image, at its own size.
 
     The network sees the image at the scale it was trained at; its colours are
     enlarged and laid over the full gray, which is kept exactly.
 
     Args:
-        model: A dense colorizer, from `heads.dense`.
+        predict: What `dense_predictor` returned.
         image: `[H, W, 1]` or `[H, W, 3]`, float32 in `[0, 1]`.
         side: Shortest side that the network sees, in pixels; None for the
             image's own.
@@ -121,11 +141,8 @@ def colorize(model, image, side=None):
         size = [max(1, round(height * scale)), max(1, round(width * scale))]
         small = tf.image.resize(gray, size, antialias=True)
         small = tf.clip_by_value(small, 0.0, 1.0)
-    outputs = model(small[None] - color.GRAY_MEAN, training=False)
+    outputs = predict(small[None] - color.GRAY_MEAN)
     outputs = {name: output[0] for name, output in outputs.items()}
-    stride = -(-small.shape[0] // outputs[next(iter(outputs))].shape[0])
-    if stride > 1:
-        small = tf.image.resize(small, outputs[next(iter(outputs))].shape[:2])
     if "ab" in outputs:
         rgb = color.gray_ab_to_rgb(small, targets.LAB_SCALE * outputs["ab"])
     else:
@@ -136,25 +153,29 @@ def colorize(model, image, side=None):
     return color.with_gray(rgb, gray).numpy()
 
 
-def colorization_sheet(model, images, held_out=None, side=None, count=6):
+def colorization_sheet(predict, collections, side=None, count=6):
     """Draws gray, predicted and true images side by side.
 
     Args:
-        model: A dense colorizer, from `heads.dense`.
-        images: A collection from `data.open_images`; unreadable ones are left
-            out.
-        held_out: A second collection, drawn to the right of the first.
+        predict: What `dense_predictor` returned.
+        collections: Dict from a title to a collection from
+            `data.open_images`; each has its columns. Unreadable images are
+            left out and named.
         side: As in `colorize`.
         count: Images of each collection.
 
     Returns:
         `[H, W, 3]`, uint8.
     """
-    columns, titles = [], []
-    for title, collection in (("training", images), ("held out", held_out)):
-        if collection is not None:
-            titles += [f"{title}: gray", "predicted", "true"]
-            columns.append(list(_triples(model, collection, side, count)))
+    columns = [
+        list(_triples(predict, collection, side, count))
+        for collection in collections.values()
+    ]
+    titles = [
+        text
+        for title in collections
+        for text in (f"{title}: gray", "predicted", "true")
+    ]
     rows = max(len(column) for column in columns)
     blank = [np.ones((1, 1, 3), np.float32)] * 3
     for column in columns:
@@ -164,7 +185,7 @@ def colorization_sheet(model, images, held_out=None, side=None, count=6):
     )
 
 
-def _triples(model, collection, side, count):
+def _triples(predict, collection, side, count):
     for index in data.spread(collection, count):
         try:
             ((_, image),) = data.whole_images(collection, [index])
@@ -173,14 +194,14 @@ def _triples(model, collection, side, count):
             continue
         image = image.astype(np.float32) / 255.0
         gray = np.repeat(np.mean(image, -1, keepdims=True), 3, -1)
-        yield [gray, colorize(model, image, side), image]
+        yield [gray, colorize(predict, image, side), image]
 
 
-def image_metrics(model, images, side=None):
+def image_metrics(predict, images, side=None):
     """Compares coloured images with the true ones, pixel by pixel.
 
     Args:
-        model: A dense colorizer, from `heads.dense`.
+        predict: What `dense_predictor` returned.
         images: Iterable of `[H, W, 3]`, float32 in `[0, 1]`.
         side: As in `colorize`.
 
@@ -192,7 +213,7 @@ def image_metrics(model, images, side=None):
     errors = {"": [], "_gray": []}
     for image in images:
         gray = np.repeat(np.mean(image, -1, keepdims=True), 3, -1)
-        for name, other in (("", colorize(model, image, side)), ("_gray", gray)):
+        for name, other in (("", colorize(predict, image, side)), ("_gray", gray)):
             errors[name].append(float(np.mean(np.square(other - image))))
     metrics = {}
     for name, squares in errors.items():

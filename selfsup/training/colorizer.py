@@ -10,7 +10,7 @@ from selfsup import data, evaluation, heads, losses, networks, pictures
 from selfsup.training import workdirs
 from selfsup.training.callbacks import Periodically, Progress, Summaries
 from selfsup.training.checkpoints import Checkpoints, save_model
-from selfsup.training.config import RESUMABLE
+from selfsup.training.config import RESUMABLE, ColorizerConfig
 from selfsup.training.image_watch import ImageWatch
 from selfsup.training.loop import Schedule, Step, Term, divisible_batch, train
 from selfsup.training.optimizers import make_optimizer
@@ -96,6 +96,48 @@ def pipeline_config(config, subset="train"):
     )
 
 
+def evaluation_config(run, sources=None, crop_size=None):
+    """Returns what a finished run is evaluated on, and how.
+
+    Args:
+        run: A `Run` whose model is a colorizer.
+        sources: Specifications of images; None for those that the run held out.
+        crop_size: Side of the crops where the run has no settings.
+
+    Returns:
+        A `data.PipelineConfig` that reads each image once.
+
+    Raises:
+        ValueError: If the model is no colorizer, or it is not known on which
+            images or at which scale to evaluate it.
+    """
+    outputs = set(run.model.output) if isinstance(run.model.output, dict) else set()
+    if outputs not in ({"hue", "chroma"}, {"ab"}):
+        raise ValueError(
+            "The model is no colorizer. Expected outputs hue and chroma, or ab. "
+            f"Received: {run.model.name!r} in {run.folder}"
+        )
+    if run.settings is not None:
+        config = ColorizerConfig.from_json(run.settings)
+    elif sources and crop_size:
+        config = ColorizerConfig.from_preset(
+            "paper", crop_size=crop_size, loss="lab" if "ab" in outputs else "histogram"
+        )
+    else:
+        raise ValueError(
+            "There is no config.json beside the model. Expected one, or --data and "
+            f"--crop_size. Received: data={sources}, crop_size={crop_size}"
+        )
+    if sources:
+        config = dataclasses.replace(config, val_data=tuple(sources))
+    if not config.val_data and not config.val_fraction:
+        raise ValueError(
+            "The run held out no images. Expected --data with images to evaluate "
+            "on. Received: none"
+        )
+    return pipeline_config(config, "val")
+
+
 def train_colorizer(config, workdir, overwrite=False, strategy=None):
     """Pretrains a network, or goes on where an earlier run was stopped.
 
@@ -149,7 +191,7 @@ class _Run:
             self.optimizer.build(self.model.trainable_variables)
         # Keras callbacks look for it there.
         self.model.optimizer = self.optimizer
-        self.dense = heads.dense(self.model)
+        self.predict = evaluation.dense_predictor(self.model)
         self.summaries = Summaries(workdir / "tensorboard")
 
     def run(self):
@@ -255,9 +297,10 @@ class _Run:
     def _draw(self, step):
         side = (self.config.min_side + self.config.max_side) // 2
         with averaged_weights(self.model, self.optimizer):
-            sheet = evaluation.colorization_sheet(
-                self.dense, self.images, self.held_out, side
-            )
+            collections = {"training": self.images}
+            if self.held_out is not None:
+                collections["held out"] = self.held_out
+            sheet = evaluation.colorization_sheet(self.predict, collections, side)
         pictures.save_image(self.workdir / "samples.png", sheet)
         self.summaries.image("samples", sheet, step)
 

@@ -154,6 +154,34 @@ class ColorizerConfig:
                 fields[name] = int(ratio * crop_size)
         return cls(**{**fields, "preset": preset, "network": network, **changes})
 
+    @classmethod
+    def from_json(cls, settings):
+        """Builds the configuration that was written to `config.json`.
+
+        Args:
+            settings: The content of the file, a dict.
+
+        Returns:
+            A `ColorizerConfig`.
+
+        Raises:
+            ValueError: If fields are missing or unknown.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        if settings.keys() != known:
+            raise ValueError(
+                "The settings are not those of a colorizer of this version. "
+                f"Expected the fields of ColorizerConfig. Received: without "
+                f"{sorted(known - settings.keys())}, with unknown "
+                f"{sorted(settings.keys() - known)}"
+            )
+        return cls(
+            **{
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in settings.items()
+            }
+        )
+
     def num_steps(self, num_images):
         """Returns the length of the run in steps.
 

@@ -6,6 +6,10 @@ import json
 import os
 import pathlib
 import shutil
+import zipfile
+from typing import NamedTuple
+
+import keras
 
 # What a run writes; `--overwrite` removes these and nothing else.
 _OWN = (
@@ -49,7 +53,8 @@ def prepare(workdir, config, resumable=frozenset(), overwrite=False):
             _clear(workdir)
         settings = to_json(config)
         old = read_json(workdir / "config.json")
-        if old is not None:
+        # A run that stopped before its first checkpoint has nothing to lose.
+        if old is not None and (workdir / "checkpoints").exists():
             _check_same(workdir, old, settings, resumable)
         write_json(workdir / "config.json", settings)
     except OSError as error:
@@ -81,6 +86,59 @@ def _check_same(workdir, old, new, resumable):
             "same ones to resume, another --workdir, or --overwrite. "
             f"Received: {'; '.join(differing)}"
         )
+
+
+class Run(NamedTuple):
+    """A trained model and what was written beside it.
+
+    Attributes:
+        folder: The folder that holds the model's file.
+        model: The Keras model.
+        settings: Content of `config.json`, or None without one.
+        results: Content of `results.json`, or None without one.
+    """
+
+    folder: pathlib.Path
+    model: keras.Model
+    settings: dict | None
+    results: dict | None
+
+
+def open_run(path, name):
+    """Opens a finished run, or a model's file.
+
+    Args:
+        path: A workdir, or a `.keras` file.
+        name: File name of the model in a workdir.
+
+    Returns:
+        A `Run`.
+
+    Raises:
+        FileNotFoundError: If there is no such folder or file.
+        ValueError: If the file is not a Keras model.
+    """
+    path = pathlib.Path(path)
+    file = path / name if path.is_dir() else path
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"There is no trained model. Expected a workdir with {name}, or a .keras "
+            f"file. Received: {path}"
+        )
+    try:
+        model = keras.models.load_model(file, compile=False)
+    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(
+            f"A model cannot be loaded. Expected a whole .keras file. Received: {file} "
+            f"({reason})"
+        ) from error
+    return Run(
+        file.parent,
+        model,
+        read_json(file.parent / "config.json"),
+        read_json(file.parent / "results.json"),
+    )
 
 
 def to_json(config):

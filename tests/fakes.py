@@ -1,0 +1,67 @@
+"""Tiny networks: a few channels, but every layer of the real ones."""
+
+import keras
+import numpy as np
+
+from selfsup import networks
+from selfsup.networks import resnet, units
+
+# The smallest width: 2 channels in the first layers, 64 in VGG's fc6.
+WIDTH = 1 / 64
+
+# Smallest image that each network takes: conv1 of AlexNet is not padded.
+SMALLEST = {"alexnet": 11, "vgg16": 1, "resnet50": 1, "resnet152": 1, "resnet": 1}
+
+
+def network(name, width=WIDTH, **kwargs):
+    """Builds a tiny network; `"resnet"` is one of 6 blocks, for speed.
+
+    It has every kind of block, but it is none of the known networks, so
+    `networks.taps` refuses it.
+    """
+    if name != "resnet":
+        return networks.BUILDERS[name](width=width, **kwargs)
+    unit = units.Units(
+        width,
+        kwargs.pop("padding", "zeros"),
+        kwargs.pop("normalization", "plain"),
+        kwargs.pop("bn_momentum", 0.999),
+        kwargs.pop("kernel_initializer", "lecun_uniform"),
+    )
+    stages = ["2a", "2b"], ["3a", "3b1"], ["4a"], ["5a"]
+    arguments = {"input_channels": 1, "fov_blocks": 0, "pool1": "caffe", **kwargs}
+    return resnet._resnet(
+        "resnet",
+        stages,
+        arguments["input_channels"],
+        unit,
+        arguments["fov_blocks"],
+        arguments["pool1"],
+    )
+
+
+def randomize(model, seed=0, bias=1.0):
+    """Gives every weight random values, the running variances positive ones."""
+    rng = np.random.default_rng(seed)
+    for variable in model.weights:
+        shape, name = variable.shape, variable.name
+        if name == "kernel":
+            # Keeps the size of the activations: He's initializer.
+            deviation = np.sqrt(2 / max(1, np.prod(shape[:-1])))
+            variable.assign(rng.normal(0, deviation, shape).astype("float32"))
+        elif name in ("gamma", "moving_variance"):
+            variable.assign(rng.uniform(0.5, 2, shape).astype("float32"))
+        elif name in ("bias", "shift", "moving_mean"):
+            variable.assign(rng.normal(0, bias, shape).astype("float32"))
+    return model
+
+
+def image(*shape, seed=0):
+    """Returns noise in the range of the networks' inputs."""
+    rng = np.random.default_rng(seed)
+    return rng.uniform(-0.45, 0.55, shape).astype("float32")
+
+
+def maps(model, names):
+    """Returns a model with the outputs of the layers of these names."""
+    return keras.Model(model.input, [model.get_layer(n).output for n in names])
