@@ -47,7 +47,8 @@ def colorizer(
         which are logits, or `{"ab": [B, P, 2]}`.
 
     Raises:
-        ValueError: If `loss` is unknown or `taps` is empty.
+        ValueError: If `loss` is unknown, `taps` is empty or a number is out of
+            its range.
 
     Example:
 
@@ -66,6 +67,12 @@ def colorizer(
             "Argument `taps` must hold at least one feature map. "
             f"Received: taps={taps!r}"
         )
+    for name, value in (("bins", bins), ("hidden", hidden)):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(
+                f"Argument `{name}` must be a positive integer. "
+                f"Received: {name}={value}"
+            )
     image = backbone.input
     points = keras.Input((None, 2), dtype="float32", name="points")
     features = [backbone.get_layer(tap.layer).output for tap in taps]
@@ -113,11 +120,17 @@ def dense(model, stride=1):
         `[B, ceil(H / stride), ceil(W / stride), K]`, float32.
 
     Raises:
-        ValueError: If `stride` is not 1, 2 or 4.
+        ValueError: If `stride` is not 1, 2 or 4, or the model is not one for
+            sampled points.
     """
     if stride not in (1, 2, 4):
         raise ValueError(
             f"Argument `stride` must be 1, 2 or 4. Received: stride={stride}"
+        )
+    if "hypercolumn" not in {layer.name for layer in model.layers}:
+        raise ValueError(
+            "Argument `model` must be a model for sampled points, with a layer "
+            f"`hypercolumn`. Received: model={model.name!r}"
         )
     hypercolumn = model.get_layer("hypercolumn")
     *features, _ = hypercolumn.input
@@ -130,6 +143,8 @@ def dense(model, stride=1):
         offsets=hypercolumn.offsets,
         alignment=hypercolumn.alignment,
         output_stride=stride,
+        # The model's own precision, whatever the global one is by now.
+        dtype=hypercolumn.dtype_policy,
         name="dense_head",
     )
     return keras.Model(image, head(features, image), name=f"dense_{model.name}")

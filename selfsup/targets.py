@@ -148,8 +148,11 @@ def value_histograms(values, valid, bins=32):
     counts = tf.raw_ops.DenseBincount(
         input=rows, size=bins, weights=tf.zeros([0, 0], tf.float32)
     )
-    total = tf.reduce_sum(counts, axis=-1, keepdims=True)
-    normalized = tf.where(total > 0.0, counts / tf.maximum(total, 1.0), 1.0 / bins)
+    if valid is None:
+        normalized = counts / tf.cast(shape[-1], tf.float32)
+    else:
+        total = tf.reduce_sum(counts, axis=-1, keepdims=True)
+        normalized = tf.where(total > 0.0, counts / tf.maximum(total, 1.0), 1.0 / bins)
     result = tf.reshape(normalized, tf.concat([shape[:-1], [bins]], axis=0))
     return tf.ensure_shape(result, [*index.shape[:-1], bins])
 

@@ -27,8 +27,30 @@ def shuffled(position, count, seed):
         `[...]`, int64 in `[0, count)`.
     """
     epoch, offset = position // count, position % count
-    key = tf.stack([tf.fill(tf.shape(epoch), tf.constant(seed, tf.int64)), epoch], -1)
-    return tf.random.experimental.index_shuffle(offset, key, count - 1)
+    return permuted(offset, count, seed, epoch)
+
+
+def permuted(offset, count, seed, number):
+    """Returns which item stands at an offset of a numbered random permutation.
+
+    Args:
+        offset: `[...]`, int64 in `[0, count)`.
+        count: Number of items, an integer or `[]`, int64.
+        seed: Integer.
+        number: Number of the permutation, `[]` or like `offset`, int64.
+
+    Returns:
+        `[...]`, int64 in `[0, count)`.
+    """
+    number = tf.broadcast_to(tf.cast(number, tf.int64), tf.shape(offset))
+    seed = tf.fill(tf.shape(offset), tf.constant(seed, tf.int64))
+    # The function around this op pads batches of seeds on the wrong axis.
+    return tf.raw_ops.RandomIndexShuffle(
+        index=offset,
+        seed=tf.stack([seed, number, tf.zeros_like(number)], axis=-1),
+        max_index=tf.cast(count - 1, tf.int64),
+        rounds=4,
+    )
 
 
 class FileImages:

@@ -82,6 +82,8 @@ def pipeline(config, start_step=0, *, status=False, images=None):
         samples = samples.concatenate(filling.repeat(-len(images) % config.batch_size))
     samples = samples.enumerate(start)
 
+    # A function of its own is traced once, although two datasets call it.
+    @tf.function(autograph=False)
     def read(number, sample):
         index, content = sample
         seed = tf.stack([config.seed + _SALT, number])

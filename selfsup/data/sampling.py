@@ -49,12 +49,14 @@ def sample_image(encoded, seed, config):
     else:
         side = tf.constant((config.min_side + config.max_side) / 2.0)
         place, mirror = tf.constant([0.5, 0.5]), False
+    if not config.mirror:
+        mirror = False
     window = read_window(encoded, side, place, config.crop_size)
-    if config.mirror and config.augment:
-        window = tf.raw_ops.Reverse(tensor=window, dims=[False, mirror, False])
     return {
-        "gray": resize_gray(window, config.crop_size),
-        "patches": resize_patches(window, points, config.crop_size, config.window),
+        "gray": resize_gray(window, mirror, config.crop_size),
+        "patches": resize_patches(
+            window, points, mirror, config.crop_size, config.window
+        ),
         "points": points,
     }
 
@@ -80,10 +82,11 @@ def crop_window(height, width, side, place, crop_size):
     Returns:
         `[3]`, int32: top, left, and the side of the square window.
     """
-    short = tf.minimum(height, width)
-    size = tf.cast(tf.round(crop_size * tf.cast(short, tf.float32) / side), tf.int32)
+    source = tf.stack([height, width])
+    short = tf.reduce_min(source)
+    size = tf.cast(tf.round(tf.cast(short, tf.float32) * (crop_size / side)), tf.int32)
     size = tf.clip_by_value(size, 1, short)
-    room = tf.stack([height, width]) - size
+    room = source - size
     corner = tf.cast(place * tf.cast(room + 1, tf.float32), tf.int32)
     return tf.concat([tf.minimum(corner, room), size[None]], axis=0)
 
@@ -95,8 +98,8 @@ def reduction(height, width, side):
     the crop is lost; and large photographs are averaged instead of aliased.
     """
     short = tf.cast(tf.minimum(height, width), tf.float32)
-    fits = [tf.cast(short >= ratio * side, tf.int32) for ratio in _RATIOS[1:]]
-    return tf.add_n(fits)
+    fits = short >= side * tf.constant(_RATIOS[1:], tf.float32)
+    return tf.reduce_sum(tf.cast(fits, tf.int32))
 
 
 def read_window(encoded, side, place, crop_size):
@@ -119,7 +122,7 @@ def read_window(encoded, side, place, crop_size):
         lambda: tf.zeros([2], tf.int32),
     )
     choice = reduction(shape[0], shape[1], side)
-    ratio = tf.gather(_RATIOS, choice)
+    ratio = tf.bitwise.left_shift(1, choice)
     # The decoder rounds the reduced size up.
     reduced = (shape + ratio - 1) // ratio
     y, x, size = tf.unstack(crop_window(reduced[0], reduced[1], side, place, crop_size))
@@ -133,10 +136,12 @@ def read_window(encoded, side, place, crop_size):
             dct_method=decoding.DCT_METHOD,
         )
 
+    # Inlined, the many ops of this rare branch would cost time as dead nodes.
+    @tf.function(autograph=False, experimental_attributes={"_noinline": True})
     def from_any():
         image = decoding.decode(encoded)
         shape = tf.shape(image)
-        ratio = tf.gather(_RATIOS, reduction(shape[0], shape[1], side))
+        ratio = tf.bitwise.left_shift(1, reduction(shape[0], shape[1], side))
         reduced = shape[:2] // ratio
         window = crop_window(reduced[0], reduced[1], side, place, crop_size)
         y, x, size = tf.unstack(window * ratio)
@@ -157,11 +162,12 @@ def _block_means(image, ratio):
     return tf.cast(tf.round(means), tf.uint8)
 
 
-def resize_gray(window, crop_size):
+def resize_gray(window, mirror, crop_size):
     """Scales the gray of a window to the crop's size.
 
     Args:
         window: `[S, S, 3]`, uint8 RGB.
+        mirror: `[]`, bool, whether to mirror it.
         crop_size: Side of the crop.
 
     Returns:
@@ -170,6 +176,8 @@ def resize_gray(window, crop_size):
     # Reducing over a last axis of three is several times slower.
     red, green, blue = tf.unstack(tf.cast(window, tf.uint16), axis=-1)
     gray = tf.cast(red + green + blue, tf.float32) / 765.0 - color.GRAY_MEAN
+    # One channel, before it grows, and only if it must be: mirroring is slow.
+    gray = tf.cond(mirror, lambda: tf.reverse(gray, [1]), lambda: gray)
     gray = tf.raw_ops.ResizeBilinear(
         images=gray[None, :, :, None],
         size=[crop_size, crop_size],
@@ -178,15 +186,16 @@ def resize_gray(window, crop_size):
     return tf.reshape(gray, [crop_size, crop_size])
 
 
-def resize_patches(window, points, crop_size, patch_size):
+def resize_patches(window, points, mirror, crop_size, patch_size):
     """Interpolates patches of the scaled window from the window itself.
 
-    Equal to scaling the window to the crop's size and reading the patches
-    there.
+    Equal to scaling the window to the crop's size, mirroring it and reading
+    the patches there.
 
     Args:
         window: `[S, S, 3]`, uint8 RGB.
-        points: `[P, 2]`, int32 (y, x) in the crop.
+        points: `[P, 2]`, int32 (y, x) in the mirrored crop.
+        mirror: `[]`, bool, whether the crop is mirrored.
         crop_size: Side of the crop.
         patch_size: Side of the patches, odd.
 
@@ -196,6 +205,9 @@ def resize_patches(window, points, crop_size, patch_size):
     half = patch_size // 2
     points = tf.cast(points, tf.float32)
     ends = tf.concat([points - half, points + half], axis=-1)
+    # Boxes that run from right to left are read in that order.
+    flip = tf.cast(tf.stack([False, mirror, False, mirror]), tf.float32)
+    ends = flip * (crop_size - 1.0) + (1.0 - 2.0 * flip) * ends
     size = tf.cast(tf.shape(window)[0], tf.float32)
     # Half-pixel centres: (y, x) of the first and of the last pixel of a patch.
     ends = (ends + 0.5) * (size / crop_size) - 0.5

@@ -9,7 +9,7 @@ import math
 
 import tensorflow as tf
 
-from selfsup.data.images import ENDLESS, shuffled
+from selfsup.data.images import ENDLESS, permuted, shuffled
 
 PREFIX = "tfds:"
 
@@ -191,9 +191,8 @@ class ShardImages:
         def shuffle_window(window, indices, records):
             size = tf.shape(indices, tf.int64)[0]
             # Windows of all epochs are numbered on, and each has its own order.
-            key = tf.stack([seed + _SALT, number * per_epoch + window])
-            order = tf.random.experimental.index_shuffle(
-                tf.range(size), tf.tile(key[None], [size, 1]), size - 1
+            order = permuted(
+                tf.range(size), size, seed + _SALT, number * per_epoch + window
             )
             return tf.gather(indices, order), tf.gather(records, order)
 

@@ -50,16 +50,17 @@ def grids(model):
         A dict from layer name to an object with `stride` and `offset`.
     """
     by_tensor, by_layer = {}, {}
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.InputLayer):
+    # Operations, not layers: `x + y` and `ops.relu(x)` are none of the layers.
+    for operation in model.operations:
+        if isinstance(operation, keras.layers.InputLayer):
             grid = _Grid()
         else:
             # The first input is the image; others are borders or the second
             # branch of a sum, whose grid is the same.
-            first = keras.tree.flatten(layer.input)[0]
-            grid = _after(layer, by_tensor.get(id(first), _Grid()))
-        by_layer[layer.name] = grid
-        for tensor in keras.tree.flatten(layer.output):
+            first = keras.tree.flatten(operation.input)[0]
+            grid = _after(operation, by_tensor[id(first)])
+        by_layer[operation.name] = grid
+        for tensor in keras.tree.flatten(operation.output):
             by_tensor[id(tensor)] = grid
     return by_layer
 

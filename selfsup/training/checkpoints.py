@@ -13,25 +13,28 @@ class Checkpoints:
     """The resumable state of a run, in a folder.
 
     A checkpoint holds the weights, the state of the optimizer, the states of
-    the random generators (which `save_weights` leaves out) and the step. The
-    two newest are kept; a half-written one is never picked up, because its
-    index, and the file that names the newest, come last.
+    the random generators (which `save_weights` leaves out), the step and the begun
+    row of the log. The two newest are kept; a half-written one is never picked
+    up, because its index, and the file that names the newest, come last.
 
     Args:
         folder: Path of the folder; it is made when first needed.
         model: The model.
         optimizer: Its optimizer, built.
+        row: The `LogRow` that the loop fills.
         seconds: Seconds between two checkpoints made by `save_if_due`.
     """
 
-    def __init__(self, folder, model, optimizer, seconds=30.0):
+    def __init__(self, folder, model, optimizer, row, seconds=30.0):
         self.folder = pathlib.Path(folder)
+        self.row = row
         self.seconds = seconds
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         checkpoint = tf.train.Checkpoint(
             # Includes the seed states, unlike `model.weights`.
             model=[variable.value for variable in model.variables],
             optimizer=[variable.value for variable in optimizer.variables],
+            row=row.state,
             step=self.step,
         )
         self._manager = tf.train.CheckpointManager(

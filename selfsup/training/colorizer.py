@@ -12,7 +12,7 @@ from selfsup.training.callbacks import Periodically, Progress, Summaries
 from selfsup.training.checkpoints import Checkpoints, save_model
 from selfsup.training.config import RESUMABLE, ColorizerConfig
 from selfsup.training.image_watch import ImageWatch
-from selfsup.training.loop import Schedule, Step, Term, divisible_batch, train
+from selfsup.training.loop import LogRow, Schedule, Step, Term, divisible_batch, train
 from selfsup.training.optimizers import make_optimizer
 from selfsup.training.strategies import (
     averaged_weights,
@@ -202,6 +202,7 @@ class _Run:
             self.workdir / "checkpoints",
             self.model,
             self.optimizer,
+            LogRow((*terms, "loss")),
             config.checkpoint_seconds,
         )
         first_step = checkpoints.restore()

@@ -21,6 +21,7 @@ class ColorizerConfig:
 
     Raises:
         ValueError: If a field is out of its range, or fields contradict.
+        TypeError: If `data` or `val_data` is no tuple.
     """
 
     data: tuple[str, ...] = setting(
@@ -98,6 +99,12 @@ class ColorizerConfig:
     )
 
     def __post_init__(self):
+        for name in ("data", "val_data"):
+            if not isinstance(getattr(self, name), tuple):
+                raise TypeError(
+                    f"Field `{name}` must be a tuple of strings. "
+                    f"Received: {name}={getattr(self, name)!r}"
+                )
         _check_choices(self)
         _check_numbers(self)
         if self.min_side < self.crop_size:
@@ -140,7 +147,11 @@ class ColorizerConfig:
         """
         _check_choice("preset", preset, tuple(PRESETS))
         _check_choice("network", network, tuple(networks.BUILDERS))
-        fields = {**PRESETS[preset], **_BY_NETWORK.get((preset, network), {})}
+        fields = {
+            **{field.name: field.default for field in dataclasses.fields(cls)},
+            **PRESETS[preset],
+            **_BY_NETWORK.get((preset, network), {}),
+        }
         # Asking for a length in one unit withdraws the preset's in the other.
         if changes.get("steps") is not None and "epochs" not in changes:
             fields["epochs"] = 0.0
@@ -150,8 +161,7 @@ class ColorizerConfig:
         crop_size = changes.get("crop_size")
         if isinstance(crop_size, int) and crop_size >= 8:
             for name in ("min_side", "max_side", "point_margin"):
-                ratio = fields[name] / fields["crop_size"]
-                fields[name] = int(ratio * crop_size)
+                fields[name] = fields[name] * crop_size // fields["crop_size"]
         return cls(**{**fields, "preset": preset, "network": network, **changes})
 
     @classmethod

@@ -150,7 +150,7 @@ def train(
         schedule: When to log and stop.
         checkpoints: `Checkpoints`, already restored.
         callbacks: Keras callbacks. The logs at the end of an epoch hold the
-            mean losses, `step`, `learning_rate` and `images_per_second`.
+            mean losses, `step`, `learning_rate` and `steps_per_second`.
         watch: Called with the dict of concatenated `status` tensors of every
             chunk of steps.
         first_step: Number of steps done before.
@@ -168,7 +168,7 @@ def train(
     logger.set_params({"steps": schedule.steps, "first_step": first_step})
     model.stop_training = False
     step, seconds_per_step = first_step, None
-    row = _Row()
+    row = checkpoints.row
     logger.on_train_begin()
     while step < schedule.steps and not model.stop_training:
         if row.steps == 0:
@@ -199,10 +199,10 @@ def train(
                 "step": step,
                 "learning_rate": float(step_fn.optimizer.learning_rate),
                 **row.means(),
-                "steps_per_second": row.steps / max(row.seconds, 1e-9),
+                "steps_per_second": row.steps_per_second(),
             }
             logger.on_epoch_end((step - 1) // schedule.log_every, logs)
-            row = _Row()
+            row.clear()
         checkpoints.save_if_due(step)
     if step > first_step:
         checkpoints.save(step)
@@ -210,20 +210,47 @@ def train(
     return step
 
 
-class _Row:
-    """Running means for one row of the log."""
+class LogRow:
+    """Running means for one row of the log, kept across a restart.
 
-    def __init__(self):
-        self.steps, self.seconds, self.sums = 0, 0.0, {}
+    Args:
+        names: Names of the losses.
+    """
+
+    def __init__(self, names):
+        self.names = tuple(names)
+        # Part of the checkpoint, so that a resumed run logs what an unbroken
+        # one does.
+        self.state = tf.Variable(tf.zeros([len(self.names) + 1], tf.float64))
+        self._seconds, self._timed_steps = 0.0, 0
+
+    @property
+    def steps(self):
+        """Number of steps in the row."""
+        return int(self.state[-1])
 
     def add(self, sums, steps, seconds):
-        for name, value in sums.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-        self.steps += steps
-        self.seconds += seconds
+        """Adds a chunk of steps: the sums of their losses and their time."""
+        values = [sums[name] for name in self.names]
+        self.state.assign_add(tf.constant([*values, steps], tf.float64))
+        self._seconds += seconds
+        self._timed_steps += steps
 
     def means(self):
-        return {name: value / self.steps for name, value in self.sums.items()}
+        """Returns the mean of each loss."""
+        *sums, steps = self.state.numpy().tolist()
+        return {
+            name: value / steps for name, value in zip(self.names, sums, strict=True)
+        }
+
+    def steps_per_second(self):
+        """Returns the speed of this process since the row began."""
+        return self._timed_steps / max(self._seconds, 1e-9)
+
+    def clear(self):
+        """Begins the next row."""
+        self.state.assign(tf.zeros_like(self.state))
+        self._seconds, self._timed_steps = 0.0, 0
 
 
 def _distribute(dataset, strategy):
@@ -242,7 +269,8 @@ def _chunk_function(step_fn):
 
     @tf.function(reduce_retracing=True)
     def run_chunk(iterator, count):
-        sums = {name: tf.constant(0.0) for name in names}
+        # float64: how steps are grouped must not show in the log.
+        sums = {name: tf.constant(0.0, tf.float64) for name in names}
         bad = tf.constant(-1, tf.int64)
         status = {
             "index": tf.TensorArray(tf.int64, 0, True, element_shape=[None]),
@@ -251,7 +279,9 @@ def _chunk_function(step_fn):
         for i in tf.range(count):
             inputs, targets, weights, about = next(iterator)
             values = step_fn(inputs, targets, weights)
-            sums = {name: sums[name] + values[name] for name in names}
+            sums = {
+                name: sums[name] + tf.cast(values[name], tf.float64) for name in names
+            }
             if bad < 0 and not tf.math.is_finite(values["loss"]):
                 bad = i
             local = step_fn.strategy.experimental_local_results

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from contracts import ramp, to_numpy
 
 from selfsup import layers
+
+from contracts import ramp, to_numpy
 
 
 def _built(bias, shift, **kwargs):

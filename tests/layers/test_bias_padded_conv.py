@@ -1,13 +1,14 @@
 import itertools
 
-import contracts
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from contracts import ramp, to_numpy
 
 from selfsup import layers
+
+import contracts
+from contracts import ramp, to_numpy
 
 
 def _layer(x, *args, border=None, **kwargs):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from contracts import to_numpy
 
 from selfsup.layers import bilinear
+
+from contracts import to_numpy
 
 
 def test_corners_worked_by_hand():

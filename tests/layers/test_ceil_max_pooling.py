@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from contracts import ramp, to_numpy
 
 from selfsup import layers
+
+from contracts import ramp, to_numpy
 
 
 def _brute_force(x, size, stride, padding):

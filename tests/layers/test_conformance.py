@@ -11,14 +11,15 @@ import pathlib
 import subprocess
 import sys
 
-import contracts
 import keras
 import numpy as np
 import pytest
-from contracts import ramp
 from keras import tree
 
 from selfsup import layers
+
+import contracts
+from contracts import ramp
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _TAPS = dict(strides=[1, 1, 2, 8], offsets=[0, 0, 0.5, 3.5])

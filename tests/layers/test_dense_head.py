@@ -1,11 +1,12 @@
-import contracts
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from contracts import ramp, to_numpy
 
 from selfsup import layers
+
+import contracts
+from contracts import ramp, to_numpy
 
 _STRIDES = [1, 1, 2, 4, 8, 32, 3]
 _OFFSETS = [0, 0, 0.5, 1.5, 3.5, 15.5, 1]

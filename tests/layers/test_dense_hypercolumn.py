@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from contracts import ramp, to_numpy
 
 from selfsup import layers
+
+from contracts import ramp, to_numpy
 
 _STRIDES = [1, 1, 2, 4, 8, 32, 3]
 _OFFSETS = [0, 0, 0.5, 1.5, 3.5, 15.5, 1]

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from contracts import ramp, to_numpy
 
 from selfsup import layers
+
+from contracts import ramp, to_numpy
 
 
 @pytest.mark.parametrize("radius", [0, 1, 2, 9])

@@ -1,0 +1,192 @@
+"""Every kind of image file, good and bad, against OpenCV, PIL's rules and NumPy."""
+
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from selfsup import data
+from selfsup.data import decoding
+
+
+@pytest.fixture
+def bgr(photos):
+    return cv2.imread(str(photos / "chelsea.jpg"))[:40, :50]
+
+
+def write(path, image, *options):
+    if not cv2.imwrite(str(path), image, list(options)):
+        raise OSError(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["png", "bmp", "tiff", "ppm", "webp"])
+def test_lossless_files_are_read_exactly(tmp_path, bgr, kind):
+    # Quality 101 is OpenCV's way to ask for lossless WebP.
+    options = (cv2.IMWRITE_WEBP_QUALITY, 101) if kind == "webp" else ()
+    path = write(tmp_path / f"x.{kind}", bgr, *options)
+    np.testing.assert_array_equal(data.load_image(path), bgr[..., ::-1])
+
+
+def test_jpeg_equals_opencv(photos):
+    for path in sorted(photos.glob("*.jpg"))[::9]:
+        np.testing.assert_array_equal(
+            data.load_image(path), cv2.imread(str(path))[..., ::-1]
+        )
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "tiff"])
+def test_gray_is_repeated(tmp_path, bgr, kind):
+    path = write(tmp_path / f"x.{kind}", bgr[..., 0])
+    stored = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    np.testing.assert_array_equal(data.load_image(path), np.dstack([stored] * 3))
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+def test_sixteen_bits_are_rounded_to_eight(tmp_path, kind):
+    # All 65,536 levels in three different orders.
+    levels = np.arange(2**16, dtype=np.uint16).reshape(256, 256)
+    image = np.dstack([levels, levels.T, levels[::-1]])
+    path = write(tmp_path / f"x.{kind}", image)
+    expected = np.round(image[..., ::-1] / 257).astype(np.uint8)
+    np.testing.assert_array_equal(data.load_image(path), expected)
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff", "webp"])
+def test_transparent_pixels_lie_on_white(tmp_path, kind):
+    alpha = np.repeat(np.arange(0, 256, 5, dtype=np.uint8)[None], 52, 0)
+    image = np.dstack([np.full_like(alpha, level) for level in (0, 100, 200)] + [alpha])
+    options = (cv2.IMWRITE_WEBP_QUALITY, 101) if kind == "webp" else ()
+    path = write(tmp_path / f"x.{kind}", image, *options)
+    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]] / 255
+    expected = 255 * (stored[..., :3] * stored[..., 3:] + 1 - stored[..., 3:])
+    # Rounding in float32 and in float64.
+    difference = data.load_image(path).astype(float) - expected
+    assert np.abs(difference).max() <= 0.501
+
+
+def png(width, height, depth, kind, rows, *chunks):
+    """Builds a PNG from its parts."""
+
+    def chunk(name, content):
+        body = name + content
+        return (
+            struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
+    parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+def test_palette_png(tmp_path):
+    palette = (b"PLTE", bytes([255, 0, 0, 0, 255, 0, 10, 20, 30]))
+    opacity = (b"tRNS", bytes([255, 0]))
+    path = tmp_path / "x.png"
+    path.write_bytes(png(3, 1, 8, 3, b"\0\0\1\2", palette, opacity))
+    expected = [[[255, 0, 0], [255, 255, 255], [10, 20, 30]]]
+    np.testing.assert_array_equal(data.load_image(path), expected)
+
+
+def test_first_frame_of_a_gif(tmp_path):
+    # Two frames of 1x1, red and blue, as in the format's description.
+    colors = bytes([255, 0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0])
+    frame = b"\x2c\0\0\0\0\1\0\1\0\0\2\2%s\1\0"
+    content = b"GIF89a\1\0\1\0\x91\0\0" + colors
+    content += frame % b"\x44" + frame % b"\x4c" + b"\x3b"
+    path = tmp_path / "x.gif"
+    path.write_bytes(content)
+    np.testing.assert_array_equal(data.load_image(path), [[[255, 0, 0]]])
+
+
+def test_cmyk_jpeg(tmp_path, bgr):
+    image_module = pytest.importorskip("PIL.Image")
+    # Without black, CMYK is the negative of RGB.
+    image = image_module.fromarray(np.ascontiguousarray(bgr[..., ::-1])).convert("CMYK")
+    image.save(tmp_path / "x.jpg", quality=98, subsampling=0)
+    difference = data.load_image(tmp_path / "x.jpg") - bgr[..., ::-1].astype(float)
+    # Lossy storage at quality 98.
+    assert np.abs(difference).mean() < 2
+
+
+def exif_jpeg(image, orientation, order="<"):
+    """Encodes an image with an EXIF orientation, written byte by byte."""
+    mark = {"<": b"II", ">": b"MM"}[order]
+    make = struct.pack(order + "HHI4s", 0x010F, 2, 4, b"abc\0")
+    value = struct.pack(order + "HHIHH", 0x0112, 3, 1, orientation, 0)
+    tiff = mark + struct.pack(order + "HIH", 42, 8, 2) + make + value + b"\0" * 4
+    body = b"Exif\0\0" + tiff
+    segment = b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
+    encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    return encoded[:2] + segment + encoded[2:]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(tmp_path, bgr, orientation, order):
+    path = tmp_path / "x.jpg"
+    path.write_bytes(exif_jpeg(bgr, orientation, order))
+    # OpenCV applies the orientation by itself.
+    np.testing.assert_array_equal(
+        data.load_image(path), cv2.imread(str(path), cv2.IMREAD_COLOR)[..., ::-1]
+    )
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (2, 3)])
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+def test_tiny_images(tmp_path, bgr, shape, kind):
+    path = write(tmp_path / f"x.{kind}", bgr[: shape[0], : shape[1]])
+    np.testing.assert_array_equal(
+        data.load_image(path), cv2.imread(str(path))[..., ::-1]
+    )
+
+
+def bad_files(folder, photo):
+    """Writes one of every kind of unreadable file; returns the paths."""
+    jpeg = photo.read_bytes()
+    deceiving = {
+        "truncated.jpg": jpeg[: len(jpeg) // 10],
+        "empty.jpg": b"",
+        "start.jpg": jpeg[:3],
+        "text.jpg": b"This is no image.\n" * 9,
+        "text.png": b"neither",
+        "lying.png": png(30000, 30000, 8, 2, b"\0" * 99),
+        "nothing.png": png(0, 5, 8, 2, b"\0" * 99),
+        "damaged.png": png(64, 64, 8, 2, b"\0" * 99),
+        "lying.gif": b"GIF89a" + struct.pack("<HH", 65535, 65535) + b"\0" * 99,
+    }
+    for name, content in deceiving.items():
+        (folder / name).write_bytes(content)
+    return [folder / name for name in deceiving]
+
+
+def test_unreadable_files_are_named(tmp_path, photos):
+    for path in bad_files(tmp_path, photos / "coffee.jpg"):
+        with pytest.raises(ValueError, match=f"can't be decoded.*{path.name}"):
+            data.load_image(path)
+
+
+def test_reasons_are_told(tmp_path, photos):
+    bad_files(tmp_path, photos / "coffee.jpg")
+    with pytest.raises(ValueError, match="no known kind; it begins b'This is '"):
+        data.load_image(tmp_path / "text.jpg")
+    with pytest.raises(ValueError, match="over 268435456 pixels"):
+        data.load_image(tmp_path / "lying.png")
+
+
+def test_missing_files_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="gone.jpg"):
+        data.load_image(tmp_path / "gone.jpg")
+
+
+def test_unknown_pixels_are_an_error():
+    with pytest.raises(ValueError, match="Received: int32"):
+        decoding.to_rgb8(np.zeros([2, 2, 3], np.int32))
+
+
+def test_float_images_are_scaled():
+    image = np.array([[-1, 0, 0.5, 1, 2, np.nan]], np.float32)
+    expected = [0, 0, 128, 255, 255, 0]
+    np.testing.assert_array_equal(decoding.to_rgb8(image)[0, :, 0], expected)

@@ -1,0 +1,350 @@
+"""The colorizer at points and on whole images.
+
+Run as a program it writes the loss and gradients of one training step:
+
+    KERAS_BACKEND=jax python tests/test_heads.py OUTPUT.npz
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+from selfsup import heads, losses, networks
+
+import contracts
+import fakes
+
+_ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def _colorizer(name="vgg16", hypercolumn=True, network=None, **kwargs):
+    backbone = fakes.network(name, **(network or {}))
+    taps = networks.taps(backbone)
+    kwargs = {"bins": 5, "hidden": 6, **kwargs}
+    return heads.colorizer(backbone, taps if hypercolumn else taps[-1:], **kwargs)
+
+
+def _points(height, width, stride=1):
+    """Centres of the squares of a grid, `[1, rows * columns, 2]`."""
+    rows, columns = (np.arange(-(-n // stride)) for n in (height, width))
+    grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1)
+    return (grid * stride + (stride - 1) / 2).reshape(1, -1, 2).astype("float32")
+
+
+def _assert_dense_equals_sparse(model, dense, size, stride):
+    image = fakes.image(1, *size, 1)
+    sparse = model({"gray": image, "points": _points(*size, stride)})
+    whole = dense(image)
+    assert sorted(whole) == sorted(sparse)
+    rows, columns = (-(-n // stride) for n in size)
+    for name, values in sparse.items():
+        expected = values.numpy().reshape(1, rows, columns, -1)
+        # Sums over the taps come in another order.
+        np.testing.assert_allclose(
+            whole[name], expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max()
+        )
+
+
+# The dense head.
+
+
+@pytest.mark.parametrize(
+    "hypercolumn, alignment, loss",
+    [
+        (True, "centers", "histogram"),
+        (True, "corner", "lab"),
+        (False, "centers", "lab"),
+        (False, "corner", "histogram"),
+    ],
+)
+def test_dense_equals_sparse_at_every_pixel(hypercolumn, alignment, loss):
+    model = _colorizer(hypercolumn=hypercolumn, alignment=alignment, loss=loss)
+    fakes.randomize(model, bias=0.3)
+    loaded = contracts.save_and_load(model)
+    for stride, sizes in (
+        (1, [(1, 1), (33, 47)]),
+        (2, [(2, 7), (64, 31)]),
+        (4, [(33, 46)]),
+    ):
+        dense = heads.dense(loaded, stride)
+        for size in sizes:
+            _assert_dense_equals_sparse(model, dense, size, stride)
+
+
+@pytest.mark.parametrize(
+    "name, network",
+    [
+        ("alexnet", {"padding": "bias"}),
+        ("resnet50", {"normalization": "affine"}),
+        ("vgg16", {"padding": "bias", "fov_blocks": 2}),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
+def test_dense_equals_sparse_on_every_network(name, network):
+    model = fakes.randomize(_colorizer(name, network=network), bias=0.3)
+    for stride in (1, 4):
+        # Larger than a tile of the dense head.
+        _assert_dense_equals_sparse(model, heads.dense(model, stride), (35, 67), stride)
+
+
+def test_dense_shares_the_weights():
+    model = fakes.randomize(_colorizer())
+    dense = heads.dense(model)
+    assert {id(w) for w in dense.weights} == {id(w) for w in model.weights}
+    image = fakes.image(1, 9, 9, 1)
+    before = dense(image)["hue"].numpy()
+    model.get_layer("prediction_h").bias.assign_add(np.ones(5))
+    np.testing.assert_allclose(dense(image)["hue"], before + 1, rtol=1e-5, atol=1e-5)
+
+
+def test_dense_is_saved_and_loaded():
+    dense = heads.dense(fakes.randomize(_colorizer()), stride=2)
+    loaded = contracts.save_and_load(dense)
+    image = fakes.image(1, 13, 10, 1)
+    expected = contracts.to_numpy(dense(image))
+    contracts.assert_close(contracts.to_numpy(loaded(image)), expected)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_dense_shapes_and_names(stride):
+    dense = heads.dense(_colorizer(), stride)
+    assert dense.name == "dense_colorizer"
+    assert set(dense.output) == {"hue", "chroma"}
+    assert dense.output["hue"].shape == (None, None, None, 5)
+    output = dense(fakes.image(2, 10, 13, 1))["hue"]
+    assert output.shape == (2, -(-10 // stride), -(-13 // stride), 5)
+
+
+def test_dense_works_in_the_precision_of_the_model():
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        model = _colorizer()
+    finally:
+        keras.config.set_dtype_policy(policy)
+    fakes.randomize(model, bias=0.1)
+    dense = heads.dense(model)
+    assert dense.get_layer("dense_head").compute_dtype == "bfloat16"
+    image = fakes.image(1, 21, 17, 1)
+    sparse = model({"gray": image, "points": _points(21, 17)})
+    for name, values in dense(image).items():
+        assert sparse[name].dtype == values.dtype == "float32"
+        expected = sparse[name].numpy().reshape(values.shape)
+        assert np.abs(values - expected).max() < 0.05 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("stride", [0, 3, 8, None])
+def test_bad_stride_is_named(stride):
+    with pytest.raises(ValueError, match=f"1, 2 or 4. Received: stride={stride}"):
+        heads.dense(_colorizer(), stride)
+
+
+def test_dense_refuses_other_models():
+    with pytest.raises(ValueError, match="hypercolumn.*Received: model='vgg16'"):
+        heads.dense(fakes.network("vgg16"))
+
+
+# The colorizer.
+
+
+def test_outputs_are_logits():
+    model = fakes.randomize(_colorizer())
+    points = np.float32([[[3, 4], [0, 8]]])
+    for values in model({"gray": fakes.image(1, 9, 9, 1), "points": points}).values():
+        assert values.shape == (1, 2, 5)
+        assert values.numpy().min() < 0
+        assert not np.allclose(values.numpy().sum(-1), 1, atol=0.1)
+    for layer in ("prediction_h", "prediction_c"):
+        assert model.get_layer(layer).activation is keras.activations.linear
+
+
+def test_names_inputs_and_outputs():
+    model = _colorizer()
+    assert {name: x.shape for name, x in model.input.items()} == {
+        "gray": (None, None, None, 1),
+        "points": (None, None, 2),
+    }
+    assert set(model.output) == {"hue", "chroma"}
+    names = {layer.name for layer in model.layers}
+    assert {"h_fc1", "prediction_h", "prediction_c"} <= names
+    assert set(_colorizer(loss="lab").output) == {"ab"}
+    rgb = _colorizer(network={"input_channels": 3})
+    assert set(rgb.input) == {"rgb", "points"}
+    assert set(heads.dense(rgb)(fakes.image(1, 8, 8, 3))) == {"hue", "chroma"}
+
+
+def test_head_starts_as_in_caffe():
+    model = _colorizer(hidden=256)
+    kernel = model.get_layer("h_fc1").kernel.numpy()
+    assert kernel.std() == pytest.approx(1e-4, rel=0.05)
+    assert not model.get_layer("h_fc1").bias.numpy().any()
+    assert model.get_layer("h_drop1").rate == 0.5
+    bound = np.sqrt(3 / 256)  # xavier
+    assert np.abs(model.get_layer("prediction_h").kernel).max() <= bound
+    assert np.abs(model.get_layer("prediction_h").kernel).max() > 0.9 * bound
+
+
+def test_one_tap_reads_the_last_map_alone():
+    model = _colorizer(hypercolumn=False)
+    (tap,) = networks.taps(fakes.network("vgg16"))[-1:]
+    assert model.get_layer("h_fc1").kernel.shape == (tap.channels, 6)
+    assert model.get_layer("hypercolumn").strides == [32]
+    assert model.get_layer("hypercolumn").offsets == [15.5]
+
+
+def test_bad_arguments_are_named():
+    with pytest.raises(ValueError, match="histogram, lab. Received: loss='kl'"):
+        _colorizer(loss="kl")
+    with pytest.raises(ValueError, match=r"at least one .*Received: taps=\(\)"):
+        heads.colorizer(fakes.network("vgg16"), ())
+    with pytest.raises(ValueError, match="Received: alignment='corners'"):
+        _colorizer(alignment="corners")
+    with pytest.raises(ValueError, match="positive integer. Received: bins=0"):
+        _colorizer(bins=0)
+
+
+# Training.
+
+
+def _batch(size=33, batch=2, points=7, bins=5):
+    """One batch of the pipeline's contract, the same on every machine."""
+    rng = np.random.default_rng(0)
+    inputs = {
+        "gray": fakes.image(batch, size, size, 1),
+        "points": rng.integers(0, size, (batch, points, 2)).astype("float32"),
+    }
+    targets, weights = {}, {}
+    for name in ("hue", "chroma"):
+        histograms = rng.dirichlet(np.ones(bins), (batch, points))
+        targets[name] = histograms.astype("float32")
+        weights[name] = rng.random((batch, points)).astype("float32")
+    return inputs, targets, weights
+
+
+def _compiled(optimizer="sgd", **kwargs):
+    model = fakes.randomize(_colorizer(dropout=0.0, **kwargs), bias=0.1)
+    model.compile(
+        optimizer,
+        loss={"hue": losses.HistogramKL(), "chroma": losses.HistogramKL()},
+        loss_weights={"hue": 5, "chroma": 1},
+    )
+    return model
+
+
+def test_a_users_own_fit_learns():
+    import tensorflow as tf
+
+    model = _compiled(keras.optimizers.Adam(1e-2))
+    data = tf.data.Dataset.from_tensors(_batch()).repeat(10)
+    with warnings.catch_warnings():
+        # Of TensorFlow and Keras themselves.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        history = model.fit(data, epochs=3, shuffle=False, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert np.isfinite(history["loss"]).all()
+
+
+def test_compiled_loss_is_the_papers():
+    model = _compiled()
+    inputs, targets, weights = _batch()
+    # No division by the sum of the weights.
+    total = 0.0
+    for name, factor in (("hue", 5), ("chroma", 1)):
+        logits = model(inputs)[name].numpy().astype("float64")
+        log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+        q = targets[name]
+        kl = (q * (np.log(q) - log_p)).sum(-1)
+        total += factor * (weights[name] * kl).mean()
+    actual = model.compute_loss(inputs, targets, model(inputs), weights)
+    assert float(actual) == pytest.approx(total, rel=1e-5)
+
+
+def _step():
+    """Loss and gradients of one training step, as arrays by name.
+
+    In double precision: 15 normalisations of 16 pixels make of single precision's
+    rounding errors up to 7e-5 of the gradient.
+    """
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("float64")
+        return _single_step()
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def _single_step():
+    network = {"padding": "bias", "normalization": "plain", "dropout": 0.0}
+    model = _compiled(network=network)
+    inputs, targets, weights = _batch(size=64, batch=4)
+    variables = [w.path for w in model.trainable_variables]
+    if keras.backend.backend() == "jax":
+        import jax
+
+        def loss_of(trainable, rest):
+            outputs, rest = model.stateless_call(trainable, rest, inputs, training=True)
+            loss = model.compute_loss(
+                x=inputs, y=targets, y_pred=outputs, sample_weight=weights
+            )
+            return loss, rest
+
+        trainable = [v.value for v in model.trainable_variables]
+        rest = [v.value for v in model.non_trainable_variables]
+        step = jax.jit(jax.value_and_grad(loss_of, has_aux=True))
+        (loss, rest), gradients = step(trainable, rest)
+    else:
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            outputs = model(inputs, training=True)
+            loss = model.compute_loss(
+                x=inputs, y=targets, y_pred=outputs, sample_weight=weights
+            )
+        gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
+        rest = [v.value for v in model.non_trainable_variables]
+    statistics = {
+        f"after/{v.path}": np.asarray(value)
+        for v, value in zip(model.non_trainable_variables, rest, strict=True)
+        if v.name != "seed_generator_state"
+    }
+    gradients = {
+        f"gradient/{n}": np.asarray(g)
+        for n, g in zip(variables, gradients, strict=True)
+    }
+    return {"loss": np.asarray(loss), **statistics, **gradients}
+
+
+def test_training_step_is_the_same_on_jax(tmp_path):
+    pytest.importorskip("jax")
+    path = tmp_path / "step.npz"
+    env = dict(
+        os.environ,
+        KERAS_BACKEND="jax",
+        JAX_PLATFORMS="cpu",
+        JAX_ENABLE_X64="1",
+        PYTHONPATH=os.pathsep.join([str(_ROOT), str(_ROOT / "tests")]),
+    )
+    done = subprocess.run(
+        [sys.executable, __file__, str(path)], env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    expected, actual = _step(), np.load(path)
+    assert set(actual) == set(expected)
+    gradients = [x for name, x in expected.items() if name.startswith("gradient/")]
+    assert len(gradients) > 30
+    largest = max(np.linalg.norm(x) for x in gradients)
+    for name, values in expected.items():
+        # The predictions and the losses are in single precision all the same, and
+        # small gradients are sums of large ones that cancel out.
+        allowed = 1e-5 * np.linalg.norm(values) + 1e-6 * largest
+        assert np.linalg.norm(actual[name] - values) <= allowed, name
+
+
+if __name__ == "__main__":
+    np.savez(sys.argv[1], **_step())
