@@ -66,9 +66,9 @@ def rgb_to_hue_chroma(rgb):
 
     Example:
 
-    >>> hue, chroma = rgb_to_hue_chroma([[0.0, 0.0, 1.0]])
-    >>> hue.numpy().round(4).tolist(), chroma.numpy().tolist()
-    ([0.6667], [1.0])
+    >>> hue, chroma = rgb_to_hue_chroma([[0.0, 1.0, 1.0]])
+    >>> hue.numpy().tolist(), chroma.numpy().tolist()
+    ([0.5], [1.0])
     """
     r, g, b = tf.unstack(tf.convert_to_tensor(rgb, tf.float32), num=3, axis=-1)
     value = tf.maximum(tf.maximum(r, g), b)

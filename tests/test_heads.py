@@ -227,20 +227,23 @@ def _batch(size=33, batch=2, points=7, bins=5):
     return inputs, targets, weights
 
 
-def _compiled(optimizer="sgd", **kwargs):
+def _compiled(optimizer="sgd", jit_compile=False, **kwargs):
     model = fakes.randomize(_colorizer(dropout=0.0, **kwargs), bias=0.1)
     model.compile(
         optimizer,
         loss={"hue": losses.HistogramKL(), "chroma": losses.HistogramKL()},
         loss_weights={"hue": 5, "chroma": 1},
+        jit_compile=jit_compile,
     )
     return model
 
 
-def test_a_users_own_fit_learns():
+# Keras' own choice is XLA, which takes its time.
+@pytest.mark.parametrize("jit", [False, pytest.param("auto", marks=pytest.mark.slow)])
+def test_a_users_own_fit_learns(jit):
     import tensorflow as tf
 
-    model = _compiled(keras.optimizers.Adam(1e-2))
+    model = _compiled(keras.optimizers.Adam(1e-2), jit)
     data = tf.data.Dataset.from_tensors(_batch()).repeat(10)
     with warnings.catch_warnings():
         # Of TensorFlow and Keras themselves.
@@ -328,6 +331,7 @@ def test_training_step_is_the_same_on_jax(tmp_path):
         KERAS_BACKEND="jax",
         JAX_PLATFORMS="cpu",
         JAX_ENABLE_X64="1",
+        JAX_DISABLE_MOST_OPTIMIZATIONS="1",  # It compiles twice as fast.
         PYTHONPATH=os.pathsep.join([str(_ROOT), str(_ROOT / "tests")]),
     )
     done = subprocess.run(

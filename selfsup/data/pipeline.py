@@ -32,7 +32,7 @@ _SALT = 0x5A17 << 32
 
 # Samples that one thread prepares at a time. Many share the cost of starting;
 # few keep the memory of chunks in preparation small.
-_CHUNK = 16
+_CHUNK = 32
 
 
 def images_of(config):
@@ -91,20 +91,15 @@ def pipeline(config, start_step=0, *, status=False, images=None):
         sampled = sampling.sample_image(encoded, seed, config)
         return {**sampled, "index": index, "ok": tf.constant(True)}
 
-    dataset = _read_chunks(samples, read, config)
+    dataset = _read_batches(samples, read, config)
 
-    def select(*batch):
-        # Chunks of a batch are merged; of one chunk that is no work.
-        batch = tf.nest.map_structure(
-            lambda t: tf.reshape(t, [config.batch_size, *t.shape[2:]]), batch
-        )
-        return batch if status else batch[:3]
-
-    return dataset.map(select).prefetch(2)
+    if not status:
+        dataset = dataset.map(lambda *batch: batch[:3])
+    return dataset.prefetch(2)
 
 
-def _read_chunks(samples, read, config):
-    """Reads samples in parallel, in place of bad ones their replacements.
+def _read_batches(samples, read, config):
+    """Reads batches in parallel, in place of bad samples their replacements.
 
     An op that fails ends its dataset's element, and tf.data offers to skip it
     only. Skipping would shift the stream; so every chunk of samples is a small
@@ -117,7 +112,7 @@ def _read_chunks(samples, read, config):
         config: A `PipelineConfig`.
 
     Returns:
-        Dataset of `finish_batch`'s results in chunks: `[B / size, size, ...]`.
+        Dataset of `finish_batch`'s results.
     """
     size = max(n for n in range(1, _CHUNK + 1) if config.batch_size % n == 0)
 
@@ -141,7 +136,15 @@ def _read_chunks(samples, read, config):
         num_parallel_calls=workers,
         deterministic=config.deterministic,
     )
-    return chunks.batch(config.batch_size // size, drop_remainder=True)
+    if size == config.batch_size:
+        return chunks  # Collecting one chunk would copy every image again.
+
+    def merge(*chunks):
+        return tf.nest.map_structure(
+            lambda t: tf.reshape(t, [config.batch_size, *t.shape[2:]]), chunks
+        )
+
+    return chunks.batch(config.batch_size // size, drop_remainder=True).map(merge)
 
 
 def _no_sample(config, index):
@@ -167,7 +170,7 @@ def finish_batch(batch, config):
         `(inputs, targets, sample_weights, status)`; see `pipeline`.
     """
     ok, points = batch["ok"], batch["points"]
-    shape = [-1, config.points, config.window**2, 3]
+    shape = [ok.shape[0], config.points, config.window**2, 3]
     patches = tf.reshape(batch["patches"], shape) / 255.0
     centre = patches[:, :, config.window**2 // 2]
     crop, half = config.crop_size, config.window // 2

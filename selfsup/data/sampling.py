@@ -48,9 +48,9 @@ def sample_image(encoded, seed, config):
         place, mirror = uniform[1:3], uniform[3] < 0.5
     else:
         side = tf.constant((config.min_side + config.max_side) / 2.0)
-        place, mirror = tf.constant([0.5, 0.5]), False
+        place, mirror = tf.constant([0.5, 0.5]), tf.constant(False)
     if not config.mirror:
-        mirror = False
+        mirror = tf.constant(False)
     window = read_window(encoded, side, place, config.crop_size)
     return {
         "gray": resize_gray(window, mirror, config.crop_size),

@@ -1,0 +1,218 @@
+"""Measures of colour against scikit-image, SciPy and values worked by hand."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import skimage.metrics
+import tensorflow as tf
+
+from selfsup import color, data, heads, networks
+from selfsup.evaluation import colorization
+
+import fakes
+
+RNG = np.random.default_rng(0)
+
+
+def _batch(images=3, points=4, bins=5, padding=0):
+    targets = {
+        name: RNG.dirichlet(np.ones(bins), (images, points)).astype(np.float32)
+        for name in ("hue", "chroma")
+    }
+    weights = {
+        name: RNG.random((images, points)).astype(np.float32) for name in targets
+    }
+    index = np.arange(images)
+    index[images - padding :] = data.PADDING
+    status = {"index": index, "status": np.zeros(images, np.int8)}
+    return {"gray": np.zeros((images, 1))}, targets, weights, status
+
+
+def _weighted_kl(batches, name, prediction):
+    total = sum(
+        float((w[name] * scipy.stats.entropy(t[name], prediction, axis=-1)).sum())
+        for _, t, w, _ in batches
+    )
+    return total / sum(w[name].size for _, _, w, _ in batches)
+
+
+class _Constant:
+    """A model that predicts the same logits everywhere."""
+
+    def __init__(self, constants):
+        self.constants = constants
+
+    def __call__(self, inputs, training):
+        count = tf.shape(inputs["gray"])[0]
+        return {
+            name: tf.broadcast_to(value, [count, 4, len(value)])
+            for name, value in self.constants.items()
+        }
+
+
+def test_mean_histogram_is_weighted_and_the_best_constant():
+    batches = [_batch(), _batch(2)]
+    constants = colorization.constant_predictions(batches)
+    for name, logits in constants.items():
+        mean = np.exp(logits)
+        assert mean.sum() == pytest.approx(1, abs=1e-5)
+        best = _weighted_kl(batches, name, mean)
+        for _ in range(20):
+            other = mean * np.exp(RNG.normal(0, 0.1, mean.shape))
+            assert _weighted_kl(batches, name, other / other.sum()) > best
+
+
+def test_constant_of_ab_is_the_weighted_mean():
+    targets = {"ab": np.float32([[[0, 1], [1, 3]]])}
+    weights = {"ab": np.float32([[1, 3]])}
+    constants = colorization.constant_predictions([({}, targets, weights)])
+    np.testing.assert_allclose(constants["ab"], [0.75, 2.5])
+
+
+def test_images_without_colour_are_refused():
+    inputs, targets, weights, _ = _batch()
+    weights = {name: np.zeros_like(weight) for name, weight in weights.items()}
+    with pytest.raises(ValueError, match="no colour to learn from"):
+        colorization.constant_predictions([(inputs, targets, weights)])
+
+
+def test_point_metrics_are_the_weighted_divergences():
+    batches = [_batch(), _batch(2)]
+    baseline = colorization.constant_predictions(batches)
+    logits = {name: RNG.normal(size=5).astype(np.float32) for name in baseline}
+    metrics = colorization.point_metrics(_Constant(logits), batches, baseline)
+    for name in ("hue", "chroma"):
+        softmax = tf.nn.softmax(logits[name]).numpy()
+        expected = _weighted_kl(batches, name, softmax)
+        assert metrics[name] == pytest.approx(expected, rel=1e-5)
+        expected = _weighted_kl(batches, name, np.exp(baseline[name]))
+        assert metrics[f"{name}_baseline"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_padding_and_unreadable_images_do_not_count():
+    inputs, targets, weights, status = _batch(6, padding=2)
+    status["status"][1] = data.UNDECODABLE
+    kept = [0, 2, 3]
+    constants = colorization.constant_predictions([(inputs, targets, weights)])
+    metrics = colorization.point_metrics(
+        _Constant(constants), [(inputs, targets, weights, status)], constants
+    )
+    part = tf.nest.map_structure(lambda x: x[kept], (inputs, targets, weights, status))
+    alone = colorization.point_metrics(_Constant(constants), [part], constants)
+    for name, value in alone.items():
+        assert metrics[name] == pytest.approx(value, rel=1e-6)
+
+
+def test_nothing_to_evaluate_is_an_error():
+    with pytest.raises(ValueError, match="nothing to evaluate"):
+        colorization.point_metrics(_Constant({}), [], {})
+
+
+def _always(hue_bin, chroma_bin, bins=32):
+    """A predictor that is sure of one bin of each, for images of any size."""
+
+    def predict(gray):
+        shape = [*gray.shape[:3], bins]
+        return {
+            "hue": tf.broadcast_to(30.0 * tf.one_hot(hue_bin, bins), shape),
+            "chroma": tf.broadcast_to(30.0 * tf.one_hot(chroma_bin, bins), shape),
+        }
+
+    return predict
+
+
+@pytest.mark.parametrize("side", [None, 7, 40])
+@pytest.mark.parametrize("shape", [(1, 1), (9, 31), (33, 16)])
+def test_colouring_keeps_the_gray_and_takes_the_predicted_colour(shape, side):
+    image = RNG.uniform(0.4, 0.6, (*shape, 3)).astype(np.float32)
+    rgb = colorization.colorize(_always(10, 3), image, side)
+    gray = image.mean(-1, keepdims=True)
+    np.testing.assert_allclose(rgb.mean(-1, keepdims=True), gray, atol=1e-6)
+    hue, chroma = color.rgb_to_hue_chroma(rgb)
+    # Bin 10 of hue is centred at 10.5 / 32, bin 3 of chroma at 3.5 / 32.
+    np.testing.assert_allclose(hue, 10.5 / 32, atol=1e-3)
+    np.testing.assert_allclose(chroma, 3.5 / 32, atol=1e-3)
+
+
+def test_gray_and_colour_images_are_coloured_alike():
+    image = RNG.random((8, 9, 3), dtype=np.float32)
+    gray = image.mean(-1, keepdims=True)
+    np.testing.assert_allclose(
+        colorization.colorize(_always(5, 9), image),
+        colorization.colorize(_always(5, 9), gray),
+        atol=1e-5,
+    )
+
+
+def test_lab_prediction_is_decoded_at_its_scale():
+    image = np.full((6, 6, 1), 0.5, np.float32)
+    ab = np.float32([20.0, -30.0])
+
+    def predict(gray):
+        scaled = tf.constant(ab / 110.0)
+        return {"ab": tf.broadcast_to(scaled, [*gray.shape[:3], 2])}
+
+    rgb = colorization.colorize(predict, image)
+    expected = color.gray_ab_to_rgb(image, np.broadcast_to(ab, (6, 6, 2)))
+    np.testing.assert_allclose(rgb, expected, atol=1e-5)
+
+
+def test_image_metrics_agree_with_scikit_image():
+    images = [RNG.random((9, 12, 3), dtype=np.float32) for _ in range(3)]
+    metrics = colorization.image_metrics(_always(20, 12), images)
+    coloured = [colorization.colorize(_always(20, 12), image) for image in images]
+    mse = [
+        skimage.metrics.mean_squared_error(a, b)
+        for a, b in zip(images, coloured, strict=True)
+    ]
+    assert metrics["rmse"] == pytest.approx(np.sqrt(np.mean(mse)), rel=1e-5)
+    psnr = [
+        skimage.metrics.peak_signal_noise_ratio(a, b, data_range=1)
+        for a, b in zip(images, coloured, strict=True)
+    ]
+    assert metrics["psnr"] == pytest.approx(np.mean(psnr), rel=1e-5)
+
+
+def test_predicting_no_colour_is_as_good_as_gray():
+    images = [RNG.random((5, 5, 3), dtype=np.float32)]
+
+    def predict(gray):
+        flat = tf.zeros([*gray.shape[:3], 32])  # An undecided hue fades out.
+        return {"hue": flat, "chroma": flat}
+
+    metrics = colorization.image_metrics(predict, images)
+    assert metrics["rmse"] == pytest.approx(metrics["rmse_gray"], rel=1e-5)
+
+
+def test_dense_predictor_takes_all_sizes_and_equals_the_dense_model():
+    backbone = fakes.network("vgg16")
+    model = heads.colorizer(backbone, networks.taps(backbone), 4, hidden=8)
+    fakes.randomize(model, bias=0.1)
+    predict, dense = colorization.dense_predictor(model), heads.dense(model)
+    for shape in ((1, 5, 7, 1), (2, 33, 12, 1)):
+        gray = RNG.uniform(-0.4, 0.5, shape).astype(np.float32)
+        expected = dense(gray, training=False)
+        for name, value in predict(gray).items():
+            np.testing.assert_allclose(value, expected[name], atol=1e-4)
+
+
+def test_sheet_holds_images_of_both_collections(photos):
+    images = data.open_images([str(photos / "coffee.jpg")])
+    sheet = colorization.colorization_sheet(
+        _always(1, 9), {"training": images, "held out": images}, side=16, count=2
+    )
+    # Twice gray, predicted and true, 240 wide; the true picture is in both halves.
+    assert sheet.shape[:2] == (26 + 166, 12 + 6 * 246)
+    columns = [sheet[26:186, x : x + 240].astype(int) for x in range(12, 1488, 246)]
+    np.testing.assert_array_equal(columns[2], columns[5])
+    colourful = [np.ptp(column, axis=-1).mean() for column in columns]
+    assert colourful[0] == 0 and colourful[1] > 20 and colourful[2] > 20
+
+
+def test_unreadable_images_are_left_out_of_the_sheet(photos, tmp_path, caplog):
+    (tmp_path / "a.jpg").write_bytes(b"no image")
+    (tmp_path / "b.jpg").write_bytes((photos / "coffee.jpg").read_bytes())
+    images = data.open_images([str(tmp_path)])
+    sheet = colorization.colorization_sheet(_always(1, 9), {"all": images}, 16)
+    assert sheet.shape[0] == 26 + 166
+    assert "a.jpg" in caplog.text
