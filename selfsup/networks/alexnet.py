@@ -34,7 +34,8 @@ def alexnet(
     """Builds AlexNet with two groups in conv2, conv4 and conv5.
 
     Local response normalisation, where wanted, sits between the ReLU and the
-    pool, as in the authors' released weights.
+    pool, as in the authors' released weights. Images must have at least 11
+    pixels on each side: conv1 is not padded.
 
     Args:
         input_channels: 1 for gray, 3 for RGB.

@@ -59,4 +59,3 @@ def test_summaries_are_written_over_the_steps(tmp_path):
     assert set(found) == {"loss", "samples"}
     assert found["loss"][0] == found["samples"][0] == 30
     assert tf.make_ndarray(found["loss"][1]) == 1.5
-

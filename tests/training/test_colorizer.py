@@ -1,0 +1,302 @@
+"""The whole trainer on real photographs: results, resuming, kills, bad folders."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from selfsup import data, networks, training
+from selfsup.training import colorizer
+
+TINY = dict(
+    width=0.03,
+    hidden=8,
+    crop_size=32,
+    points=16,
+    batch_size=4,
+    steps=6,
+    log_every=2,
+    eval_every=3,
+    dropout=0.5,
+)
+WORKDIR_FILES = {
+    "backbone.keras",
+    "checkpoints",
+    "colorizer.keras",
+    "config.json",
+    "curves.png",
+    "log.csv",
+    "results.json",
+    "samples.png",
+    "tensorboard",
+}
+
+
+def _config(**changes):
+    return training.ColorizerConfig.from_preset(**{**TINY, **changes})
+
+
+def _weights(workdir, name="colorizer.keras"):
+    return keras.models.load_model(workdir / name).get_weights()
+
+
+def _assert_same(first, second):
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """A finished run on the embedded photographs."""
+    workdir = tmp_path_factory.mktemp("run")
+    training.train_colorizer(_config(keep_every=4), workdir)
+    return workdir
+
+
+def test_workdir_holds_everything(unbroken):
+    assert set(os.listdir(unbroken)) == WORKDIR_FILES | {"snapshots"}
+    assert os.listdir(unbroken / "snapshots") == ["backbone-00000004.keras"]
+    results = json.loads((unbroken / "results.json").read_text())
+    assert results["steps"] == 6
+    assert results["images"] + results["held_out_images"] == 46
+    for part in ("training", "held_out"):
+        assert set(results[part]) == {
+            "hue",
+            "chroma",
+            "hue_baseline",
+            "chroma_baseline",
+        }
+
+
+def test_log_has_a_row_for_every_period(unbroken):
+    header, *rows = (unbroken / "log.csv").read_text().splitlines()
+    columns = header.split(",")
+    values = [dict(zip(columns, row.split(","), strict=True)) for row in rows]
+    assert [float(row["step"]) for row in values] == [2, 3, 4, 6] or [
+        float(row["step"]) for row in values
+    ] == [2, 4, 6]
+    for row in values:
+        total = 5 * float(row["hue"]) + float(row["chroma"])
+        assert float(row["loss"]) == pytest.approx(total, rel=1e-5)
+
+
+def test_backbone_is_the_colorizers(unbroken):
+    whole = keras.models.load_model(unbroken / "colorizer.keras")
+    backbone = keras.models.load_model(unbroken / "backbone.keras")
+    assert networks.recognize(backbone) == "vgg16"
+    for layer in backbone.layers:
+        _assert_same(layer.get_weights(), whole.get_layer(layer.name).get_weights())
+
+
+def test_features_of_a_photograph_in_three_lines(unbroken, photos):
+    backbone = keras.models.load_model(unbroken / "backbone.keras")
+    image = data.network_input(photos / "coffee.jpg")
+    assert backbone(image).shape == (1, 10, 15, 122)
+    small = data.network_input(photos / "coffee.jpg", side=64)
+    assert small.shape == (1, 64, 96, 1)
+    assert (
+        -0.4488 <= float(tf.reduce_min(image)) < float(tf.reduce_max(image)) <= 0.5513
+    )
+
+
+def test_training_learns(tmp_path, photos):
+    # One photograph, the same crop: the loss must fall well below the best
+    # constant, which knows the colours but not where they are.
+    config = _config(
+        data=(str(photos / "astronaut.jpg"),),
+        val_fraction=0.0,
+        min_side=32,
+        max_side=32,
+        dropout=0.0,
+        steps=60,
+        eval_every=60,
+        log_every=20,
+    )
+    results = training.train_colorizer(config, tmp_path)
+    assert "held_out" not in results
+    for name in ("hue", "chroma"):
+        baseline = results["training"][f"{name}_baseline"]
+        assert results["training"][name] < 0.7 * baseline
+
+
+def test_a_stopped_run_ends_like_the_unbroken_one(unbroken, tmp_path):
+    training.train_colorizer(_config(steps=3, keep_every=4), tmp_path)
+    # Adding steps changes the schedule, so the halves are joined by hand.
+    shutil.rmtree(tmp_path)
+    _stop_after(3, tmp_path)
+    training.train_colorizer(_config(keep_every=4), tmp_path)
+    _assert_same(_weights(tmp_path), _weights(unbroken))
+    logs = [
+        [row.split(",")[:6] for row in (d / "log.csv").read_text().splitlines()]
+        for d in (tmp_path, unbroken)
+    ]
+    assert logs[0] == logs[1]
+
+
+def _stop_after(step, workdir):
+    """Runs until a step and stops as an interrupt does."""
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if logs["step"] >= step:
+                raise KeyboardInterrupt
+
+    original = colorizer._Run._callbacks
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            colorizer._Run, "_callbacks", lambda run: [*original(run), Interrupt()]
+        )
+        patch.setattr(colorizer.Checkpoints, "save_if_due", colorizer.Checkpoints.save)
+        with pytest.raises(KeyboardInterrupt):
+            training.train_colorizer(_config(keep_every=4), workdir)
+
+
+def test_a_finished_run_is_left_as_it_is(unbroken):
+    before = _weights(unbroken)
+    training.train_colorizer(_config(keep_every=4), unbroken)
+    _assert_same(_weights(unbroken), before)
+
+
+def test_other_settings_are_refused(unbroken):
+    with pytest.raises(ValueError, match="holds a run with other settings.*seed"):
+        training.train_colorizer(_config(seed=5), unbroken)
+
+
+_KILLED = """
+import sys
+from selfsup import training
+config = training.ColorizerConfig.from_preset(
+    **eval(sys.argv[2]), checkpoint_seconds=0.0)
+training.train_colorizer(config, sys.argv[1])
+"""
+
+
+def test_a_killed_run_ends_like_the_unbroken_one(tmp_path):
+    settings = {**TINY, "steps": 40, "eval_every": 40}
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    training.train_colorizer(training.ColorizerConfig.from_preset(**settings), whole)
+
+    process = subprocess.Popen(
+        [sys.executable, "-c", _KILLED, str(killed), repr(settings)],
+        stderr=subprocess.DEVNULL,
+    )
+    while not list((killed / "checkpoints").glob("*.index")):
+        assert process.poll() is None, "ended before its first checkpoint"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (killed / "colorizer.keras").exists(), "killed too late to tell"
+    training.train_colorizer(training.ColorizerConfig.from_preset(**settings), killed)
+    _assert_same(_weights(killed), _weights(whole))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        dict(loss="lab"),
+        dict(hypercolumn=False),
+        dict(network="alexnet", padding="bias"),
+        dict(network="resnet50", optimizer="sgd", learning_rate=1e-3),
+        dict(precision="bfloat16", ema=0.9, accumulation=2, schedule="multistep"),
+    ],
+    ids=lambda changes: "-".join(map(str, changes.values())),
+)
+def test_variants_train(changes, tmp_path):
+    results = training.train_colorizer(
+        _config(steps=2, log_every=1, eval_every=2, **changes), tmp_path
+    )
+    values = [
+        value for part in ("training", "held_out") for value in results[part].values()
+    ]
+    assert np.all(np.isfinite(values))
+    assert set(os.listdir(tmp_path)) == WORKDIR_FILES
+
+
+def test_lab_loss_starts_with_the_histogram_losses_gradient():
+    config = _config(loss="lab", hidden_stddev=0.1)
+    _, model = training.build_colorizer(config)
+    input_config = training.pipeline_config(config)
+    images = data.images_of(input_config)
+    scale = colorizer.lab_scale(config, model, input_config, images)
+    # With the other loss's predictions doubled its gradient doubles too.
+    layer = model.get_layer("prediction_ab")
+    layer.set_weights([2 * layer.kernel.numpy(), layer.bias.numpy()])
+    kernel = model.get_layer("prediction_ab").kernel.numpy()
+    assert scale > 0 and np.isfinite(scale) and kernel.std() > 0
+
+
+def test_averaged_weights_are_saved(tmp_path):
+    training.train_colorizer(_config(ema=0.9), tmp_path / "average")
+    training.train_colorizer(_config(), tmp_path / "last")
+    differ = [
+        not np.array_equal(a, b)
+        for a, b in zip(
+            _weights(tmp_path / "average"), _weights(tmp_path / "last"), strict=True
+        )
+    ]
+    assert any(differ)
+
+
+def _folder(path, contents):
+    path.mkdir()
+    for name, content in contents.items():
+        (path / name).write_bytes(content)
+    return str(path)
+
+
+def test_a_folder_of_gray_images_is_refused(tmp_path):
+    gray = tf.io.encode_jpeg(np.full((40, 40, 1), 99, np.uint8)).numpy()
+    folder = _folder(tmp_path / "gray", {f"{i}.jpg": gray for i in range(6)})
+    with pytest.raises(ValueError, match="Nearly all images are gray"):
+        training.train_colorizer(_config(data=(folder,)), tmp_path / "run")
+
+
+def test_a_folder_of_unreadable_images_is_refused(tmp_path):
+    folder = _folder(tmp_path / "bad", {f"{i}.jpg": b"text" for i in range(6)})
+    with pytest.raises(ValueError, match="Most images cannot be read.*unreadable"):
+        training.train_colorizer(_config(data=(folder,)), tmp_path / "run")
+
+
+def test_one_unreadable_image_is_left_out(tmp_path, photos):
+    contents = {
+        path.name: path.read_bytes() for path in sorted(photos.glob("*.jpg"))[:8]
+    }
+    folder = _folder(tmp_path / "mixed", {**contents, "torn.jpg": b"\xff\xd8\xff"})
+    results = training.train_colorizer(
+        _config(data=(folder,), val_fraction=0.0), tmp_path / "run"
+    )
+    assert (results["images"], results["unreadable_images"]) == (9, 1)
+
+
+@pytest.mark.parametrize("path", ["nowhere", "empty", "texts"])
+def test_folders_without_images_are_refused_and_leave_nothing(path, tmp_path):
+    (tmp_path / "empty").mkdir()
+    _folder(tmp_path / "texts", {"a.txt": b"text"})
+    with pytest.raises((FileNotFoundError, ValueError), match=path):
+        training.train_colorizer(
+            _config(data=(str(tmp_path / path),)), tmp_path / "run"
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_diverging_run_stops_and_names_the_step(tmp_path):
+    config = _config(
+        normalization="none", optimizer="sgd", learning_rate=100.0, steps=50, warmup=0.0
+    )
+    with pytest.raises(FloatingPointError, match="at step [0-9]+; the newest"):
+        training.train_colorizer(config, tmp_path)
+    for path in pathlib.Path(tmp_path / "checkpoints").glob("*.index"):
+        values = tf.train.load_checkpoint(str(path.with_suffix("")))
+        for name in values.get_variable_to_shape_map():
+            value = values.get_tensor(name)
+            if np.asarray(value).dtype.kind == "f":
+                assert np.all(np.isfinite(value)), "a spoiled checkpoint was written"
