@@ -2,8 +2,9 @@
 
 JPEG, PNG and GIF are TensorFlow's, the rest is OpenCV's. All become RGB of 8
 bits: gray is repeated, 16 bits are rounded to 8, transparent pixels lie on
-white, the first frame of an animation counts, and JPEG's EXIF orientation is
-applied.
+white, the first frame of an animation counts, and the EXIF orientation of JPEG,
+PNG, WebP and TIFF is applied. Not done: OpenCV drops the alpha of TIFF with one
+colour channel and of BMP, and colour profiles are ignored.
 """
 
 import os
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from selfsup.data import orientation
+from selfsup.data import headers, orientation
 
 # Larger images are taken for damaged headers: 2**28 pixels are 0.8 GB as RGB.
 MAX_PIXELS = 2**28
@@ -22,6 +23,8 @@ MAX_PIXELS = 2**28
 DCT_METHOD = "INTEGER_ACCURATE"
 
 _OPENCV_FLAGS = cv2.IMREAD_UNCHANGED
+
+_JPEG_END = b"\xff\xd9"
 
 
 def load_image(path):
@@ -59,14 +62,20 @@ def decode_bytes(encoded, name):
     Raises:
         ValueError: If the content can't be decoded.
     """
-    try:
-        with tf.device("CPU"):
-            return _decode_in_graph(tf.constant(encoded)).numpy()
-    except tf.errors.OpError as error:
-        raise ValueError(
-            "An image can't be decoded. Expected a readable image of at most "
-            f"{MAX_PIXELS} pixels. Received: {os.fsdecode(name)!r}: {_reason(error)}"
-        ) from error
+    with tf.device("CPU"):
+        encoded = tf.constant(encoded)
+        try:
+            return _decode_in_graph(encoded).numpy()
+        except tf.errors.OpError as error:
+            failure = error
+        try:
+            return _decode_in_graph(with_end_mark(encoded)).numpy()
+        except tf.errors.OpError:
+            raise ValueError(
+                "An image can't be decoded. Expected a readable image of at most "
+                f"{MAX_PIXELS} pixels. Received: {os.fsdecode(name)!r}: "
+                f"{_reason(failure)}"
+            ) from failure
 
 
 def _reason(error):
@@ -93,18 +102,46 @@ def decode(encoded):
         tf.errors.OpError: If the content can't be decoded.
     """
     head = tf.strings.substr(encoded, 0, 8)
-    kind = tf.where(
-        is_jpeg(encoded),
-        0,
-        tf.where(
-            head == b"\x89PNG\r\n\x1a\n",
-            1,
-            tf.where(tf.strings.substr(head, 0, 4) == b"GIF8", 2, 3),
-        ),
-    )
+    depth_at = tf.minimum(24, tf.strings.length(encoded))
+    depth = tf.strings.substr(encoded, depth_at, 1)
+    # Opaque pixels of PNG files of fewer bits come out as transparent ones.
+    is_png = (head == b"\x89PNG\r\n\x1a\n") & ((depth == b"\x08") | (depth == b"\x10"))
+    is_gif = tf.strings.substr(head, 0, 4) == b"GIF8"
+    kind = tf.where(is_jpeg(encoded), 0, tf.where(is_png, 1, tf.where(is_gif, 2, 3)))
     branches = [_decode_jpeg, _decode_png, _decode_gif, _decode_other]
     image = tf.switch_case(kind, [lambda f=f: f(encoded) for f in branches])
+    turned = (kind > 0) | orientation.may_be_turned(encoded)
+    image = tf.cond(turned, lambda: orientation.upright(image, encoded), lambda: image)
     return tf.ensure_shape(image, [None, None, 3])
+
+
+@tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
+def with_end_mark(encoded):
+    """Completes a JPEG that lacks nothing but the mark of its end.
+
+    Args:
+        encoded: `[]`, string.
+
+    Returns:
+        `[]`, string.
+
+    Raises:
+        tf.errors.OpError: If the file lacks more than that, or is no JPEG.
+    """
+    jpeg = tf.debugging.Assert(is_jpeg(encoded), ["The file is no JPEG."])
+    with tf.control_dependencies([jpeg]):
+        encoded = tf.identity(encoded)
+
+    # Decoders paint what is missing gray. Where nothing is, they skip whatever
+    # stands before the mark.
+    image, *others = [
+        _decode_jpeg(tf.strings.join([encoded, filling + _JPEG_END]))
+        for filling in (b"", b"\x5a" * 64, b"\xa5" * 64)
+    ]
+    same = [tf.reduce_all(image == other) for other in others]
+    whole = tf.debugging.Assert(tf.reduce_all(same), ["The file is cut off."])
+    with tf.control_dependencies([whole]):
+        return tf.strings.join([encoded, _JPEG_END])
 
 
 @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
@@ -122,9 +159,7 @@ def check_size(height, width):
 def _decode_jpeg(encoded):
     shape = tf.io.extract_jpeg_shape(encoded)
     with tf.control_dependencies([check_size(shape[0], shape[1])]):
-        image = tf.io.decode_jpeg(encoded, channels=3, dct_method=DCT_METHOD)
-    turned = orientation.may_be_turned(encoded)
-    return tf.cond(turned, lambda: orientation.upright(image, encoded), lambda: image)
+        return tf.io.decode_jpeg(encoded, channels=3, dct_method=DCT_METHOD)
 
 
 def _decode_png(encoded):
@@ -178,22 +213,31 @@ def _decode_other(encoded):
 
 def _decode_with_opencv(encoded):
     """Decodes TIFF, WebP, BMP and what else OpenCV knows to `[H, W, 3]` uint8."""
-    buffer = np.frombuffer(encoded, np.uint8)
+    height, width = headers.claimed_size(encoded)
+    if not 0 < height * width <= MAX_PIXELS:
+        raise ValueError(
+            "The header claims an empty image or one of over "
+            f"{MAX_PIXELS} pixels: {height} x {width}"
+        )
     try:
-        image = cv2.imdecode(buffer, _OPENCV_FLAGS) if buffer.size else None
+        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), _OPENCV_FLAGS)
     except cv2.error as error:
         raise ValueError(f"OpenCV can't decode the file: {error.err}") from error
     if image is None:
-        raise ValueError(f"The file is of no known kind; it begins {encoded[:8]!r}.")
-    return to_rgb8(image)
+        raise ValueError(f"OpenCV can't decode the file; it begins {encoded[:8]!r}.")
+    alpha = headers.tiff_alpha(encoded) if headers.is_tiff(encoded) else None
+    # OpenCV multiplies the colours itself, but not those of 16 bits.
+    multiplied = alpha == 1 or (alpha == 2 and image.dtype == np.uint8)
+    return to_rgb8(image, multiplied)
 
 
-def to_rgb8(image):
+def to_rgb8(image, multiplied=False):
     """Brings an image as OpenCV reads it to 8 bit RGB.
 
     Args:
         image: `[H, W]`, or `[H, W, C]` in OpenCV's order (BGR, BGRA); uint8,
             uint16, or float in `[0, 1]`.
+        multiplied: Whether colours have been multiplied with alpha already.
 
     Returns:
         `[H, W, 3]`, uint8 RGB; transparent pixels lie on white.
@@ -215,5 +259,6 @@ def to_rgb8(image):
         color, alpha = image[..., 2::-1], image[..., 3:4]
     if alpha.size and alpha.min() < 255:
         weight = alpha / 255.0
-        color = np.round(color * weight + 255.0 * (1.0 - weight)).astype(np.uint8)
+        color = color * (1.0 if multiplied else weight) + 255.0 * (1.0 - weight)
+        color = np.round(np.minimum(color, 255.0)).astype(np.uint8)
     return np.ascontiguousarray(color)

@@ -54,9 +54,17 @@ def find_images(folder):
 
     Raises:
         ValueError: If there is no file with an image extension.
+        OSError: If a folder can't be read; nothing is left out silently.
     """
+
+    def stop(error):
+        raise type(error)(
+            "A folder of images can't be read. Expected permission to list it. "
+            f"Received: {error}"
+        ) from error
+
     found, others, seen = [], 0, set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
+    for parent, folders, files in os.walk(folder, onerror=stop, followlinks=True):
         status = os.stat(parent)
         identity = (status.st_dev, status.st_ino)
         if identity in seen:

@@ -1,4 +1,8 @@
-"""EXIF orientation of JPEG files: cameras store turned images and a note."""
+"""EXIF orientation: cameras store turned images and a note.
+
+OpenCV applies the note of TIFF files by itself; here are those of JPEG, PNG and
+WebP.
+"""
 
 import struct
 
@@ -17,6 +21,8 @@ _TURNED = (
 
 _TAG = 0x0112
 
+_EXIF = b"Exif\0\0"
+
 
 def may_be_turned(encoded):
     """Tells whether a JPEG may have to be turned; never False when it has.
@@ -32,18 +38,24 @@ def may_be_turned(encoded):
     return tf.strings.regex_full_match(tf.strings.substr(encoded, 0, _HEAD), _TURNED)
 
 
+@tf.function(
+    input_signature=[
+        tf.TensorSpec([None, None, 3], tf.uint8),
+        tf.TensorSpec([], tf.string),
+    ],
+    autograph=False,
+)
 def upright(image, encoded):
-    """Turns a decoded JPEG as its EXIF data says.
+    """Turns a decoded image as its EXIF data says.
 
     Args:
-        image: `[H, W, C]`, as stored.
+        image: `[H, W, 3]`, uint8, as stored.
         encoded: `[]`, string, the file's content.
 
     Returns:
-        `[H, W, C]` or `[W, H, C]`.
+        `[H, W, 3]` or `[W, H, 3]`.
     """
-    head = tf.strings.substr(encoded, 0, 2**16)
-    value = tf.numpy_function(read_orientation, [head], tf.int64, stateful=False)
+    value = tf.numpy_function(read_orientation, [encoded], tf.int64, stateful=False)
     value = tf.ensure_shape(value, [])
     # Orientations 5 to 8 have rows and columns exchanged; then flips follow.
     image = tf.cond(value >= 5, lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
@@ -53,28 +65,61 @@ def upright(image, encoded):
     return tf.cond(right, lambda: tf.reverse(image, [1]), lambda: image)
 
 
-def read_orientation(head):
-    """Reads the orientation from the beginning of a JPEG file.
+def read_orientation(encoded):
+    """Reads the orientation of a JPEG, PNG or WebP file.
 
     Args:
-        head: The first bytes of the file.
+        encoded: Content of the file.
 
     Returns:
         Integer of 1 (upright, also if nothing is said) to 8.
     """
-    position = 2
     try:
-        while position < len(head):
-            marker, length = struct.unpack_from(">HH", head, position)
-            if marker == 0xFFE1 and head[position + 4 : position + 10] == b"Exif\0\0":
-                return _orientation_of(head[position + 10 : position + 2 + length])
-            if not 0xFFE0 <= marker <= 0xFFEF and marker != 0xFFFE:
-                return 1
-            position += 2 + length
+        if encoded[:3] == b"\xff\xd8\xff":
+            exif = _jpeg_exif(encoded)
+        elif encoded[:4] == b"\x89PNG":
+            exif = _png_exif(encoded)
+        elif encoded[:4] == b"RIFF" and encoded[8:12] == b"WEBP":
+            exif = _webp_exif(encoded)
+        else:
+            return 1
+        return _orientation_of(exif.removeprefix(_EXIF))
     except struct.error:
         # Cut off or damaged EXIF data says nothing; the pixels may be whole.
-        pass
-    return 1
+        return 1
+
+
+def _jpeg_exif(encoded):
+    """Returns the EXIF data of a JPEG, empty if there are none."""
+    position = 2
+    while True:
+        marker, length = struct.unpack_from(">HH", encoded, position)
+        content = encoded[position + 4 : position + 2 + length]
+        if marker == 0xFFE1 and content.startswith(_EXIF):
+            return content
+        if not 0xFFE0 <= marker <= 0xFFEF and marker != 0xFFFE:
+            return b""
+        position += 2 + length
+
+
+def _png_exif(encoded):
+    """Returns the EXIF data of a PNG."""
+    position, name = 8, None
+    while name != b"eXIf":
+        length, name = struct.unpack_from(">I4s", encoded, position)
+        content = encoded[position + 8 : position + 8 + length]
+        position += 12 + length  # A checksum follows.
+    return content
+
+
+def _webp_exif(encoded):
+    """Returns the EXIF data of a WebP file."""
+    position, name = 12, None
+    while name != b"EXIF":
+        name, length = struct.unpack_from("<4sI", encoded, position)
+        content = encoded[position + 8 : position + 8 + length]
+        position += 8 + length + length % 2
+    return content
 
 
 def _orientation_of(tiff):

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from selfsup import color
 from selfsup import targets as targets_lib
-from selfsup.data import sampling
+from selfsup.data import decoding, sampling
 from selfsup.data.sources import open_images
 
 # Values of the status of a sample.
@@ -82,14 +82,9 @@ def pipeline(config, start_step=0, *, status=False, images=None):
         samples = samples.concatenate(filling.repeat(-len(images) % config.batch_size))
     samples = samples.enumerate(start)
 
-    # A function of its own is traced once, although two datasets call it.
-    @tf.function(autograph=False)
     def read(number, sample):
         index, content = sample
-        seed = tf.stack([config.seed + _SALT, number])
-        encoded = images.read(index, content)
-        sampled = sampling.sample_image(encoded, seed, config)
-        return {**sampled, "index": index, "ok": tf.constant(True)}
+        return number, index, images.read(index, content)
 
     dataset = _read_batches(samples, read, config)
 
@@ -108,7 +103,7 @@ def _read_batches(samples, read, config):
 
     Args:
         samples: Dataset of `(number, (index, content))`.
-        read: Function from these to a sample.
+        read: Function from these to the number, the index and the image.
         config: A `PipelineConfig`.
 
     Returns:
@@ -116,15 +111,31 @@ def _read_batches(samples, read, config):
     """
     size = max(n for n in range(1, _CHUNK + 1) if config.batch_size % n == 0)
 
-    def read_or_replace(number, sample):
-        one = tf.data.Dataset.from_tensors((number, sample))
-        replacement = one.map(lambda number, sample: _no_sample(config, sample[0]))
-        return one.map(read).ignore_errors().concatenate(replacement).take(1)
+    # A function of its own is traced once, although several datasets call it.
+    @tf.function(autograph=False)
+    def sample(number, index, encoded):
+        seed = tf.stack([config.seed + _SALT, number])
+        sampled = sampling.sample_image(encoded, seed, config)
+        return {**sampled, "index": index, "ok": tf.constant(True)}
 
-    def read_chunk(number, sample):
-        chunk = tf.data.Dataset.from_tensor_slices((number, sample))
+    def completed(number, index, encoded):
+        return number, index, decoding.with_end_mark(encoded)
+
+    def read_or_replace(number, content):
+        one = tf.data.Dataset.from_tensors((number, content))
+        images = one.map(read)
+        attempts = images.map(sample).ignore_errors()
+        attempts = attempts.concatenate(
+            images.map(completed).map(sample).ignore_errors()
+        )
+        replacement = one.map(lambda number, content: _no_sample(config, content[0]))
+        return attempts.concatenate(replacement).take(1)
+
+    def read_chunk(number, content):
+        chunk = tf.data.Dataset.from_tensor_slices((number, content))
+        quick = chunk.map(lambda *pair: sample(*read(*pair)))
         # A chunk with a bad image has no full batch left, and ends empty.
-        quick = chunk.map(read).batch(size, drop_remainder=True).ignore_errors()
+        quick = quick.batch(size, drop_remainder=True).ignore_errors()
         careful = chunk.flat_map(read_or_replace).batch(size, drop_remainder=True)
         result = quick.concatenate(careful).take(1)
         return result.map(lambda batch: finish_batch(batch, config))

@@ -19,8 +19,6 @@ from selfsup.data import decoding, orientation
 # Reductions that the JPEG decoder makes on the fly.
 _RATIOS = (1, 2, 4, 8)
 
-_MAX_WINDOW = int(decoding.MAX_PIXELS**0.5)
-
 
 def sample_image(encoded, seed, config):
     """Cuts a sample out of an encoded image.
@@ -148,8 +146,9 @@ def read_window(encoded, side, place, crop_size):
         window = image[y : y + size, x : x + size]
         return tf.cond(ratio > 1, lambda: _block_means(window, ratio), lambda: window)
 
-    # The whole decoder has an error ready for windows that are too large.
-    fast &= (size > 0) & (size <= _MAX_WINDOW)
+    # The whole decoder has an error ready for sizes that must not be decoded.
+    pixels = tf.reduce_prod(tf.cast(shape, tf.int64))
+    fast &= (pixels > 0) & (pixels <= decoding.MAX_PIXELS)
     branches = [lambda ratio=ratio: from_jpeg(ratio) for ratio in _RATIOS]
     window = tf.switch_case(tf.where(fast, choice, len(_RATIOS)), [*branches, from_any])
     return tf.ensure_shape(window, [None, None, 3])

@@ -1,16 +1,18 @@
 """What a trained model is worth, measured on held-out images."""
 
 from selfsup.evaluation.colorization import (
-    colorization_sheet,
     colorize,
     constant_predictions,
     dense_predictor,
     image_metrics,
     point_metrics,
+    point_predictor,
 )
 from selfsup.evaluation.report import evaluate_colorizer
+from selfsup.evaluation.sheets import choose_images, colorization_sheet
 
 __all__ = [
+    "choose_images",
     "colorization_sheet",
     "colorize",
     "constant_predictions",
@@ -18,4 +20,5 @@ __all__ = [
     "evaluate_colorizer",
     "image_metrics",
     "point_metrics",
+    "point_predictor",
 ]

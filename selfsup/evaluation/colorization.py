@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
-from selfsup import color, data, heads, pictures, targets
+from selfsup import color, data, heads, targets
 from selfsup.losses import HistogramKL, LabL2
 
 # Undivided losses of one point, by output.
@@ -54,7 +53,21 @@ def constant_predictions(batches):
     return constants
 
 
-def point_metrics(model, batches, constants):
+def point_predictor(model):
+    """Compiles a colorizer for points.
+
+    Args:
+        model: A colorizer for points.
+
+    Returns:
+        A function from the dict of inputs to the dict of outputs.
+    """
+    return tf.function(
+        lambda inputs: model(inputs, training=False), reduce_retracing=True
+    )
+
+
+def point_metrics(predict, batches, constants):
     """Averages the weighted losses at the sampled points.
 
     The same numbers as the training losses: each point's loss times its
@@ -62,7 +75,7 @@ def point_metrics(model, batches, constants):
     not count; a caller who wants none wraps the batches in a check.
 
     Args:
-        model: A colorizer for points.
+        predict: What `point_predictor` returned.
         batches: Iterable of `(inputs, targets, sample_weights, status)`, each
             image once.
         constants: What `constant_predictions` returned for training images.
@@ -75,7 +88,6 @@ def point_metrics(model, batches, constants):
         ValueError: If there are no images.
     """
     sums, count = {}, 0
-    predict = tf.function(lambda inputs: model(inputs, training=False))
     for inputs, batch_targets, weights, status in batches:
         valid = np.asarray(status["index"]) != data.PADDING
         valid &= np.asarray(status["status"]) != data.UNDECODABLE
@@ -151,50 +163,6 @@ def colorize(predict, image, side=None):
         )
     rgb = tf.image.resize(rgb, [height, width])
     return color.with_gray(rgb, gray).numpy()
-
-
-def colorization_sheet(predict, collections, side=None, count=6):
-    """Draws gray, predicted and true images side by side.
-
-    Args:
-        predict: What `dense_predictor` returned.
-        collections: Dict from a title to a collection from
-            `data.open_images`; each has its columns. Unreadable images are
-            left out and named.
-        side: As in `colorize`.
-        count: Images of each collection.
-
-    Returns:
-        `[H, W, 3]`, uint8.
-    """
-    columns = [
-        list(_triples(predict, collection, side, count))
-        for collection in collections.values()
-    ]
-    titles = [
-        text
-        for title in collections
-        for text in (f"{title}: gray", "predicted", "true")
-    ]
-    rows = max(len(column) for column in columns)
-    blank = [np.ones((1, 1, 3), np.float32)] * 3
-    for column in columns:
-        column += [blank] * (rows - len(column))
-    return pictures.contact_sheet(
-        [("", sum(parts, [])) for parts in zip(*columns, strict=True)], titles
-    )
-
-
-def _triples(predict, collection, side, count):
-    for index in data.spread(collection, count):
-        try:
-            ((_, image),) = data.whole_images(collection, [index])
-        except (OSError, ValueError) as error:
-            logging.warning("Left out of the contact sheet: %s", error)
-            continue
-        image = image.astype(np.float32) / 255.0
-        gray = np.repeat(np.mean(image, -1, keepdims=True), 3, -1)
-        yield [gray, colorize(predict, image, side), image]
 
 
 def image_metrics(predict, images, side=None):

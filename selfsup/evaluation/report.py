@@ -4,7 +4,7 @@ import numpy as np
 import tqdm
 
 from selfsup import data, pictures
-from selfsup.evaluation import colorization
+from selfsup.evaluation import colorization, sheets
 
 
 def evaluate_colorizer(model, config, constants=None, pictures_path=None):
@@ -38,7 +38,9 @@ def evaluate_colorizer(model, config, constants=None, pictures_path=None):
 
     if constants is None:
         constants = colorization.constant_predictions(checked("baseline"))
-    points = colorization.point_metrics(model, checked("points"), constants)
+    points = colorization.point_metrics(
+        colorization.point_predictor(model), checked("points"), constants
+    )
     predict = colorization.dense_predictor(model)
     whole = (
         image.astype(np.float32) / 255.0
@@ -48,8 +50,7 @@ def evaluate_colorizer(model, config, constants=None, pictures_path=None):
     )
     metrics = colorization.image_metrics(predict, whole, side)
     if pictures_path is not None:
-        sheet = colorization.colorization_sheet(
-            predict, {"held out": images}, side, count=12
-        )
+        shown = {"held out": sheets.choose_images(images, count=12)}
+        sheet = sheets.colorization_sheet(predict, shown, side)
         pictures.save_image(pictures_path, sheet)
     return {"images": len(images), **points, **metrics}

@@ -192,6 +192,10 @@ class _Run:
         # Keras callbacks look for it there.
         self.model.optimizer = self.optimizer
         self.predict = evaluation.dense_predictor(self.model)
+        self.predict_points = evaluation.point_predictor(self.model)
+        self.shown = {"training": evaluation.choose_images(images)}
+        if held_out is not None:
+            self.shown["held out"] = evaluation.choose_images(held_out)
         self.summaries = Summaries(workdir / "tensorboard")
 
     def run(self):
@@ -292,16 +296,13 @@ class _Run:
         watch = self.watch_held_out if subset == "val" else self.watch
         with averaged_weights(self.model, self.optimizer):
             return evaluation.point_metrics(
-                self.model, _watched(dataset, watch), self.constants
+                self.predict_points, _watched(dataset, watch), self.constants
             )
 
     def _draw(self, step):
         side = (self.config.min_side + self.config.max_side) // 2
         with averaged_weights(self.model, self.optimizer):
-            collections = {"training": self.images}
-            if self.held_out is not None:
-                collections["held out"] = self.held_out
-            sheet = evaluation.colorization_sheet(self.predict, collections, side)
+            sheet = evaluation.colorization_sheet(self.predict, self.shown, side)
         pictures.save_image(self.workdir / "samples.png", sheet)
         self.summaries.image("samples", sheet, step)
 

@@ -1,5 +1,6 @@
 """Every kind of image file, good and bad, against OpenCV, PIL's rules and NumPy."""
 
+import os
 import struct
 import zlib
 
@@ -65,6 +66,70 @@ def test_transparent_pixels_lie_on_white(tmp_path, kind):
     # Rounding in float32 and in float64.
     difference = data.load_image(path).astype(float) - expected
     assert np.abs(difference).max() <= 0.501
+
+
+@pytest.mark.parametrize("kind", ["unassalpha", "assocalpha"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_alpha_of_tiff_is_what_the_file_says(tmp_path, bgr, kind, dtype):
+    tifffile = pytest.importorskip("tifffile")
+    alpha = np.linspace(0, 1, 50)[None, :, None] * np.ones([40, 1, 1])
+    scale = np.iinfo(dtype).max
+    color = bgr / 255.0
+    stored = color * alpha if kind == "assocalpha" else color
+    image = np.round(np.dstack([stored, alpha]) * scale).astype(dtype)
+    tifffile.imwrite(tmp_path / "x.tif", image, photometric="rgb", extrasamples=[kind])
+    expected = 255 * (color * alpha + 1 - alpha)
+    difference = data.load_image(tmp_path / "x.tif") - expected
+    # Colours, alpha and their product are rounded to 8 bits each.
+    assert np.abs(difference).max() < 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"bigtiff": True}, {"byteorder": ">"}, {"tile": (32, 32)}, {"rowsperstrip": 3}],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_tiff_of_every_layout(tmp_path, bgr, dtype, options):
+    tifffile = pytest.importorskip("tifffile")
+    scale = 1 / 255 if dtype in (np.float32, np.float64) else np.iinfo(dtype).max // 255
+    image = bgr.astype(dtype) * dtype(scale)
+    tifffile.imwrite(tmp_path / "x.tif", image, photometric="rgb", **options)
+    np.testing.assert_array_equal(data.load_image(tmp_path / "x.tif"), bgr)
+
+
+@pytest.mark.parametrize(
+    "mode, kind",
+    [("P", "tif"), ("P", "bmp"), ("P", "png"), ("1", "png"), ("1", "tif"), ("1", "bmp")]
+    + [("1", "pbm"), ("LA", "png"), ("CMYK", "tif"), ("L", "jp2"), ("RGB", "jp2")],
+)
+def test_kinds_equal_pil(tmp_path, bgr, mode, kind):
+    image_module = pytest.importorskip("PIL.Image")
+    image = image_module.fromarray(np.ascontiguousarray(bgr[..., ::-1]))
+    if mode == "P":
+        image = image.quantize(16)  # Four bits a pixel.
+    elif mode == "LA":
+        image = image.convert("LA")
+        image.putalpha(image.getchannel("L"))
+    else:
+        image = image.convert(mode)
+    path = tmp_path / f"x.{kind}"
+    image.save(path, **({"irreversible": False} if kind == "jp2" else {}))
+    white = image_module.new("RGBA", image.size, "white")
+    white.alpha_composite(image.convert("RGBA"))
+    difference = data.load_image(path) - np.array(white.convert("RGB")).astype(float)
+    # PIL lays on white in integers.
+    assert np.abs(difference).max() <= (1 if mode == "LA" else 0)
+
+
+def test_first_frame_of_animations(tmp_path, bgr):
+    image_module = pytest.importorskip("PIL.Image")
+    first = np.ascontiguousarray(bgr[..., ::-1])
+    frames = [image_module.fromarray(image) for image in (first, first[::-1].copy())]
+    for name in ("x.webp", "x.png"):
+        path = tmp_path / name
+        frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
+        np.testing.assert_array_equal(data.load_image(path), first)
 
 
 def png(width, height, depth, kind, rows, *chunks):
@@ -134,6 +199,34 @@ def test_exif_orientation_is_applied(tmp_path, bgr, orientation, order):
     )
 
 
+@pytest.mark.parametrize("kind", ["png", "webp", "tiff"])
+@pytest.mark.parametrize("orientation", [1, 2, 6, 7])
+def test_exif_orientation_of_other_kinds(tmp_path, bgr, orientation, kind):
+    image_module = pytest.importorskip("PIL.Image")
+    turn = pytest.importorskip("PIL.ImageOps").exif_transpose
+    exif = image_module.Exif()
+    exif[0x0112] = orientation
+    image = image_module.fromarray(np.ascontiguousarray(bgr[..., ::-1]))
+    path = tmp_path / f"x.{kind}"
+    image.save(path, exif=exif, **({"lossless": True} if kind == "webp" else {}))
+    with image_module.open(path) as stored:
+        expected = np.array(turn(stored))
+    np.testing.assert_array_equal(data.load_image(path), expected)
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+def test_jpeg_without_its_end_mark_is_whole(tmp_path, bgr, progressive):
+    options = [cv2.IMWRITE_JPEG_PROGRESSIVE, progressive]
+    path = write(tmp_path / "x.jpg", bgr, *options)
+    expected, encoded = data.load_image(path), path.read_bytes()
+    path.write_bytes(encoded[:-2])
+    np.testing.assert_array_equal(data.load_image(path), expected)
+    for missing in (3, 10, len(encoded) // 2):
+        path.write_bytes(encoded[:-missing])
+        with pytest.raises(ValueError, match="can't be decoded.*x.jpg"):
+            data.load_image(path)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (2, 3)])
 @pytest.mark.parametrize("kind", ["jpg", "png"])
 def test_tiny_images(tmp_path, bgr, shape, kind):
@@ -156,10 +249,21 @@ def bad_files(folder, photo):
         "nothing.png": png(0, 5, 8, 2, b"\0" * 99),
         "damaged.png": png(64, 64, 8, 2, b"\0" * 99),
         "lying.gif": b"GIF89a" + struct.pack("<HH", 65535, 65535) + b"\0" * 99,
+        "lying.jpg": jpeg_of_size(jpeg, 65500, 65500),
+        "photo.heic.jpg": b"\0\0\0\x18ftypheic" + b"\0" * 99,
+        "unknown.pam": b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 9\nENDHDR\n\1",
+        "cut.bmp": b"BM\0\0",
+        "cut.tif": b"II*\0\x08\0",
     }
     for name, content in deceiving.items():
         (folder / name).write_bytes(content)
     return [folder / name for name in deceiving]
+
+
+def jpeg_of_size(jpeg, height, width):
+    """Changes the size that a JPEG's first frame header claims."""
+    place = jpeg.index(b"\xff\xc0") + 5
+    return jpeg[:place] + struct.pack(">HH", height, width) + jpeg[place + 4 :]
 
 
 def test_unreadable_files_are_named(tmp_path, photos):
@@ -170,10 +274,18 @@ def test_unreadable_files_are_named(tmp_path, photos):
 
 def test_reasons_are_told(tmp_path, photos):
     bad_files(tmp_path, photos / "coffee.jpg")
-    with pytest.raises(ValueError, match="no known kind; it begins b'This is '"):
+    with pytest.raises(ValueError, match="no known kind; it begins b'This is no i'"):
         data.load_image(tmp_path / "text.jpg")
     with pytest.raises(ValueError, match="over 268435456 pixels"):
         data.load_image(tmp_path / "lying.png")
+
+
+def test_names_that_are_no_text_are_told(tmp_path):
+    name = os.fsencode(tmp_path / "x") + b"\xff.jpg"
+    with open(name, "wb") as file:
+        file.write(b"neither")
+    with pytest.raises(ValueError, match=r"x\\udcff\.jpg"):
+        data.load_image(os.fsdecode(name))
 
 
 def test_missing_files_are_named(tmp_path):

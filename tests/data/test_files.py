@@ -32,6 +32,27 @@ def test_links_are_followed_and_loops_end(tmp_path):
     assert found == sorted([inside, str(tmp_path / "data" / "link" / "two.jpg")])
 
 
+def test_links_to_files_and_names_that_are_no_text_are_found(tmp_path):
+    one = touch(tmp_path / "elsewhere" / "one.jpg")
+    (tmp_path / "data").mkdir()
+    os.symlink(one, tmp_path / "data" / "link.jpg")
+    # In a list of bytes, as no encoding has this name.
+    other = os.fsencode(tmp_path / "data") + b"/\xff.jpg"
+    with open(other, "wb"):
+        pass
+    found = files.find_images(str(tmp_path / "data"))
+    expected = [str(tmp_path / "data" / "link.jpg"), os.fsdecode(other)]
+    assert found == expected
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path):
+    touch(tmp_path / "one.jpg")
+    (tmp_path / "secret").mkdir(mode=0)
+    with pytest.raises(PermissionError, match="can't be read.*secret"):
+        files.find_images(str(tmp_path))
+
+
 @pytest.mark.parametrize("names, received", [([], "0 other"), (["a.txt"], "1 other")])
 def test_folders_without_images_are_an_error(tmp_path, names, received):
     for name in names:

@@ -40,6 +40,27 @@ def test_orientation_is_read(head, value):
     assert orientation.read_orientation(head) == value
 
 
+EXIF = TURNED[12:]
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\x01IHDRxcrc!\0\0\0\x1aeXIf" + EXIF
+WEBP = b"RIFF\0\0\0\0WEBPVP8 \x01\0\0\0x\0EXIF\x1a\0\0\0" + EXIF
+
+
+@pytest.mark.parametrize(
+    "encoded, value",
+    [
+        (PNG, 6),
+        (PNG[:-8], 1),
+        (PNG.replace(b"eXIf", b"tEXt"), 1),
+        (WEBP, 6),
+        (WEBP.replace(b"EXIF\x1a\0\0\0", b"EXIF\x20\0\0\0Exif\0\0"), 6),
+        (WEBP[:30], 1),
+        (b"II*\0", 1),
+    ],
+)
+def test_orientation_in_chunks_is_read(encoded, value):
+    assert orientation.read_orientation(encoded) == value
+
+
 @pytest.mark.parametrize(
     "head, may_be", [(TURNED, True), (BEHIND_JFIF, True), (UPRIGHT, False)]
 )

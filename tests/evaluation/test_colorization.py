@@ -36,18 +36,17 @@ def _weighted_kl(batches, name, prediction):
     return total / sum(w[name].size for _, _, w, _ in batches)
 
 
-class _Constant:
-    """A model that predicts the same logits everywhere."""
+def _constant(constants):
+    """Returns a predictor of the same logits at every point."""
 
-    def __init__(self, constants):
-        self.constants = constants
-
-    def __call__(self, inputs, training):
-        count = tf.shape(inputs["gray"])[0]
+    def predict(inputs):
+        count = len(inputs["gray"])
         return {
             name: tf.broadcast_to(value, [count, 4, len(value)])
-            for name, value in self.constants.items()
+            for name, value in constants.items()
         }
+
+    return predict
 
 
 def test_mean_histogram_is_weighted_and_the_best_constant():
@@ -80,7 +79,7 @@ def test_point_metrics_are_the_weighted_divergences():
     batches = [_batch(), _batch(2)]
     baseline = colorization.constant_predictions(batches)
     logits = {name: RNG.normal(size=5).astype(np.float32) for name in baseline}
-    metrics = colorization.point_metrics(_Constant(logits), batches, baseline)
+    metrics = colorization.point_metrics(_constant(logits), batches, baseline)
     for name in ("hue", "chroma"):
         softmax = tf.nn.softmax(logits[name]).numpy()
         expected = _weighted_kl(batches, name, softmax)
@@ -95,37 +94,24 @@ def test_padding_and_unreadable_images_do_not_count():
     kept = [0, 2, 3]
     constants = colorization.constant_predictions([(inputs, targets, weights)])
     metrics = colorization.point_metrics(
-        _Constant(constants), [(inputs, targets, weights, status)], constants
+        _constant(constants), [(inputs, targets, weights, status)], constants
     )
     part = tf.nest.map_structure(lambda x: x[kept], (inputs, targets, weights, status))
-    alone = colorization.point_metrics(_Constant(constants), [part], constants)
+    alone = colorization.point_metrics(_constant(constants), [part], constants)
     for name, value in alone.items():
         assert metrics[name] == pytest.approx(value, rel=1e-6)
 
 
 def test_nothing_to_evaluate_is_an_error():
     with pytest.raises(ValueError, match="nothing to evaluate"):
-        colorization.point_metrics(_Constant({}), [], {})
-
-
-def _always(hue_bin, chroma_bin, bins=32):
-    """A predictor that is sure of one bin of each, for images of any size."""
-
-    def predict(gray):
-        shape = [*gray.shape[:3], bins]
-        return {
-            "hue": tf.broadcast_to(30.0 * tf.one_hot(hue_bin, bins), shape),
-            "chroma": tf.broadcast_to(30.0 * tf.one_hot(chroma_bin, bins), shape),
-        }
-
-    return predict
+        colorization.point_metrics(_constant({}), [], {})
 
 
 @pytest.mark.parametrize("side", [None, 7, 40])
 @pytest.mark.parametrize("shape", [(1, 1), (9, 31), (33, 16)])
 def test_colouring_keeps_the_gray_and_takes_the_predicted_colour(shape, side):
     image = RNG.uniform(0.4, 0.6, (*shape, 3)).astype(np.float32)
-    rgb = colorization.colorize(_always(10, 3), image, side)
+    rgb = colorization.colorize(fakes.always(10, 3), image, side)
     gray = image.mean(-1, keepdims=True)
     np.testing.assert_allclose(rgb.mean(-1, keepdims=True), gray, atol=1e-6)
     hue, chroma = color.rgb_to_hue_chroma(rgb)
@@ -138,8 +124,8 @@ def test_gray_and_colour_images_are_coloured_alike():
     image = RNG.random((8, 9, 3), dtype=np.float32)
     gray = image.mean(-1, keepdims=True)
     np.testing.assert_allclose(
-        colorization.colorize(_always(5, 9), image),
-        colorization.colorize(_always(5, 9), gray),
+        colorization.colorize(fakes.always(5, 9), image),
+        colorization.colorize(fakes.always(5, 9), gray),
         atol=1e-5,
     )
 
@@ -159,8 +145,8 @@ def test_lab_prediction_is_decoded_at_its_scale():
 
 def test_image_metrics_agree_with_scikit_image():
     images = [RNG.random((9, 12, 3), dtype=np.float32) for _ in range(3)]
-    metrics = colorization.image_metrics(_always(20, 12), images)
-    coloured = [colorization.colorize(_always(20, 12), image) for image in images]
+    metrics = colorization.image_metrics(fakes.always(20, 12), images)
+    coloured = [colorization.colorize(fakes.always(20, 12), image) for image in images]
     mse = [
         skimage.metrics.mean_squared_error(a, b)
         for a, b in zip(images, coloured, strict=True)
@@ -194,25 +180,3 @@ def test_dense_predictor_takes_all_sizes_and_equals_the_dense_model():
         expected = dense(gray, training=False)
         for name, value in predict(gray).items():
             np.testing.assert_allclose(value, expected[name], atol=1e-4)
-
-
-def test_sheet_holds_images_of_both_collections(photos):
-    images = data.open_images([str(photos / "coffee.jpg")])
-    sheet = colorization.colorization_sheet(
-        _always(1, 9), {"training": images, "held out": images}, side=16, count=2
-    )
-    # Twice gray, predicted and true, 240 wide; the true picture is in both halves.
-    assert sheet.shape[:2] == (26 + 166, 12 + 6 * 246)
-    columns = [sheet[26:186, x : x + 240].astype(int) for x in range(12, 1488, 246)]
-    np.testing.assert_array_equal(columns[2], columns[5])
-    colourful = [np.ptp(column, axis=-1).mean() for column in columns]
-    assert colourful[0] == 0 and colourful[1] > 20 and colourful[2] > 20
-
-
-def test_unreadable_images_are_left_out_of_the_sheet(photos, tmp_path, caplog):
-    (tmp_path / "a.jpg").write_bytes(b"no image")
-    (tmp_path / "b.jpg").write_bytes((photos / "coffee.jpg").read_bytes())
-    images = data.open_images([str(tmp_path)])
-    sheet = colorization.colorization_sheet(_always(1, 9), {"all": images}, 16)
-    assert sheet.shape[0] == 26 + 166
-    assert "a.jpg" in caplog.text

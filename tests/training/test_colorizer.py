@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from selfsup import data, networks, training
 from selfsup.training import colorizer
 
 TINY = dict(
+    network="alexnet",
     width=0.03,
     hidden=8,
     crop_size=32,
@@ -92,7 +92,7 @@ def test_log_has_a_row_for_every_period(unbroken):
 def test_backbone_is_the_colorizers(unbroken):
     whole = keras.models.load_model(unbroken / "colorizer.keras")
     backbone = keras.models.load_model(unbroken / "backbone.keras")
-    assert networks.recognize(backbone) == "vgg16"
+    assert networks.recognize(backbone) == "alexnet"
     for layer in backbone.layers:
         _assert_same(layer.get_weights(), whole.get_layer(layer.name).get_weights())
 
@@ -100,7 +100,7 @@ def test_backbone_is_the_colorizers(unbroken):
 def test_features_of_a_photograph_in_three_lines(unbroken, photos):
     backbone = keras.models.load_model(unbroken / "backbone.keras")
     image = data.network_input(photos / "coffee.jpg")
-    assert backbone(image).shape == (1, 10, 15, 122)
+    assert backbone(image).shape == (1, 9, 14, 122)
     small = data.network_input(photos / "coffee.jpg", side=64)
     assert small.shape == (1, 64, 96, 1)
     assert (
@@ -116,7 +116,14 @@ def test_training_learns(tmp_path, photos):
         val_fraction=0.0,
         min_side=32,
         max_side=32,
+        width=0.06,
+        hidden=32,
+        hidden_stddev=0.05,
+        bn_momentum=0.9,
         dropout=0.0,
+        points=64,
+        batch_size=8,
+        learning_rate=1e-2,
         steps=60,
         eval_every=60,
         log_every=20,
@@ -129,9 +136,6 @@ def test_training_learns(tmp_path, photos):
 
 
 def test_a_stopped_run_ends_like_the_unbroken_one(unbroken, tmp_path):
-    training.train_colorizer(_config(steps=3, keep_every=4), tmp_path)
-    # Adding steps changes the schedule, so the halves are joined by hand.
-    shutil.rmtree(tmp_path)
     _stop_after(3, tmp_path)
     training.train_colorizer(_config(keep_every=4), tmp_path)
     _assert_same(_weights(tmp_path), _weights(unbroken))
@@ -204,7 +208,7 @@ def test_a_killed_run_ends_like_the_unbroken_one(tmp_path):
     [
         dict(loss="lab"),
         dict(hypercolumn=False),
-        dict(network="alexnet", padding="bias"),
+        dict(network="vgg16", padding="bias"),
         dict(network="resnet50", optimizer="sgd", learning_rate=1e-3),
         dict(precision="bfloat16", ema=0.9, accumulation=2, schedule="multistep"),
     ],
@@ -222,28 +226,34 @@ def test_variants_train(changes, tmp_path):
 
 
 def test_lab_loss_starts_with_the_histogram_losses_gradient():
-    config = _config(loss="lab", hidden_stddev=0.1)
+    config = _config(loss="lab", hidden_stddev=0.1, dropout=0.0)
     _, model = training.build_colorizer(config)
     input_config = training.pipeline_config(config)
     images = data.images_of(input_config)
     scale = colorizer.lab_scale(config, model, input_config, images)
-    # With the other loss's predictions doubled its gradient doubles too.
+    assert 0 < scale < np.inf
+    # The gradient is a product of the prediction layer and what lies below:
+    # half the kernel, about half the gradient, twice the factor. About, as the
+    # loss's own derivative moves a little with the prediction.
     layer = model.get_layer("prediction_ab")
-    layer.set_weights([2 * layer.kernel.numpy(), layer.bias.numpy()])
-    kernel = model.get_layer("prediction_ab").kernel.numpy()
-    assert scale > 0 and np.isfinite(scale) and kernel.std() > 0
+    layer.kernel.assign(0.5 * layer.kernel.numpy())
+    doubled = colorizer.lab_scale(config, model, input_config, images)
+    assert doubled == pytest.approx(2 * scale, rel=0.1)
 
 
-def test_averaged_weights_are_saved(tmp_path):
-    training.train_colorizer(_config(ema=0.9), tmp_path / "average")
-    training.train_colorizer(_config(), tmp_path / "last")
-    differ = [
-        not np.array_equal(a, b)
-        for a, b in zip(
-            _weights(tmp_path / "average"), _weights(tmp_path / "last"), strict=True
-        )
-    ]
-    assert any(differ)
+def test_averaged_weights_are_saved(unbroken, tmp_path):
+    training.train_colorizer(_config(ema=0.9, keep_every=4), tmp_path)
+    average = keras.models.load_model(tmp_path / "colorizer.keras")
+    last = keras.models.load_model(unbroken / "colorizer.keras")
+    # Averaging changes the saved weights, not the training: the statistics of
+    # the activations are those of the run without it.
+    _assert_same(
+        [w.numpy() for w in average.non_trainable_weights],
+        [w.numpy() for w in last.non_trainable_weights],
+    )
+    for ours, other in zip(average.weights, last.weights, strict=True):
+        if ours.name == "kernel":
+            assert not np.array_equal(ours.numpy(), other.numpy())
 
 
 def _folder(path, contents):
