@@ -4,12 +4,15 @@
 
 `input` compares the pretraining pipeline with two others over the same files
 and with the same parallelism: decoding alone, and a pipeline that decodes and
-scales whole colour images. Rounds of the three alternate; the best counts.
-Writes a JSON file if --output is given.
+scales whole colour images. Rounds of the three alternate, and each round's
+rates are divided by that round's rate of decoding alone. Processor time counts
+all threads; it hardly depends on what else the machine does. Writes a JSON file
+if --output is given.
 """
 
 import json
 import os
+import statistics
 import time
 
 import tensorflow as tf
@@ -58,15 +61,36 @@ def _naive(paths, config):
 
 
 def _seconds(dataset, batches):
+    """Returns wall time and processor time of some batches."""
     iterator = iter(dataset)
     next(iterator)
-    start = time.perf_counter()
+    wall, processor = time.perf_counter(), time.process_time()
     for _ in range(batches):
         next(iterator)
-    return time.perf_counter() - start
+    return time.perf_counter() - wall, time.process_time() - processor
 
 
-def main(_):
+def _summary(rounds, images):
+    """Summarizes the times of one pipeline and of decoding alone, per round.
+
+    Args:
+        rounds: Pairs of `(wall, processor)` seconds: the pipeline's and those
+            of decoding alone.
+        images: Images a round.
+    """
+    ratios = [alone[0] / own[0] for own, alone in rounds]
+    wall = statistics.median(own[0] for own, _ in rounds)
+    processor = statistics.median(own[1] for own, _ in rounds)
+    return {
+        "images_per_second": images / wall,
+        "images_per_second_per_core": images / wall / os.cpu_count(),
+        "processor_ms_per_image": 1000 * processor / images,
+        "ratio_to_decode_only": statistics.median(ratios),
+        "least_ratio_to_decode_only": min(ratios),
+    }
+
+
+def _input():
     min_side = _MIN_SIDE.value or _CROP_SIZE.value
     config = data.PipelineConfig(
         data=tuple(_DATA.value),
@@ -85,17 +109,21 @@ def main(_):
         "pipeline": data.pipeline(config, images=images),
     }
     batches = max(1, _IMAGES.value // config.batch_size)
-    best = dict.fromkeys(datasets, float("inf"))
+    times = {name: [] for name in datasets}
     for _ in range(_ROUNDS.value):
         for name, dataset in datasets.items():
-            best[name] = min(best[name], _seconds(dataset, batches))
-    rates = {name: batches * config.batch_size / best[name] for name in best}
-    result = {
-        "images_per_second": rates,
-        "images_per_second_per_core": {k: v / os.cpu_count() for k, v in rates.items()},
-        "ratio_to_decode_only": {k: v / rates["decode_only"] for k, v in rates.items()},
-        "cores": os.cpu_count(),
+            times[name].append(_seconds(dataset, batches))
+    return {
+        name: _summary(
+            list(zip(own, times["decode_only"], strict=True)),
+            batches * config.batch_size,
+        )
+        for name, own in times.items()
     }
+
+
+def main(_):
+    result = {"cores": os.cpu_count(), **{"input": _input}[_WHAT.value]()}
     print(json.dumps(result, indent=2))
     if _OUTPUT.value:
         with open(_OUTPUT.value, "w", encoding="utf-8") as file:

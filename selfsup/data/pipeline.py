@@ -90,7 +90,23 @@ def pipeline(config, start_step=0, *, status=False, images=None):
 
     if not status:
         dataset = dataset.map(lambda *batch: batch[:3])
-    return dataset.prefetch(2)
+    return dataset.prefetch(2).with_options(_options(config))
+
+
+def _workers(config):
+    return config.num_parallel or os.cpu_count()
+
+
+def _options(config):
+    """Returns options for many small images at once, each on one thread.
+
+    Splitting the work on one small image among threads that are busy with
+    others costs more than it saves.
+    """
+    options = tf.data.Options()
+    options.threading.max_intra_op_parallelism = 1
+    options.threading.private_threadpool_size = _workers(config)
+    return options
 
 
 def _read_batches(samples, read, config):
@@ -140,7 +156,7 @@ def _read_batches(samples, read, config):
         result = quick.concatenate(careful).take(1)
         return result.map(lambda batch: finish_batch(batch, config))
 
-    workers = config.num_parallel or os.cpu_count()
+    workers = _workers(config)
     chunks = samples.batch(size, drop_remainder=True).interleave(
         read_chunk,
         cycle_length=workers,

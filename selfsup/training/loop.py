@@ -116,7 +116,7 @@ class Schedule:
     Args:
         steps: Length of the run.
         log_every: Steps between rows of the log; "an epoch" for callbacks.
-        stops: Further periods at whose multiples the loop must return.
+        stops: Further periods at whose multiples a row, and an epoch, ends.
     """
 
     steps: int
@@ -170,43 +170,46 @@ def train(
     step, seconds_per_step = first_step, None
     row = checkpoints.row
     logger.on_train_begin()
-    while step < schedule.steps and not model.stop_training:
-        if row.steps == 0:
-            logger.on_epoch_begin(step // schedule.log_every)
-        limit = schedule.next_stop(step) - step
-        # The first chunk is one step: it shows how long the next ones may be.
-        wanted = 1 if not seconds_per_step else int(_CHUNK_SECONDS / seconds_per_step)
-        count = max(1, min(limit, wanted))
-        start = time.monotonic()
-        values, bad, status = run_chunk(iterator, tf.constant(count, tf.int64))
-        values = {name: float(value) for name, value in values.items()}
-        if int(bad) >= 0:
-            raise FloatingPointError(
-                "The loss is not finite. Expected a learning rate and data that keep "
-                f"it so. Received: loss {values['loss']} at step "
-                f"{step + int(bad) + 1}; the newest checkpoint is from before"
-            )
-        elapsed = time.monotonic() - start
-        # The first step of a process compiles.
-        seconds_per_step = elapsed / count if step > first_step else None
-        step += count
-        if watch is not None:
-            watch(tf.nest.map_structure(lambda x: x.numpy(), status))
-        row.add(values, count, elapsed)
-        logger.on_train_batch_end(step - 1, {"step": step, **row.means()})
-        if step % schedule.log_every == 0 or step == schedule.steps:
-            logs = {
-                "step": step,
-                "learning_rate": float(step_fn.optimizer.learning_rate),
-                **row.means(),
-                "steps_per_second": row.steps_per_second(),
-            }
-            logger.on_epoch_end((step - 1) // schedule.log_every, logs)
-            row.clear()
-        checkpoints.save_if_due(step)
-    if step > first_step:
-        checkpoints.save(step)
-    logger.on_train_end()
+    try:
+        while step < schedule.steps and not model.stop_training:
+            if row.steps == 0:
+                logger.on_epoch_begin(step // schedule.log_every)
+            # The first chunk is one step: it shows how long the next may be.
+            wanted = int(_CHUNK_SECONDS / seconds_per_step) if seconds_per_step else 1
+            stop = schedule.next_stop(step)
+            count = max(1, min(stop - step, wanted))
+            start = time.monotonic()
+            sums, bad, status = run_chunk(iterator, tf.constant(count, tf.int64))
+            sums = {name: float(value) for name, value in sums.items()}
+            if int(bad) >= 0:
+                raise FloatingPointError(
+                    "The loss is not finite. Expected a learning rate and data that "
+                    f"keep it so. Received: loss {sums['loss']} at step "
+                    f"{step + int(bad) + 1}; the newest checkpoint is from before"
+                )
+            elapsed = time.monotonic() - start
+            # The first step of a process compiles.
+            seconds_per_step = elapsed / count if step > first_step else None
+            step += count
+            if watch is not None:
+                watch(tf.nest.map_structure(lambda x: x.numpy(), status))
+            row.add(sums, count, elapsed)
+            logger.on_train_batch_end(step - 1, {"step": step, **row.means()})
+            if step == stop:
+                logs = {
+                    "step": step,
+                    "learning_rate": float(step_fn.optimizer.learning_rate),
+                    **row.means(),
+                    "steps_per_second": row.steps_per_second(),
+                }
+                logger.on_epoch_end((step - 1) // schedule.log_every, logs)
+                row.clear()
+            checkpoints.save_if_due(step)
+        if step > first_step:
+            checkpoints.save(step)
+    finally:
+        # Closes the log and the progress bar, whatever ended the run.
+        logger.on_train_end()
     return step
 
 

@@ -1,5 +1,6 @@
 """The whole trainer on real photographs: results, resuming, kills, bad folders."""
 
+import csv
 import json
 import os
 import pathlib
@@ -23,9 +24,9 @@ TINY = dict(
     crop_size=32,
     points=16,
     batch_size=4,
-    steps=6,
-    log_every=2,
-    eval_every=3,
+    steps=30,
+    log_every=10,
+    eval_every=15,
     dropout=0.5,
 )
 WORKDIR_FILES = {
@@ -58,15 +59,15 @@ def _assert_same(first, second):
 def unbroken(tmp_path_factory):
     """A finished run on the embedded photographs."""
     workdir = tmp_path_factory.mktemp("run")
-    training.train_colorizer(_config(keep_every=4), workdir)
+    training.train_colorizer(_config(keep_every=20), workdir)
     return workdir
 
 
 def test_workdir_holds_everything(unbroken):
     assert set(os.listdir(unbroken)) == WORKDIR_FILES | {"snapshots"}
-    assert os.listdir(unbroken / "snapshots") == ["backbone-00000004.keras"]
+    assert os.listdir(unbroken / "snapshots") == ["backbone-00000020.keras"]
     results = json.loads((unbroken / "results.json").read_text())
-    assert results["steps"] == 6
+    assert results["steps"] == 30
     assert results["images"] + results["held_out_images"] == 46
     for part in ("training", "held_out"):
         assert set(results[part]) == {
@@ -81,9 +82,8 @@ def test_log_has_a_row_for_every_period(unbroken):
     header, *rows = (unbroken / "log.csv").read_text().splitlines()
     columns = header.split(",")
     values = [dict(zip(columns, row.split(","), strict=True)) for row in rows]
-    assert [float(row["step"]) for row in values] == [2, 3, 4, 6] or [
-        float(row["step"]) for row in values
-    ] == [2, 4, 6]
+    assert [float(row["step"]) for row in values] == [10, 15, 20, 30]
+    assert [row["val_hue"] == "nan" for row in values] == [True, False, True, False]
     for row in values:
         total = 5 * float(row["hue"]) + float(row["chroma"])
         assert float(row["loss"]) == pytest.approx(total, rel=1e-5)
@@ -116,6 +116,7 @@ def test_training_learns(tmp_path, photos):
         val_fraction=0.0,
         min_side=32,
         max_side=32,
+        network="vgg16",
         width=0.06,
         hidden=32,
         hidden_stddev=0.05,
@@ -135,38 +136,9 @@ def test_training_learns(tmp_path, photos):
         assert results["training"][name] < 0.7 * baseline
 
 
-def test_a_stopped_run_ends_like_the_unbroken_one(unbroken, tmp_path):
-    _stop_after(3, tmp_path)
-    training.train_colorizer(_config(keep_every=4), tmp_path)
-    _assert_same(_weights(tmp_path), _weights(unbroken))
-    logs = [
-        [row.split(",")[:6] for row in (d / "log.csv").read_text().splitlines()]
-        for d in (tmp_path, unbroken)
-    ]
-    assert logs[0] == logs[1]
-
-
-def _stop_after(step, workdir):
-    """Runs until a step and stops as an interrupt does."""
-
-    class Interrupt(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            if logs["step"] >= step:
-                raise KeyboardInterrupt
-
-    original = colorizer._Run._callbacks
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            colorizer._Run, "_callbacks", lambda run: [*original(run), Interrupt()]
-        )
-        patch.setattr(colorizer.Checkpoints, "save_if_due", colorizer.Checkpoints.save)
-        with pytest.raises(KeyboardInterrupt):
-            training.train_colorizer(_config(keep_every=4), workdir)
-
-
 def test_a_finished_run_is_left_as_it_is(unbroken):
     before = _weights(unbroken)
-    training.train_colorizer(_config(keep_every=4), unbroken)
+    training.train_colorizer(_config(keep_every=20), unbroken)
     _assert_same(_weights(unbroken), before)
 
 
@@ -184,35 +156,41 @@ training.train_colorizer(config, sys.argv[1])
 """
 
 
-def test_a_killed_run_ends_like_the_unbroken_one(tmp_path):
-    settings = {**TINY, "steps": 40, "eval_every": 40}
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    training.train_colorizer(training.ColorizerConfig.from_preset(**settings), whole)
-
+def test_a_killed_run_ends_like_the_unbroken_one(unbroken, tmp_path):
+    settings = {**TINY, "keep_every": 20}
     process = subprocess.Popen(
-        [sys.executable, "-c", _KILLED, str(killed), repr(settings)],
+        [sys.executable, "-c", _KILLED, str(tmp_path), repr(settings)],
         stderr=subprocess.DEVNULL,
     )
-    while not list((killed / "checkpoints").glob("*.index")):
+    while not list((tmp_path / "checkpoints").glob("*.index")):
         assert process.poll() is None, "ended before its first checkpoint"
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not (killed / "colorizer.keras").exists(), "killed too late to tell"
-    training.train_colorizer(training.ColorizerConfig.from_preset(**settings), killed)
-    _assert_same(_weights(killed), _weights(whole))
+    assert not (tmp_path / "colorizer.keras").exists(), "killed too late to tell"
+    training.train_colorizer(_config(keep_every=20), tmp_path)
+    _assert_same(_weights(tmp_path), _weights(unbroken))
+    _assert_same(_log(tmp_path), _log(unbroken))
+
+
+def _log(workdir):
+    with (workdir / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        [float(row[name]) for name in sorted(row) if name != "steps_per_second"]
+        for row in rows
+    ]
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        dict(loss="lab"),
-        dict(hypercolumn=False),
+        dict(loss="lab", hypercolumn=False),
         dict(network="vgg16", padding="bias"),
-        dict(network="resnet50", optimizer="sgd", learning_rate=1e-3),
+        pytest.param(dict(network="resnet50"), marks=pytest.mark.slow),
         dict(precision="bfloat16", ema=0.9, accumulation=2, schedule="multistep"),
     ],
-    ids=lambda changes: "-".join(map(str, changes.values())),
+    ids=["lab-single-tap", "vgg16-bias-padding", "resnet50", "modern"],
 )
 def test_variants_train(changes, tmp_path):
     results = training.train_colorizer(
@@ -226,23 +204,29 @@ def test_variants_train(changes, tmp_path):
 
 
 def test_lab_loss_starts_with_the_histogram_losses_gradient():
-    config = _config(loss="lab", hidden_stddev=0.1, dropout=0.0)
+    config = _config(loss="lab", hidden_stddev=1e-3, dropout=0.0)
     _, model = training.build_colorizer(config)
     input_config = training.pipeline_config(config)
     images = data.images_of(input_config)
-    scale = colorizer.lab_scale(config, model, input_config, images)
+
+    def lab_scale():
+        # The other head is drawn anew, and the same every time.
+        keras.utils.set_random_seed(0)
+        return colorizer.lab_scale(config, model, input_config, images)
+
+    scale = lab_scale()
     assert 0 < scale < np.inf
     # The gradient is a product of the prediction layer and what lies below:
     # half the kernel, about half the gradient, twice the factor. About, as the
     # loss's own derivative moves a little with the prediction.
     layer = model.get_layer("prediction_ab")
     layer.kernel.assign(0.5 * layer.kernel.numpy())
-    doubled = colorizer.lab_scale(config, model, input_config, images)
-    assert doubled == pytest.approx(2 * scale, rel=0.1)
+    doubled = lab_scale()
+    assert doubled == pytest.approx(2 * scale, rel=0.02)
 
 
 def test_averaged_weights_are_saved(unbroken, tmp_path):
-    training.train_colorizer(_config(ema=0.9, keep_every=4), tmp_path)
+    training.train_colorizer(_config(ema=0.9, keep_every=20), tmp_path)
     average = keras.models.load_model(tmp_path / "colorizer.keras")
     last = keras.models.load_model(unbroken / "colorizer.keras")
     # Averaging changes the saved weights, not the training: the statistics of
