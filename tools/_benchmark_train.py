@@ -37,9 +37,9 @@ def measure(network, width, crop_size, batch_size, rounds):
     taps = networks.taps(backbone)
     batch = _batch(config)
     inputs = batch[0]
-    features = tf.function(lambda gray: [
-        x for x in _tap_model(backbone, taps)(gray, training=False)
-    ])(inputs["gray"])
+    features = tf.function(
+        lambda gray: [x for x in _tap_model(backbone, taps)(gray, training=False)]
+    )(inputs["gray"])
     sparse = layers.SparseHypercolumn(
         [tap.stride for tap in taps], [tap.offset for tap in taps]
     )
@@ -124,8 +124,6 @@ def _memory(taps, features, inputs):
         columns = run()
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         growth[f"{name}_megabytes"] = (after - before) / 1024
-        growth[f"{name}_output_megabytes"] = (
-            4 * columns.shape.num_elements() / 1024**2
-        )
+        growth[f"{name}_output_megabytes"] = 4 * columns.shape.num_elements() / 1024**2
         del columns
     return growth

@@ -90,23 +90,7 @@ def pipeline(config, start_step=0, *, status=False, images=None):
 
     if not status:
         dataset = dataset.map(lambda *batch: batch[:3])
-    return dataset.prefetch(2).with_options(_options(config))
-
-
-def _workers(config):
-    return config.num_parallel or os.cpu_count()
-
-
-def _options(config):
-    """Returns options for many small images at once, each on one thread.
-
-    Splitting the work on one small image among threads that are busy with
-    others costs more than it saves.
-    """
-    options = tf.data.Options()
-    options.threading.max_intra_op_parallelism = 1
-    options.threading.private_threadpool_size = _workers(config)
-    return options
+    return dataset.prefetch(2)
 
 
 def _read_batches(samples, read, config):
@@ -115,7 +99,8 @@ def _read_batches(samples, read, config):
     An op that fails ends its dataset's element, and tf.data offers to skip it
     only. Skipping would shift the stream; so every chunk of samples is a small
     dataset of one element, followed by a second, careful one, which is used if
-    the first has been skipped.
+    the first has been skipped. It takes each image by itself, and tries whether
+    a JPEG lacks its end mark only, before it replaces it.
 
     Args:
         samples: Dataset of `(number, (index, content))`.
@@ -156,7 +141,7 @@ def _read_batches(samples, read, config):
         result = quick.concatenate(careful).take(1)
         return result.map(lambda batch: finish_batch(batch, config))
 
-    workers = _workers(config)
+    workers = config.num_parallel or os.cpu_count()
     chunks = samples.batch(size, drop_remainder=True).interleave(
         read_chunk,
         cycle_length=workers,

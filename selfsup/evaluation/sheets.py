@@ -1,5 +1,8 @@
 """Contact sheets of colourings, and the choice of what they show."""
 
+import pathlib
+import re
+
 import cv2
 import numpy as np
 from absl import logging
@@ -14,12 +17,12 @@ _CANDIDATES = 48
 _SHOWN_SIDE = 320
 
 
-def choose_images(collection, count=6):
+def choose_images(collection, count=8):
     """Chooses images whose colouring is worth looking at.
 
-    Of some that are evenly spread it takes the most colourful, as long as they
-    are not neighbours, which are often of one scene. Unreadable ones are left
-    out.
+    Of some that are evenly spread it takes the most colourful, one of each
+    scene as long as there are enough; names of one scene differ only after
+    their last `-` or `_`. Unreadable ones are left out.
 
     Args:
         collection: A collection from `data.open_images`.
@@ -29,22 +32,22 @@ def choose_images(collection, count=6):
         Up to `count` arrays `[H, W, 3]`, float32 in `[0, 1]`, in the order of
         the collection, large ones shrunk to what a sheet can show.
     """
-    found = {}
-    for place, index in enumerate(data.spread(collection, _CANDIDATES)):
+    found, colourful, scenes = {}, {}, {}
+    for index in data.spread(collection, _CANDIDATES):
         try:
-            ((_, image),) = data.whole_images(collection, [index])
+            ((name, image),) = data.whole_images(collection, [index])
         except (OSError, ValueError) as error:
             logging.debug("Left out of the contact sheet: %s", error)
             continue
-        found[place] = _shrunk(image).astype(np.float32) / 255.0
-    order = sorted(found, key=lambda place: -np.ptp(found[place], axis=-1).mean())
-    chosen = []
-    # Neighbours are taken only when nothing else is left.
-    for gap in (3, 1):
-        for place in order:
-            if len(chosen) < count and all(abs(place - c) >= gap for c in chosen):
-                chosen.append(place)
-    return [found[place] for place in sorted(chosen)]
+        found[index] = _shrunk(image).astype(np.float32) / 255.0
+        # A strong colour on a tenth of the image is enough to look at.
+        colourful[index] = np.percentile(np.ptp(found[index], axis=-1), 90)
+        scenes[index] = re.split(r"[-_][^-_]*$", pathlib.PurePath(name).stem)[0]
+    order = sorted(found, key=colourful.get, reverse=True)
+    first = {scenes[index]: index for index in reversed(order)}.values()
+    rest = [index for index in order if index not in first]
+    chosen = [*sorted(first, key=order.index), *rest][:count]
+    return [found[index] for index in sorted(chosen)]
 
 
 def _shrunk(image):

@@ -19,6 +19,16 @@ def config(**fields):
     return data.PipelineConfig(**fields)
 
 
+def sampler(cfg):
+    """Returns `sample_image` as a graph, which is built once."""
+
+    @tf.function
+    def sample(encoded, seed):
+        return sampling.sample_image(encoded, seed, cfg)
+
+    return lambda encoded, seed: sample(tf.constant(encoded), tf.constant(seed))
+
+
 def reference(encoded, seed, cfg, mirror=True):
     """Cuts the window out of the whole image, scales its colours, mirrors it."""
     uniform = tf.random.stateless_uniform([4 + 2 * cfg.points], seed).numpy()
@@ -54,11 +64,12 @@ def encodings(photos, tmp_path):
 @pytest.mark.parametrize("margin", [0, 8])
 def test_samples_equal_scaling_the_colour_image(photos, tmp_path, margin):
     cfg = config(point_margin=margin)
+    draw = sampler(cfg)
     moved = votes = 0
     for encoded in encodings(photos, tmp_path):
         for number in range(6):
             seed = (3, number)
-            sample = sampling.sample_image(tf.constant(encoded), seed, cfg)
+            sample = draw(encoded, seed)
             crop = reference(encoded, seed, cfg)
             gray = crop.mean(-1) / 255 - 0.4488
             # Sums in another order: rounding of float32 only.
@@ -83,8 +94,9 @@ def test_halved_chroma_differs_at_the_window_border_only(photos):
     image = cv2.imread(str(photos / "rocket.jpg"))[:120, 100:270]
     encoded = cv2.imencode(".jpg", image)[1].tobytes()
     cfg = config(mirror=False)
+    draw = sampler(cfg)
     for number in range(9):
-        sample = sampling.sample_image(tf.constant(encoded), (3, number), cfg)
+        sample = draw(encoded, (3, number))
         gray = reference(encoded, (3, number), cfg, mirror=False).mean(-1) / 255
         difference = np.abs(sample["gray"] - (gray - 0.4488))
         # The decoder interpolates 4:2:0 chroma between neighbours, of which a

@@ -1,0 +1,30 @@
+"""The benchmarks run and report ratios."""
+
+import json
+import subprocess
+import sys
+
+
+def test_input_benchmark_writes_ratios(tmp_path, photos):
+    output = tmp_path / "result.json"
+    tool = photos.parents[2] / "tools" / "benchmark.py"
+    flags = "--what input --crop_size 32 --batch_size 4 --images 8 --rounds 1"
+    command = [sys.executable, str(tool), *flags.split(), f"--output={output}"]
+    subprocess.run(command, check=True, capture_output=True, cwd=photos.parents[2])
+    result = json.loads(output.read_text())
+    assert result["decode_only"]["ratio_to_decode_only"] == 1
+    for name in ("decode_only", "naive", "pipeline"):
+        assert all(value > 0 for value in result[name].values())
+
+
+def test_train_benchmark_writes_the_share_of_the_hypercolumn(tmp_path, photos):
+    output = tmp_path / "result.json"
+    tool = photos.parents[2] / "tools" / "benchmark.py"
+    flags = "--what train --width 0.03 --crop_size 32 --batch_size 2 --rounds 1"
+    command = [sys.executable, str(tool), *flags.split(), f"--output={output}"]
+    subprocess.run(command, check=True, capture_output=True)
+    result = json.loads(output.read_text())
+    assert 0 < result["hypercolumn_share"] < 1
+    # 128 points of a 32 x 32 image: an eighth of its pixels.
+    sizes = result["sparse_output_megabytes"], result["dense_output_megabytes"]
+    assert sizes[1] == 8 * sizes[0]
