@@ -18,9 +18,9 @@ Writes a JSON file if --output is given.
 import json
 import os
 
+import _app
 import _benchmark_input
 import _benchmark_train
-import _tool
 from absl import flags
 
 from selfsup import data, networks
@@ -72,4 +72,4 @@ def main():
 
 
 if __name__ == "__main__":
-    _tool.run(main)
+    _app.run(main)

@@ -12,7 +12,7 @@ held out. Nothing is skipped: an unreadable image ends the evaluation.
 import dataclasses
 import pathlib
 
-import _tool
+import _app
 import numpy as np
 from absl import flags, logging
 
@@ -51,4 +51,4 @@ def main():
 
 
 if __name__ == "__main__":
-    _tool.run(main)
+    _app.run(main)

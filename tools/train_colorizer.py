@@ -10,7 +10,7 @@ colorizer.keras, results.json, log.csv and tensorboard/. The same command again
 resumes a run that was stopped. Flags that are not given come from the preset.
 """
 
-import _tool
+import _app
 from absl import flags, logging
 
 from selfsup import training
@@ -19,7 +19,7 @@ _WORKDIR = flags.DEFINE_string("workdir", "runs/colorizer", "Folder of the run."
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Remove the run in the workdir and start anew."
 )
-_given = _tool.define(training.ColorizerConfig)
+_given = _app.define(training.ColorizerConfig)
 
 
 def main():
@@ -39,4 +39,4 @@ def main():
 
 
 if __name__ == "__main__":
-    _tool.run(main)
+    _app.run(main)

@@ -1,6 +1,7 @@
 """The tools from outside: help, one-line errors, a run and its evaluation."""
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -17,8 +18,13 @@ TINY = (
 
 
 def _run(tool, *arguments):
+    # As a user's shell has it: the tests' own setting would win over the tool's.
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     return subprocess.run(
-        [sys.executable, str(TOOLS / tool), *arguments], capture_output=True, text=True
+        [sys.executable, str(TOOLS / tool), *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
     )
 
 
