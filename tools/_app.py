@@ -41,6 +41,17 @@ _DEFINE = {
 }
 
 
+# What bad input, a full disk or a small device end in.
+_MENDABLE = (
+    ArithmeticError,
+    MemoryError,
+    OSError,
+    TypeError,
+    ValueError,
+    tf.errors.OpError,
+)
+
+
 def define(config_class, skip=()):
     """Defines a flag for each field of a configuration.
 
@@ -95,18 +106,10 @@ def run(main):
             main()
         except KeyboardInterrupt:
             _fail("Stopped. Run the same command again to go on from the checkpoint.")
-        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-            _fail(f"Out of memory. Try a smaller --batch_size. ({_short(error)})")
-        except (ArithmeticError, LookupError, OSError, TypeError, ValueError) as error:
-            _fail(_short(error))
-        except tf.errors.OpError as error:
-            _fail(_short(error))
+        except _MENDABLE as error:
+            _fail(" ".join(str(error).split()) or type(error).__name__)
 
     app.run(guarded)
-
-
-def _short(error):
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _fail(message):

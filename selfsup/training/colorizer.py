@@ -6,28 +6,20 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from selfsup import data, evaluation, heads, losses, networks, pictures
+from selfsup import data, evaluation, pictures
 from selfsup.training import workdirs
 from selfsup.training.callbacks import Periodically, Progress, Summaries
 from selfsup.training.checkpoints import Checkpoints, save_model
+from selfsup.training.colorizer_model import build_colorizer, loss_terms
 from selfsup.training.config import RESUMABLE, ColorizerConfig
 from selfsup.training.image_watch import ImageWatch
-from selfsup.training.loop import LogRow, Schedule, Step, Term, divisible_batch, train
+from selfsup.training.loop import LogRow, Schedule, Step, divisible_batch, train
 from selfsup.training.optimizers import make_optimizer
 from selfsup.training.strategies import (
     averaged_weights,
     default_strategy,
-    precision,
     synchronized_normalization,
 )
-
-# Hue counts five times (the released prototxt's loss_weight).
-_LOSS_WEIGHTS = {"hue": 5.0, "chroma": 1.0, "ab": 1.0}
-_LOSSES = {
-    "hue": losses.HistogramKL,
-    "chroma": losses.HistogramKL,
-    "ab": losses.LabL2,
-}
 
 # Training batches that the mean histogram is taken from.
 _BASELINE_BATCHES = 32
@@ -35,37 +27,6 @@ _BASELINE_BATCHES = 32
 # Batches of each evaluation during training, and of training images at its end;
 # held-out images are all evaluated at the end.
 _PERIODIC_BATCHES = 64
-
-
-def build_colorizer(config):
-    """Builds the backbone and the point model that a configuration describes.
-
-    Args:
-        config: A `ColorizerConfig`.
-
-    Returns:
-        A pair `(backbone, colorizer)` of models that share their layers.
-    """
-    options = {} if config.network.startswith("resnet") else {"dropout": config.dropout}
-    with precision(config.precision):
-        backbone = networks.BUILDERS[config.network](
-            width=config.width,
-            padding=config.padding,
-            normalization=config.normalization,
-            bn_momentum=config.bn_momentum,
-            **options,
-        )
-        taps = networks.taps(backbone)
-        model = heads.colorizer(
-            backbone,
-            taps if config.hypercolumn else taps[-1:],
-            config.bins,
-            loss=config.loss,
-            hidden=config.hidden,
-            dropout=config.dropout,
-            hidden_stddev=config.hidden_stddev,
-        )
-    return backbone, model
 
 
 def pipeline_config(config, subset="train"):
@@ -201,7 +162,7 @@ class _Run:
     def run(self):
         config = self.config
         self.constants = self._constants()
-        terms = self._terms()
+        terms = loss_terms(config, self.model, self.input, self.images)
         checkpoints = Checkpoints(
             self.workdir / "checkpoints",
             self.model,
@@ -220,24 +181,34 @@ class _Run:
             config.accumulation,
             config.jit,
         )
+        done = first_step
         if first_step < self.steps:
+            done = self._train(step, checkpoints, first_step)
+        return self._finish(done)
+
+    def _train(self, step, checkpoints, first_step):
+        config = self.config
+        periods = (config.eval_every, config.keep_every)
+        try:
             with synchronized_normalization(self.model, self.strategy):
-                train(
+                return train(
                     step,
                     lambda start: data.pipeline(
                         self.input, start, status=True, images=self.images
                     ),
-                    Schedule(
-                        self.steps,
-                        config.log_every,
-                        (config.eval_every, config.keep_every),
-                    ),
+                    Schedule(self.steps, config.log_every, periods),
                     checkpoints,
                     self._callbacks(),
                     self.watch,
                     first_step,
                 )
-        return self._finish()
+        except tf.errors.ResourceExhaustedError as error:
+            raise MemoryError(
+                "The device has not enough memory for a step. Expected a smaller "
+                f"batch, such as batch_size={max(1, config.batch_size // 2)}, or more "
+                f"parts of it by accumulation. Received: "
+                f"batch_size={config.batch_size}, accumulation={config.accumulation}"
+            ) from error
 
     def _constants(self):
         """Returns the best constant prediction, and looks at the images first."""
@@ -245,16 +216,6 @@ class _Run:
         return evaluation.constant_predictions(
             _watched(batches.take(_BASELINE_BATCHES), self.watch)
         )
-
-    def _terms(self):
-        if self.config.loss == "histogram":
-            return {
-                name: Term(losses.HistogramKL(), _LOSS_WEIGHTS[name])
-                for name in self.model.output
-            }
-        scale = lab_scale(self.config, self.model, self.input, self.images)
-        logging.info("Lab loss scaled by %.4g to the histogram loss's gradient", scale)
-        return {"ab": Term(losses.LabL2(scale), 1.0)}
 
     def _announce(self, first_step):
         logging.info(
@@ -312,9 +273,9 @@ class _Run:
         with averaged_weights(self.model, self.optimizer):
             save_model(self.backbone, folder / f"backbone-{step:08d}.keras")
 
-    def _finish(self):
+    def _finish(self, done):
         results = {
-            "steps": self.steps,
+            "steps": done,
             "images": len(self.images),
             "unreadable_images": len(self.watch.unreadable),
             "constants": {name: v.tolist() for name, v in self.constants.items()},
@@ -348,48 +309,3 @@ def _baselines(metrics):
         for name, value in metrics.items()
         if name.endswith(ending)
     }
-
-
-def lab_scale(config, model, input_config, images):
-    """Finds the factor that makes the Lab loss start like the histogram loss.
-
-    The backbone is the same, the hidden layers are equal at the start, and the
-    losses are taken on the same first batch: the factor is the quotient of the
-    norms of their gradients on the backbone's kernels. The paper says that the
-    losses were "scaled similarly" and no more.
-
-    Args:
-        config: A `ColorizerConfig` with `loss="lab"`.
-        model: The Lab colorizer, fresh.
-        input_config: Its `data.PipelineConfig`.
-        images: The training images.
-
-    Returns:
-        A float.
-    """
-    _, histogram_model = build_colorizer(dataclasses.replace(config, loss="histogram"))
-    for layer in histogram_model.layers:
-        if not layer.name.startswith("prediction"):
-            layer.set_weights(model.get_layer(layer.name).get_weights())
-    norms = []
-    for loss, current in (("histogram", histogram_model), ("lab", model)):
-        batches = data.pipeline(
-            dataclasses.replace(input_config, targets=loss), images=images
-        )
-        inputs, targets, weights = next(iter(batches.take(1)))
-        with tf.GradientTape() as tape:
-            outputs = current(inputs, training=False)
-            total = sum(
-                _LOSS_WEIGHTS[name]
-                * _LOSSES[name]()(target, outputs[name], weights[name])
-                for name, target in targets.items()
-            )
-        kernels = [
-            variable.value
-            for layer in current.layers
-            if not layer.name.startswith(("prediction", "h_fc1"))
-            for variable in layer.trainable_variables
-            if len(variable.shape) > 1
-        ]
-        norms.append(tf.linalg.global_norm(tape.gradient(total, kernels)))
-    return float(norms[0] / norms[1])

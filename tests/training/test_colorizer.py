@@ -203,28 +203,6 @@ def test_variants_train(changes, tmp_path):
     assert set(os.listdir(tmp_path)) == WORKDIR_FILES
 
 
-def test_lab_loss_starts_with_the_histogram_losses_gradient():
-    config = _config(loss="lab", hidden_stddev=1e-3, dropout=0.0)
-    _, model = training.build_colorizer(config)
-    input_config = training.pipeline_config(config)
-    images = data.images_of(input_config)
-
-    def lab_scale():
-        # The other head is drawn anew, and the same every time.
-        keras.utils.set_random_seed(0)
-        return colorizer.lab_scale(config, model, input_config, images)
-
-    scale = lab_scale()
-    assert 0 < scale < np.inf
-    # The gradient is a product of the prediction layer and what lies below:
-    # half the kernel, about half the gradient, twice the factor. About, as the
-    # loss's own derivative moves a little with the prediction.
-    layer = model.get_layer("prediction_ab")
-    layer.kernel.assign(0.5 * layer.kernel.numpy())
-    doubled = lab_scale()
-    assert doubled == pytest.approx(2 * scale, rel=0.02)
-
-
 def test_averaged_weights_are_saved(unbroken, tmp_path):
     training.train_colorizer(_config(ema=0.9, keep_every=20), tmp_path)
     average = keras.models.load_model(tmp_path / "colorizer.keras")
@@ -280,6 +258,15 @@ def test_folders_without_images_are_refused_and_leave_nothing(path, tmp_path):
             _config(data=(str(tmp_path / path),)), tmp_path / "run"
         )
     assert not (tmp_path / "run").exists()
+
+
+def test_too_large_a_batch_is_told_with_a_smaller_one(tmp_path, monkeypatch):
+    def exhausted(*args, **kwargs):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    monkeypatch.setattr(colorizer, "train", exhausted)
+    with pytest.raises(MemoryError, match="such as batch_size=2.*batch_size=4"):
+        training.train_colorizer(_config(), tmp_path)
 
 
 def test_a_diverging_run_stops_and_names_the_step(tmp_path):

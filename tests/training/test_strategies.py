@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 
 from selfsup.training import strategies
-from selfsup.training.config import ColorizerConfig
 
 # Logical devices must be made before TensorFlow starts: hence a process.
 _SCRIPT = """
@@ -68,17 +67,6 @@ def test_precision_holds_inside_only():
         assert keras.layers.Dense(1).compute_dtype == "bfloat16"
         assert keras.layers.Dense(1).variable_dtype == "float32"
     assert keras.layers.Dense(1).compute_dtype == "float32"
-
-
-def test_bfloat16_colorizer_keeps_float32_weights_and_logits():
-    from selfsup.training import build_colorizer
-
-    config = ColorizerConfig.from_preset(width=0.03, hidden=8, precision="bfloat16")
-    _, model = build_colorizer(config)
-    assert {w.dtype for w in model.trainable_weights} == {"float32"}
-    outputs = model({"gray": np.zeros((1, 32, 32, 1)), "points": np.zeros((1, 2, 2))})
-    assert {output.dtype for output in outputs.values()} == {tf.float32}
-    assert model.get_layer("conv3_1").compute_dtype == "bfloat16"
 
 
 def test_averaged_weights_are_those_of_the_recursion():
