@@ -1,12 +1,12 @@
 """Pictures to look at: contact sheets and training curves."""
 
 import csv
-import os
 import pathlib
 
 import cv2
-import matplotlib
 import numpy as np
+
+from selfsup.whole_files import replacing
 
 _MARGIN = 6
 _HEADER = 26
@@ -63,16 +63,14 @@ def save_image(path, image):
     Raises:
         OSError: If it cannot be written.
     """
-    path = pathlib.Path(path)
-    done, encoded = cv2.imencode(path.suffix, image[..., ::-1])
+    done, encoded = cv2.imencode(pathlib.Path(path).suffix, image[..., ::-1])
     if not done:
         raise OSError(
             "A picture could not be encoded. Expected an ending such as .png or "
             f".jpg. Received: {path}"
         )
-    unfinished = path.with_name(f".{path.name}-unfinished")
-    unfinished.write_bytes(encoded.tobytes())
-    os.replace(unfinished, path)
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(encoded.tobytes())
 
 
 def curves(log, path, baselines=None):
@@ -116,8 +114,8 @@ def curves(log, path, baselines=None):
         axes.set_xlabel("step")
         if len(axes.get_lines()) > 1:
             axes.legend(fontsize="small")
-    with matplotlib.rc_context():
-        figure.savefig(path, dpi=110)
+    with replacing(path) as unfinished:
+        figure.savefig(unfinished, dpi=110)
 
 
 def _floats(rows, name):

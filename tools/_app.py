@@ -46,6 +46,7 @@ _MENDABLE = (
     ArithmeticError,
     MemoryError,
     OSError,
+    RuntimeError,
     TypeError,
     ValueError,
     tf.errors.OpError,
@@ -105,7 +106,9 @@ def run(main):
         try:
             main()
         except KeyboardInterrupt:
-            _fail("Stopped. Run the same command again to go on from the checkpoint.")
+            _fail(
+                "Stopped. The same command goes on from the newest checkpoint, if any."
+            )
         except _MENDABLE as error:
             _fail(" ".join(str(error).split()) or type(error).__name__)
 

@@ -1,12 +1,13 @@
 """Checkpoints that are written whole or not at all, and restored exactly."""
 
-import contextlib
-import os
 import pathlib
+import shutil
 import time
 
 import tensorflow as tf
 from absl import logging
+
+from selfsup.whole_files import replacing
 
 
 class Checkpoints:
@@ -41,27 +42,39 @@ class Checkpoints:
             checkpoint, str(self.folder), max_to_keep=2
         )
         self._last_save = time.monotonic()
+        self._saved_step = None
 
     def restore(self):
-        """Restores the newest checkpoint.
+        """Restores the newest checkpoint that is undamaged.
 
         Returns:
             The step it was made at, 0 without a checkpoint.
 
         Raises:
-            ValueError: If it does not fit the model.
+            ValueError: If there are checkpoints, but none fits the model.
         """
-        newest = self._manager.latest_checkpoint
-        if newest is None:
+        failure = None
+        for path in reversed(self._manager.checkpoints):
+            try:
+                self._manager.checkpoint.restore(path).assert_consumed()
+            except (
+                AssertionError,
+                LookupError,
+                ValueError,
+                tf.errors.OpError,
+            ) as error:
+                logging.warning("Cannot restore %s: %s", path, _first_line(error))
+                failure = failure or (path, error)
+                continue
+            self._saved_step = int(self.step.numpy())
+            return self._saved_step
+        if failure is None:
             return 0
-        try:
-            self._manager.checkpoint.restore(newest).assert_consumed()
-        except (AssertionError, ValueError, tf.errors.OpError) as error:
-            raise ValueError(
-                "The checkpoint cannot be restored. Expected the state of this "
-                f"model and optimizer. Received: {newest} ({_first_line(error)})"
-            ) from error
-        return int(self.step.numpy())
+        path, error = failure
+        raise ValueError(
+            "No checkpoint can be restored. Expected the state of this model and "
+            f"optimizer. Received: {path} ({_first_line(error)})"
+        ) from error
 
     def save_if_due(self, step):
         """Saves if enough seconds have passed; returns whether it did."""
@@ -79,6 +92,8 @@ class Checkpoints:
         Raises:
             OSError: If it cannot be written; the one before stays in place.
         """
+        if step == self._saved_step:
+            return
         self.step.assign(step)
         try:
             self._manager.save(checkpoint_number=step)
@@ -90,14 +105,17 @@ class Checkpoints:
                 f"({_first_line(error)}); the newest whole one is "
                 f"{self._manager.latest_checkpoint or 'none'}"
             ) from error
+        self._saved_step = step
         self._last_save = time.monotonic()
 
     def _remove_rest(self, step):
         if f"{self.folder}/ckpt-{step}" == self._manager.latest_checkpoint:
             return
-        for path in self.folder.glob(f"ckpt-{step}.*"):
-            with contextlib.suppress(OSError):
-                path.unlink()
+        for path in self.folder.glob(f"ckpt-{step}[._]*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
         logging.warning("Removed the half-written checkpoint of step %d", step)
 
 
@@ -113,21 +131,13 @@ def save_model(model, path):
     Raises:
         OSError: If it cannot be written.
     """
-    path = pathlib.Path(path)
-    unfinished = path.with_name(f".{path.stem}-unfinished.keras")
     # `include_optimizer=False` is ignored for `.keras` files.
     optimizer, model.optimizer = getattr(model, "optimizer", None), None
     try:
-        model.save(unfinished)
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise OSError(
-            "A model could not be written. Expected a writable folder with room "
-            f"for it. Received: {path} ({_first_line(error)})"
-        ) from error
+        with replacing(path) as unfinished:
+            model.save(unfinished)
     finally:
         model.optimizer = optimizer
-        unfinished.unlink(missing_ok=True)
 
 
 def _first_line(error):

@@ -1,6 +1,7 @@
 """Pretraining: learns features by predicting the colours of photographs."""
 
 import dataclasses
+import hashlib
 
 import keras
 import tensorflow as tf
@@ -89,6 +90,11 @@ def evaluation_config(run, sources=None, crop_size=None):
             "There is no config.json beside the model. Expected one, or --data and "
             f"--crop_size. Received: data={sources}, crop_size={crop_size}"
         )
+    if run.settings is not None and crop_size:
+        raise ValueError(
+            "The size of the crops is the run's own. Expected --crop_size only for a "
+            f"model without config.json. Received: crop_size={crop_size}"
+        )
     if sources:
         config = dataclasses.replace(config, val_data=tuple(sources))
     if not config.val_data and not config.val_fraction:
@@ -120,6 +126,11 @@ def train_colorizer(config, workdir, overwrite=False, strategy=None):
     divisible_batch(
         config.batch_size, strategy.num_replicas_in_sync, config.accumulation
     )
+    if config.jit and strategy.num_replicas_in_sync > 1:
+        raise ValueError(
+            "XLA cannot compile a step over several devices. Expected jit=False or "
+            f"one device. Received: jit=True, {strategy.num_replicas_in_sync} devices"
+        )
     images = data.images_of(pipeline_config(config))
     held_out = _open_held_out(config)
     workdir = workdirs.prepare(workdir, config, RESUMABLE, overwrite)
@@ -141,13 +152,14 @@ class _Run:
         self.images, self.held_out = images, held_out
         self.steps = config.num_steps(len(images))
         self.input = pipeline_config(config)
-        self.watch, self.watch_held_out = ImageWatch(images), ImageWatch(held_out)
+        self.watch = ImageWatch(images)
+        self.watch_held_out = ImageWatch(held_out, fatal=False)
         # The seed of the weights and of dropout.
         keras.utils.set_random_seed(config.seed)
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
         with strategy.scope():
-            self.backbone, self.model = build_colorizer(config)
+            self.backbone, self.model = build_colorizer(config, self.steps)
             self.optimizer = make_optimizer(config, self.steps)
             self.optimizer.build(self.model.trainable_variables)
         # Keras callbacks look for it there.
@@ -171,6 +183,7 @@ class _Run:
             config.checkpoint_seconds,
         )
         first_step = checkpoints.restore()
+        self._check_images(first_step)
         workdirs.cut_log(self.workdir / "log.csv", first_step)
         self._announce(first_step)
         step = Step(
@@ -217,14 +230,30 @@ class _Run:
             _watched(batches.take(_BASELINE_BATCHES), self.watch)
         )
 
+    def _check_images(self, first_step):
+        """Refuses to go on with other images: the stream would not be the same."""
+        path = self.workdir / "images.json"
+        now = {"training": _fingerprint(self.images)}
+        if self.held_out is not None:
+            now["held_out"] = _fingerprint(self.held_out)
+        before = workdirs.read_json(path)
+        if first_step and before is not None and before != now:
+            raise ValueError(
+                "The images are not those that the run began with. Expected the same "
+                "files to resume, another --workdir, or --overwrite. "
+                f"Received: {now}, before: {before}"
+            )
+        workdirs.write_json(path, now)
+
     def _announce(self, first_step):
         logging.info(
-            "%s: %d images, %s held out, %d parameters, %d device(s)",
+            "%s: %d images, %s held out, %d parameters, on %d %s",
             self.config.network,
             len(self.images),
             len(self.held_out) if self.held_out else "none",
             self.model.count_params(),
             self.strategy.num_replicas_in_sync,
+            "GPU" if tf.config.list_logical_devices("GPU") else "CPU",
         )
         if first_step:
             logging.info("Resuming after step %d of %d", first_step, self.steps)
@@ -270,8 +299,16 @@ class _Run:
     def _keep(self, step):
         folder = self.workdir / "snapshots"
         folder.mkdir(exist_ok=True)
+        backbone, _ = self._portable()
+        save_model(backbone, folder / f"backbone-{step:08d}.keras")
+
+    def _portable(self):
+        """Returns what is saved: averaged weights, computing in float32."""
+        config = dataclasses.replace(self.config, precision="float32")
+        backbone, model = build_colorizer(config, self.steps)
         with averaged_weights(self.model, self.optimizer):
-            save_model(self.backbone, folder / f"backbone-{step:08d}.keras")
+            model.set_weights(self.model.get_weights())
+        return backbone, model
 
     def _finish(self, done):
         results = {
@@ -284,16 +321,25 @@ class _Run:
         if self.held_out is not None:
             results["held_out_images"] = len(self.held_out)
             results["held_out"] = self._metrics("val")
-        with averaged_weights(self.model, self.optimizer):
-            save_model(self.model, self.workdir / "colorizer.keras")
-            save_model(self.backbone, self.workdir / "backbone.keras")
-        pictures.curves(
-            self.workdir / "log.csv",
-            self.workdir / "curves.png",
-            _baselines(results.get("held_out") or results["training"]),
-        )
+        backbone, model = self._portable()
+        save_model(model, self.workdir / "colorizer.keras")
+        save_model(backbone, self.workdir / "backbone.keras")
+        if (self.workdir / "log.csv").exists():
+            pictures.curves(
+                self.workdir / "log.csv",
+                self.workdir / "curves.png",
+                _baselines(results.get("held_out") or results["training"]),
+            )
         workdirs.write_json(self.workdir / "results.json", results)
         return results
+
+
+def _fingerprint(images):
+    """Returns the number of images and a short digest of their names."""
+    digest = hashlib.sha256()
+    for index in range(len(images)):
+        digest.update(str(images.name(index)).encode(errors="surrogateescape"))
+    return f"{len(images)} images, {digest.hexdigest()[:12]}"
 
 
 def _watched(batches, watch):

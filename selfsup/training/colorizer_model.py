@@ -7,6 +7,7 @@ from absl import logging
 
 from selfsup import data, heads, losses, networks
 from selfsup.training.loop import Term
+from selfsup.training.optimizers import run_momentum
 from selfsup.training.strategies import precision
 
 # Hue counts five times (the released prototxt's loss_weight).
@@ -18,11 +19,13 @@ _LOSSES = {
 }
 
 
-def build_colorizer(config):
+def build_colorizer(config, steps=None):
     """Builds the backbone and the point model that a configuration describes.
 
     Args:
         config: A `ColorizerConfig`.
+        steps: Length of the run, where it is known: running statistics of a
+            short run must forget its beginning.
 
     Returns:
         A pair `(backbone, colorizer)` of models that share their layers.
@@ -33,7 +36,7 @@ def build_colorizer(config):
             width=config.width,
             padding=config.padding,
             normalization=config.normalization,
-            bn_momentum=config.bn_momentum,
+            bn_momentum=run_momentum(config.bn_momentum, steps),
             **options,
         )
         taps = networks.taps(backbone)

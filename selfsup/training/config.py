@@ -48,7 +48,7 @@ class ColorizerConfig:
     )
     normalization: str = setting("plain", "Batch normalisation: plain, affine or none.")
     bn_momentum: float = setting(
-        0.999, "Momentum of the running statistics; short runs need less."
+        0.999, "Momentum of the running statistics; runs below 20,000 steps use less."
     )
     hidden: int = setting(1024, "Units of the head's hidden layer.")
     hidden_stddev: float = setting(

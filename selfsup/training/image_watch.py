@@ -17,14 +17,17 @@ class ImageWatch:
 
     Args:
         images: The collection that the samples come from.
+        fatal: Whether too many useless images end the run. Held-out ones do
+            not: the training goes on without them.
 
     Raises:
         ValueError: When called, if most samples are unreadable or nearly all
             are achromatic.
     """
 
-    def __init__(self, images):
+    def __init__(self, images, fatal=True):
         self._images = images
+        self._fatal = fatal
         self._seen = 0
         self._counts = {data.UNDECODABLE: 0, data.ACHROMATIC: 0}
         self._warned = False
@@ -44,7 +47,7 @@ class ImageWatch:
         for index in sorted(set(found.tolist()) - self.unreadable):
             self.unreadable.add(index)
             logging.warning("Cannot read image %s: left out", self._name(index))
-        if self._seen >= min(_ENOUGH, len(self._images)):
+        if self._fatal and self._seen >= min(_ENOUGH, len(self._images)):
             self._check()
 
     def _name(self, index):

@@ -79,10 +79,14 @@ class Step:
         variables = self.model.trainable_variables
         sums, values = None, None
         for part in parts:
-            with tf.GradientTape() as tape:
-                part_values = self._losses(*part)
-            gradients = tape.gradient(part_values["loss"], [v.value for v in variables])
-            gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+            # One after the other: at once they would need the memory of all.
+            with tf.control_dependencies(sums or []):
+                with tf.GradientTape() as tape:
+                    part_values = self._losses(*part)
+                gradients = tape.gradient(
+                    part_values["loss"], [v.value for v in variables]
+                )
+                gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
             sums = _add(sums, gradients)
             values = (
                 part_values
@@ -91,7 +95,10 @@ class Step:
             )
         scale = 1.0 / self.accumulation
         self.optimizer.apply([scale * gradient for gradient in sums], variables)
-        return {name: scale * value for name, value in values.items()}
+        values = {name: scale * value for name, value in values.items()}
+        # Adds nothing, unless a gradient is not finite: then the loss is not.
+        values["loss"] += 0.0 * tf.linalg.global_norm(sums)
+        return values
 
     def _losses(self, inputs, targets, weights):
         outputs = self.model(inputs, training=True)

@@ -106,6 +106,24 @@ def learning_rate_schedule(kind, rate, steps, warmup=0.0):
     return Warmup(schedule, warmup_steps) if warmup_steps else schedule
 
 
+def run_momentum(momentum, steps):
+    """Limits the momentum of an average so that it forgets a run's beginning.
+
+    Args:
+        momentum: What is wanted for long runs.
+        steps: Length of the run, or None if it is not known.
+
+    Returns:
+        `momentum`, or less: an average over at most a twentieth of the run.
+
+    Example:
+
+    >>> run_momentum(0.999, steps=1000), run_momentum(0.999, steps=10**6)
+    (0.98, 0.999)
+    """
+    return momentum if steps is None else min(momentum, max(0.0, 1.0 - 20.0 / steps))
+
+
 def make_optimizer(config, steps):
     """Builds the optimizer that a configuration describes.
 
@@ -119,7 +137,9 @@ def make_optimizer(config, steps):
     schedule = learning_rate_schedule(
         config.schedule, config.learning_rate, steps, config.warmup
     )
-    average = dict(use_ema=True, ema_momentum=config.ema) if config.ema else {}
+    average = {}
+    if config.ema:
+        average = dict(use_ema=True, ema_momentum=run_momentum(config.ema, steps))
     if config.optimizer == "sgd":
         return CaffeSGD(schedule, kernel_decay=config.weight_decay, **average)
     optimizer = keras.optimizers.AdamW(

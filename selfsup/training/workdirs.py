@@ -3,13 +3,14 @@
 import csv
 import dataclasses
 import json
-import os
 import pathlib
 import shutil
 import zipfile
 from typing import NamedTuple
 
 import keras
+
+from selfsup.whole_files import replacing
 
 # What a run writes; `--overwrite` removes these and nothing else.
 _OWN = (
@@ -18,12 +19,17 @@ _OWN = (
     "colorizer.keras",
     "config.json",
     "curves.png",
+    "evaluation",
+    "images.json",
     "log.csv",
     "results.json",
     "samples.png",
     "snapshots",
     "tensorboard",
 )
+
+# Any of these is worth asking for before it is replaced.
+_PRECIOUS = ("backbone.keras", "checkpoints", "colorizer.keras", "results.json")
 
 
 def prepare(workdir, config, resumable=frozenset(), overwrite=False):
@@ -54,8 +60,8 @@ def prepare(workdir, config, resumable=frozenset(), overwrite=False):
         settings = to_json(config)
         old = read_json(workdir / "config.json")
         # A run that stopped before its first checkpoint has nothing to lose.
-        if old is not None and (workdir / "checkpoints").exists():
-            _check_same(workdir, old, settings, resumable)
+        if any((workdir / name).exists() for name in _PRECIOUS):
+            _check_same(workdir, old or {}, settings, resumable)
         write_json(workdir / "config.json", settings)
     except OSError as error:
         raise OSError(
@@ -172,10 +178,8 @@ def write_json(path, content):
         path: Path of the file.
         content: What `json.dumps` accepts.
     """
-    path = pathlib.Path(path)
-    unfinished = path.with_name(f".{path.name}-unfinished")
-    unfinished.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(unfinished, path)
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def cut_log(path, step):
@@ -198,12 +202,10 @@ def cut_log(path, step):
     if not rows:
         path.unlink()
         return
-    unfinished = path.with_name(f".{path.name}-unfinished")
-    with unfinished.open("w", newline="") as file:
+    with replacing(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(unfinished, path)
 
 
 def _is_kept(row, names, step):

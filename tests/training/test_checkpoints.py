@@ -60,9 +60,33 @@ def test_a_half_written_checkpoint_is_not_picked_up(tmp_path):
     assert _checkpoints(tmp_path, _model()).restore() == 1
 
 
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, caplog):
+    model = _model()
+    kept = _checkpoints(tmp_path, model)
+    kept.save(1)
+    weights = model.get_weights()
+    _step(model)
+    kept.save(2)
+    (data,) = tmp_path.glob("ckpt-2.data*")
+    data.write_bytes(data.read_bytes()[:40])
+    again = _model()
+    assert _checkpoints(tmp_path, again).restore() == 1
+    np.testing.assert_array_equal(again.get_weights()[0], weights[0])
+    assert "ckpt-2" in caplog.text
+
+
+def test_the_same_step_is_not_written_twice(tmp_path):
+    kept = _checkpoints(tmp_path, _model())
+    kept.save(1)
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    kept.save(1)
+    after = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert after == before
+
+
 def test_another_model_is_refused(tmp_path):
     _checkpoints(tmp_path, _model(3)).save(1)
-    with pytest.raises(ValueError, match="cannot be restored.*ckpt-1"):
+    with pytest.raises(ValueError, match="No checkpoint can be restored.*ckpt-1"):
         _checkpoints(tmp_path, _model(5)).restore()
 
 
@@ -73,6 +97,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
 
     def full(checkpoint_number):
         (tmp_path / f"ckpt-{checkpoint_number}.data-00000-of-00001").write_bytes(b"h")
+        (tmp_path / f"ckpt-{checkpoint_number}_temp").mkdir()
         raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
 
     monkeypatch.setattr(kept._manager, "save", full)

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,6 +36,7 @@ WORKDIR_FILES = {
     "colorizer.keras",
     "config.json",
     "curves.png",
+    "images.json",
     "log.csv",
     "results.json",
     "samples.png",
@@ -258,6 +260,47 @@ def test_folders_without_images_are_refused_and_leave_nothing(path, tmp_path):
             _config(data=(str(tmp_path / path),)), tmp_path / "run"
         )
     assert not (tmp_path / "run").exists()
+
+
+def test_useless_held_out_images_do_not_end_the_run(tmp_path, photos):
+    gray = tf.io.encode_jpeg(np.full((40, 40, 1), 99, np.uint8)).numpy()
+    folder = _folder(tmp_path / "gray", {"a.jpg": gray, "b.jpg": b"text"})
+    results = training.train_colorizer(
+        _config(steps=2, data=(str(photos),), val_data=(folder,)), tmp_path / "run"
+    )
+    assert (results["images"], results["held_out_images"]) == (46, 2)
+
+
+def test_other_images_are_refused_when_a_run_goes_on(tmp_path, photos):
+    contents = {p.name: p.read_bytes() for p in sorted(photos.glob("*.jpg"))[:6]}
+    folder = _folder(tmp_path / "photos", contents)
+    config = _config(steps=2, data=(folder,))
+    training.train_colorizer(config, tmp_path / "run")
+    (tmp_path / "photos" / "new.jpg").write_bytes(contents["aitzgorri.jpg"])
+    with pytest.raises(ValueError, match="not those that the run began with"):
+        training.train_colorizer(config, tmp_path / "run")
+
+
+def test_fewer_steps_than_done_are_not_claimed(unbroken, tmp_path):
+    workdir = tmp_path / "copy"
+    shutil.copytree(unbroken, workdir)
+    results = training.train_colorizer(_config(keep_every=20, steps=10), workdir)
+    assert results["steps"] == 30
+
+
+def test_bfloat16_run_saves_float32_models(tmp_path):
+    config = _config(steps=2, precision="bfloat16")
+    training.train_colorizer(config, tmp_path)
+    backbone = keras.models.load_model(tmp_path / "backbone.keras")
+    assert backbone.output.dtype == "float32"
+
+
+def test_xla_over_several_devices_is_refused(tmp_path):
+    class Two:
+        num_replicas_in_sync = 2
+
+    with pytest.raises(ValueError, match="jit=True, 2 devices"):
+        training.train_colorizer(_config(jit=True), tmp_path, strategy=Two())
 
 
 def test_too_large_a_batch_is_told_with_a_smaller_one(tmp_path, monkeypatch):

@@ -44,6 +44,13 @@ def test_mostly_unreadable_images_end_the_run():
         watch(_status([data.UNDECODABLE] * 15 + [data.OK] * 25, first=20))
 
 
+def test_held_out_images_never_end_the_run():
+    watch = ImageWatch(_Images(3), fatal=False)
+    watch(_status([data.UNDECODABLE] * 3))
+    watch(_status([data.ACHROMATIC] * 300))
+    assert watch.unreadable == {0, 1, 2}
+
+
 def test_a_small_folder_is_judged_when_it_was_seen_once():
     watch = ImageWatch(_Images(3))
     with pytest.raises(ValueError, match="2 unreadable of 3 samples"):

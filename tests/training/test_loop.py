@@ -1,5 +1,7 @@
 """The loop: groups of steps, parts of batches and devices change no number."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -179,6 +181,22 @@ def test_a_loss_that_is_not_finite_names_its_step_and_saves_nothing():
             checkpoints,
         )
     assert all(step < 5 for step in checkpoints.saved)
+
+
+def test_a_gradient_that_is_not_finite_counts_as_such_a_loss():
+    @tf.custom_gradient
+    def spoiled(x):
+        return x, lambda upstream: upstream * np.nan
+
+    class Spoiled(losses.HistogramKL):
+        def call(self, y_true, y_pred):
+            return super().call(y_true, spoiled(y_pred))
+
+    step = _step(_model())
+    terms = {**step.terms, "hue": loop.Term(Spoiled(), 5.0)}
+    step = dataclasses.replace(step, terms=terms)
+    with pytest.raises(FloatingPointError, match="at step 1;"):
+        loop.train(step, _dataset, loop.Schedule(3, 3), _Checkpoints())
 
 
 def test_a_callback_can_stop_the_run():

@@ -25,21 +25,22 @@ assert two.num_replicas_in_sync == 2, two
 for normalization in ("none", "plain"):
     config = training.ColorizerConfig.from_preset(
         network="alexnet", normalization=normalization, width=0.03, hidden=8,
-        crop_size=32, points=16, batch_size=4, steps=3, log_every=3, eval_every=3,
-        optimizer="sgd", learning_rate=0.01, warmup=0.0, val_fraction=0.0)
+        crop_size=64, points=16, batch_size=8, steps=3, log_every=3, eval_every=3,
+        optimizer="sgd", learning_rate=0.001, warmup=0.0, val_fraction=0.0,
+        dropout=0.0)
+    keras.utils.set_random_seed(config.seed)
+    first = training.build_colorizer(config)[1].trainable_variables
+    arrays = {"first": [v.numpy() for v in first]}
     for name, strategy in (("two", two), ("one", tf.distribute.get_strategy())):
         workdir = f"{sys.argv[1]}/{normalization}-{name}"
         training.train_colorizer(config, workdir, strategy=strategy)
         model = keras.models.load_model(workdir + "/colorizer.keras")
-        np.savez(workdir + "/weights.npz", *model.get_weights())
+        arrays[name] = [v.numpy() for v in model.trainable_variables]
         # The flag of synchronisation must not travel: JAX refuses such a file.
         assert not any(getattr(layer, "synchronized", False) for layer in model.layers)
+    flat = {k: np.concatenate([a.ravel() for a in v]) for k, v in arrays.items()}
+    np.savez(f"{sys.argv[1]}/{normalization}.npz", **flat)
 """
-
-
-def _weights(folder):
-    file = np.load(folder / "weights.npz")
-    return [file[name] for name in file.files]
 
 
 def test_two_replicas_equal_one_device(tmp_path):
@@ -47,15 +48,15 @@ def test_two_replicas_equal_one_device(tmp_path):
         [sys.executable, "-c", _SCRIPT, str(tmp_path)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    # Normalisation over the last maps, of one pixel and four images, magnifies
-    # the rounding. Statistics of half a batch, or gradients counted twice, are
-    # off by 1e-2 and more.
-    for normalization, tolerance in (("none", 1e-6), ("plain", 2e-3)):
-        one, two = (
-            _weights(tmp_path / f"{normalization}-{name}") for name in ("one", "two")
-        )
-        for alone, shared in zip(one, two, strict=True):
-            np.testing.assert_allclose(shared, alone, rtol=1e-4, atol=tolerance)
+    # Relative to what the steps changed. Normalisation over the last maps, of
+    # one pixel and eight images, magnifies rounding; gradients counted twice
+    # would be off by 1.
+    for normalization, tolerance in (("none", 1e-4), ("plain", 2e-2)):
+        weights = np.load(tmp_path / f"{normalization}.npz")
+        change = np.linalg.norm(weights["one"] - weights["first"])
+        difference = np.linalg.norm(weights["two"] - weights["one"])
+        assert change > 0
+        assert difference < tolerance * change, (normalization, difference / change)
 
 
 def test_one_device_needs_no_strategy():

@@ -36,6 +36,14 @@ def test_a_run_without_checkpoint_may_be_replaced(tmp_path):
     assert workdirs.read_json(tmp_path / "config.json")["width"] == 0.5
 
 
+@pytest.mark.parametrize("name", ["colorizer.keras", "results.json"])
+def test_a_finished_run_without_checkpoints_is_kept(name, tmp_path):
+    workdirs.prepare(tmp_path, ColorizerConfig.from_preset())
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(ValueError, match="another --workdir, or --overwrite"):
+        workdirs.prepare(tmp_path, ColorizerConfig.from_preset(seed=7), RESUMABLE)
+
+
 def test_overwrite_removes_the_run_and_nothing_else(used):
     (used / "notes.txt").write_text("mine")
     (used / "results.json").write_text("{}")

@@ -1,0 +1,37 @@
+"""Files that are written whole or not at all."""
+
+import contextlib
+import os
+import pathlib
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Lets a file be written beside its place, and puts it there when done.
+
+    A failure or a kill leaves the old file as it was; a failure leaves nothing
+    else behind.
+
+    Args:
+        path: Path of the file.
+
+    Yields:
+        The path to write to; it has the same ending.
+
+    Raises:
+        OSError: If the file cannot be written; it names `path`.
+    """
+    path = pathlib.Path(path)
+    unfinished = path.with_name(f".{path.stem}-unfinished{path.suffix}")
+    try:
+        yield unfinished
+        os.replace(unfinished, path)
+    except OSError as error:
+        reason = error.strerror or str(error).strip() or type(error).__name__
+        raise OSError(
+            "A file could not be written. Expected a writable folder with room for "
+            f"it. Received: {path} ({reason.splitlines()[0]})"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
