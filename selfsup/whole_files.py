@@ -1,8 +1,18 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and why they were not."""
 
 import contextlib
 import os
 import pathlib
+
+
+def first_line(error):
+    """Returns what an error says in its first line, without graph nodes' names.
+
+    Args:
+        error: An exception.
+    """
+    text = getattr(error, "strerror", None) or str(error).strip()
+    return (text or type(error).__name__).splitlines()[0].split("}} ")[-1]
 
 
 @contextlib.contextmanager
@@ -27,10 +37,9 @@ def replacing(path):
         yield unfinished
         os.replace(unfinished, path)
     except OSError as error:
-        reason = error.strerror or str(error).strip() or type(error).__name__
         raise OSError(
             "A file could not be written. Expected a writable folder with room for "
-            f"it. Received: {path} ({reason.splitlines()[0]})"
+            f"it. Received: {path} ({first_line(error)})"
         ) from error
     finally:
         with contextlib.suppress(OSError):

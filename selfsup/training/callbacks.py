@@ -1,10 +1,13 @@
 """Keras callbacks of the trainers: progress, summaries, snapshots, pictures."""
 
+import contextlib
 import sys
 
 import keras
 import tensorflow as tf
 import tqdm
+
+from selfsup.whole_files import first_line
 
 
 class Progress(keras.callbacks.Callback):
@@ -40,23 +43,37 @@ class Summaries(keras.callbacks.Callback):
 
     def __init__(self, folder):
         super().__init__()
+        self.folder = folder
         self.writer = tf.summary.create_file_writer(str(folder))
 
     def on_epoch_end(self, epoch, logs=None):
-        with self.writer.as_default(step=int(logs["step"])):
+        with self._writing(int(logs["step"])):
             for name, value in logs.items():
                 if name != "step" and value == value:
                     tf.summary.scalar(name, value)
-        self.writer.flush()
 
     def image(self, name, picture, step):
         """Adds a picture `[H, W, 3]`, uint8."""
-        with self.writer.as_default(step=step):
+        with self._writing(step):
             tf.summary.image(name, picture[None])
-        self.writer.flush()
+
+    @contextlib.contextmanager
+    def _writing(self, step):
+        try:
+            with self.writer.as_default(step=step):
+                yield
+            self.writer.flush()
+        except tf.errors.OpError as error:
+            raise OSError(
+                "TensorBoard's file could not be written. Expected a writable folder "
+                f"with room for it. Received: {self.folder} "
+                f"({first_line(error)})"
+            ) from error
 
     def on_train_end(self, logs=None):
-        self.writer.close()
+        # What could not be written has been told before.
+        with contextlib.suppress(tf.errors.OpError):
+            self.writer.close()
 
 
 class Periodically(keras.callbacks.Callback):

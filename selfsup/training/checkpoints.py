@@ -7,7 +7,7 @@ import time
 import tensorflow as tf
 from absl import logging
 
-from selfsup.whole_files import replacing
+from selfsup.whole_files import first_line, replacing
 
 
 class Checkpoints:
@@ -63,7 +63,7 @@ class Checkpoints:
                 ValueError,
                 tf.errors.OpError,
             ) as error:
-                logging.warning("Cannot restore %s: %s", path, _first_line(error))
+                logging.warning("Cannot restore %s: %s", path, first_line(error))
                 failure = failure or (path, error)
                 continue
             self._saved_step = int(self.step.numpy())
@@ -73,7 +73,7 @@ class Checkpoints:
         path, error = failure
         raise ValueError(
             "No checkpoint can be restored. Expected the state of this model and "
-            f"optimizer. Received: {path} ({_first_line(error)})"
+            f"optimizer. Received: {path} ({first_line(error)})"
         ) from error
 
     def save_if_due(self, step):
@@ -102,7 +102,7 @@ class Checkpoints:
             raise OSError(
                 "A checkpoint could not be written. Expected a writable folder with "
                 f"room for it. Received: {self.folder} at step {step} "
-                f"({_first_line(error)}); the newest whole one is "
+                f"({first_line(error)}); the newest whole one is "
                 f"{self._manager.latest_checkpoint or 'none'}"
             ) from error
         self._saved_step = step
@@ -138,7 +138,3 @@ def save_model(model, path):
             model.save(unfinished)
     finally:
         model.optimizer = optimizer
-
-
-def _first_line(error):
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

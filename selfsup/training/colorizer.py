@@ -120,6 +120,7 @@ def train_colorizer(config, workdir, overwrite=False, strategy=None):
     Raises:
         ValueError: If the settings, the images or the folder do not fit.
         FloatingPointError: If a loss is not finite.
+        MemoryError: If the batch is too large for the device.
         OSError: If something cannot be written.
     """
     strategy = strategy or default_strategy()
@@ -215,7 +216,7 @@ class _Run:
                     self.watch,
                     first_step,
                 )
-        except tf.errors.ResourceExhaustedError as error:
+        except MemoryError as error:
             raise MemoryError(
                 "The device has not enough memory for a step. Expected a smaller "
                 f"batch, such as batch_size={max(1, config.batch_size // 2)}, or more "

@@ -167,6 +167,7 @@ def train(
 
     Raises:
         FloatingPointError: If a loss is not finite; it names the step.
+        MemoryError: If the device has not enough memory for a step.
     """
     model = step_fn.model
     iterator = iter(_distribute(make_dataset(first_step), step_fn.strategy))
@@ -186,7 +187,10 @@ def train(
             stop = schedule.next_stop(step)
             count = max(1, min(stop - step, wanted))
             start = time.monotonic()
-            sums, bad, status = run_chunk(iterator, tf.constant(count, tf.int64))
+            try:
+                sums, bad, status = run_chunk(iterator, tf.constant(count, tf.int64))
+            except tf.errors.ResourceExhaustedError as error:
+                raise MemoryError(error.message) from error
             sums = {name: float(value) for name, value in sums.items()}
             if int(bad) >= 0:
                 raise FloatingPointError(

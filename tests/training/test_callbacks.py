@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from selfsup.training.callbacks import Periodically, Progress, Summaries
@@ -42,6 +43,17 @@ def test_function_without_period_is_called_at_the_end_only():
     for step in (1, 2, 3):
         callback.on_epoch_end(0, {"step": step})
     assert called == [3]
+
+
+def test_summaries_on_a_full_disk_name_the_folder(tmp_path, monkeypatch):
+    summaries = Summaries(tmp_path)
+
+    def full():
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(summaries.writer, "flush", full)
+    with pytest.raises(OSError, match="could not be written.*No space left"):
+        summaries.on_epoch_end(0, {"step": 1, "loss": 1.0})
 
 
 def test_summaries_are_written_over_the_steps(tmp_path):

@@ -305,7 +305,7 @@ def test_xla_over_several_devices_is_refused(tmp_path):
 
 def test_too_large_a_batch_is_told_with_a_smaller_one(tmp_path, monkeypatch):
     def exhausted(*args, **kwargs):
-        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+        raise MemoryError("OOM when allocating")
 
     monkeypatch.setattr(colorizer, "train", exhausted)
     with pytest.raises(MemoryError, match="such as batch_size=2.*batch_size=4"):

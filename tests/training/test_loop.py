@@ -199,6 +199,15 @@ def test_a_gradient_that_is_not_finite_counts_as_such_a_loss():
         loop.train(step, _dataset, loop.Schedule(3, 3), _Checkpoints())
 
 
+def test_a_device_without_memory_is_told_from_a_full_disk(monkeypatch):
+    def exhausted(*args):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    monkeypatch.setattr(loop, "_chunk_function", lambda step_fn: exhausted)
+    with pytest.raises(MemoryError, match="OOM when allocating"):
+        _train(_model(), 2)
+
+
 def test_a_callback_can_stop_the_run():
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
