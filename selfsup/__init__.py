@@ -11,6 +11,7 @@ from selfsup import (
     pictures,
     targets,
     training,
+    weights,
 )
 
 __version__ = "0.1.0"
@@ -27,4 +28,5 @@ __all__ = [
     "pictures",
     "targets",
     "training",
+    "weights",
 ]

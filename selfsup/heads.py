@@ -1,14 +1,17 @@
-"""What sits on a backbone: the colorizer, at points and on whole images."""
+"""What sits on a backbone: colorizer, segmenter and classifier."""
 
 import keras
 
 from selfsup import layers
 
-# Outputs of each loss and the layers that make them, named as in Caffe.
+# Layers that make the outputs, named as in Caffe where it has them.
 _PREDICTIONS = {
-    "histogram": {"hue": "prediction_h", "chroma": "prediction_c"},
-    "lab": {"ab": "prediction_ab"},
+    "hue": "prediction_h",
+    "chroma": "prediction_c",
+    "ab": "prediction_ab",
+    "classes": "prediction",
 }
+_COLORS = {"histogram": ("hue", "chroma"), "lab": ("ab",)}
 
 
 def colorizer(
@@ -57,22 +60,102 @@ def colorizer(
     >>> {name: output.shape for name, output in model.output.items()}
     {'hue': (None, None, 32), 'chroma': (None, None, 32)}
     """
-    if loss not in _PREDICTIONS:
+    if loss not in _COLORS:
         raise ValueError(
-            f"Argument `loss` must be one of {', '.join(_PREDICTIONS)}. "
+            f"Argument `loss` must be one of {', '.join(_COLORS)}. "
             f"Received: loss={loss!r}"
         )
+    outputs = {name: bins if loss == "histogram" else 2 for name in _COLORS[loss]}
+    _check_positive("bins", bins)
+    return _point_model(
+        "colorizer", backbone, taps, outputs, hidden, dropout, hidden_stddev, alignment
+    )
+
+
+def segmenter(
+    backbone,
+    taps,
+    classes,
+    *,
+    hidden=1024,
+    dropout=0.5,
+    hidden_stddev=1e-4,
+    alignment="centers",
+):
+    """Builds a model that predicts the class at sampled points.
+
+    The head is that of `colorizer` with one output (paper section 5). Use
+    `dense` for whole images.
+
+    Args:
+        backbone: A model of `selfsup.networks`.
+        taps: Sequence of `Tap`, usually `networks.taps(backbone)`.
+        classes: Number of classes `K`.
+        hidden: Units of the hidden layer.
+        dropout: Rate after the hidden layer.
+        hidden_stddev: Spread of the hidden layer's initial kernel.
+        alignment: `"centers"`, or `"corner"` for the authors' TensorFlow op.
+
+    Returns:
+        A `keras.Model` with inputs `{"gray": [B, H, W, 1], "points":
+        [B, P, 2]}` (`"rgb"` for a colour backbone) and the float32 output
+        `{"classes": [B, P, K]}`, logits.
+
+    Raises:
+        ValueError: If `taps` is empty or a number is out of its range.
+
+    Example:
+
+    >>> backbone = networks.vgg16(width=0.05, fov_blocks=2)
+    >>> model = segmenter(backbone, networks.taps(backbone), classes=21)
+    >>> dense(model).output["classes"].shape
+    (None, None, None, 21)
+    """
+    _check_positive("classes", classes)
+    outputs = {"classes": classes}
+    return _point_model(
+        "segmenter", backbone, taps, outputs, hidden, dropout, hidden_stddev, alignment
+    )
+
+
+def classifier(backbone, classes):
+    """Builds a model that predicts which classes an image shows.
+
+    The scores are linear in the last feature map and averaged over it: one
+    vector where the crop just fits fc6 ("valid"), the pooled map of a ResNet.
+
+    Args:
+        backbone: A model of `selfsup.networks`.
+        classes: Number of classes `K`.
+
+    Returns:
+        A `keras.Model` with the input `{"gray": [B, H, W, 1]}` (`"rgb"` for a
+        colour backbone) and the float32 output `{"classes": [B, K]}`, logits.
+
+    Raises:
+        ValueError: If `classes` is out of its range.
+    """
+    _check_positive("classes", classes)
+    x = keras.layers.GlobalAveragePooling2D(name="average")(backbone.output)
+    x = keras.layers.Dense(
+        classes,
+        kernel_initializer="he_normal",
+        dtype="float32",
+        name=_PREDICTIONS["classes"],
+    )(x)
+    image = backbone.input
+    return keras.Model({image.name: image}, {"classes": x}, name="classifier")
+
+
+def _point_model(
+    name, backbone, taps, outputs, hidden, dropout, hidden_stddev, alignment
+):
     if not taps:
         raise ValueError(
             "Argument `taps` must hold at least one feature map. "
             f"Received: taps={taps!r}"
         )
-    for name, value in (("bins", bins), ("hidden", hidden)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(
-                f"Argument `{name}` must be a positive integer. "
-                f"Received: {name}={value}"
-            )
+    _check_positive("hidden", hidden)
     image = backbone.input
     points = keras.Input((None, 2), dtype="float32", name="points")
     features = [backbone.get_layer(tap.layer).output for tap in taps]
@@ -89,18 +172,25 @@ def colorizer(
         name="h_fc1",
     )(x)
     x = keras.layers.Dropout(dropout, name="h_drop1")(x)
-    outputs = {
+    predictions = {
         output: keras.layers.Dense(
-            bins if loss == "histogram" else 2,
+            units,
             kernel_initializer="lecun_uniform",
             # float32 under mixed precision too: the losses need the digits.
             dtype="float32",
-            name=name,
+            name=_PREDICTIONS[output],
         )(x)
-        for output, name in _PREDICTIONS[loss].items()
+        for output, units in outputs.items()
     }
     inputs = {image.name: image, "points": points}
-    return keras.Model(inputs, outputs, name="colorizer")
+    return keras.Model(inputs, predictions, name=name)
+
+
+def _check_positive(name, value):
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(
+            f"Argument `{name}` must be a positive integer. Received: {name}={value}"
+        )
 
 
 def dense(model, stride=1):
@@ -111,13 +201,13 @@ def dense(model, stride=1):
     never built, so memory does not grow with H x W x hidden units.
 
     Args:
-        model: A model made by `colorizer`, or loaded from its file.
+        model: A model made by `colorizer` or `segmenter`, or loaded from its file.
         stride: 1, 2 or 4: predict at every pixel, or at the centres of squares
             of 2 x 2 or 4 x 4.
 
     Returns:
-        A `keras.Model` from `gray [B, H, W, 1]` to a dict of the same outputs,
-        `[B, ceil(H / stride), ceil(W / stride), K]`, float32.
+        A `keras.Model` from `gray [B, H, W, 1]` (or `rgb`) to a dict of the same
+        outputs, `[B, ceil(H / stride), ceil(W / stride), K]`, float32.
 
     Raises:
         ValueError: If `stride` is not 1, 2 or 4, or the model is not one for
@@ -134,11 +224,10 @@ def dense(model, stride=1):
         )
     hypercolumn = model.get_layer("hypercolumn")
     *features, _ = hypercolumn.input
-    names = {k: v for pairs in _PREDICTIONS.values() for k, v in pairs.items()}
     image = next(tensor for tensor in model.inputs if tensor.name != "points")
     head = layers.DenseHead(
         hidden=model.get_layer("h_fc1"),
-        outputs={name: model.get_layer(names[name]) for name in model.output},
+        outputs={name: model.get_layer(_PREDICTIONS[name]) for name in model.output},
         strides=hypercolumn.strides,
         offsets=hypercolumn.offsets,
         alignment=hypercolumn.alignment,

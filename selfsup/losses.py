@@ -1,4 +1,4 @@
-"""Losses of pretraining, as plain Keras losses on logits."""
+"""Losses of pretraining and of the downstream tasks, as plain Keras losses."""
 
 import keras
 from keras import ops
@@ -78,3 +78,116 @@ class LabL2(keras.losses.Loss):
 
     def get_config(self):
         return {**super().get_config(), "scale": self.scale}
+
+
+@keras.saving.register_keras_serializable(package="selfsup")
+class MaskedCrossEntropy(keras.losses.Loss):
+    """Cross entropy of the class at each point, without the points to ignore.
+
+    `-log softmax(logits)[label]`, averaged over the points that have a label;
+    0 if none has (paper section 4.2; VOC calls the others void).
+
+    With sample weights it is `sum(w * ce) / N` over all N points, as in every
+    Keras loss, and points to ignore count in N. To have the mean over the
+    labelled points of a whole batch, split over replicas or accumulated parts,
+    give each point the weight N / n, of the n labelled ones of the whole batch.
+
+    Args:
+        ignore: Label of the points to ignore.
+        name: Name of the loss.
+        reduction: As in every Keras loss.
+
+    Call arguments:
+        y_true: `[...]` (`[B]`, `[B, P]`, `[B, H, W]`) or `[..., 1]`, integers
+            in `[0, L)` or `ignore`. Nothing can be raised inside a graph, so
+            other labels count as the nearest class: check them where they are
+            read.
+        y_pred: `[..., L]`, float, logits.
+
+    Example:
+
+    >>> loss = MaskedCrossEntropy()([[0, 255]], [[[0.0, 0.0], [9.0, 0.0]]])
+    >>> round(float(loss), 4)
+    0.6931
+    """
+
+    def __init__(
+        self,
+        ignore=255,
+        name="masked_cross_entropy",
+        reduction="sum_over_batch_size",
+        dtype="float32",
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.ignore = ignore
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is None and self.reduction not in ("sum", "none", None):
+            labels = _without_unit_axis(y_true, y_pred)
+            labelled = ops.cast(ops.not_equal(labels, self.ignore), "float32")
+            # The mean over all points of these weights is 1, or 0 without labels.
+            sample_weight = ops.divide_no_nan(labelled, ops.mean(labelled))
+        return super().__call__(y_true, y_pred, sample_weight)
+
+    def call(self, y_true, y_pred):
+        logits = ops.convert_to_tensor(y_pred, dtype="float32")
+        labels = ops.cast(_without_unit_axis(y_true, logits), "int32")
+        # Looking up a label that is no class gives NaN, which no mask removes.
+        classes = ops.clip(labels, 0, logits.shape[-1] - 1)
+        losses = ops.sparse_categorical_crossentropy(classes, logits, from_logits=True)
+        return ops.where(ops.equal(labels, self.ignore), 0.0, losses)
+
+    def get_config(self):
+        return {**super().get_config(), "ignore": self.ignore}
+
+
+@keras.saving.register_keras_serializable(package="selfsup")
+class MaskedBinaryCrossEntropy(keras.losses.Loss):
+    """Sigmoid cross entropy of each image, summed over its known labels.
+
+    `sum_l log(1 + exp(z_l)) - y_l z_l` over the classes whose label is not
+    `ignore`, then averaged over the batch, as in the original code, which
+    means to ignore VOC's difficult objects too.
+
+    Args:
+        ignore: Label of the classes to ignore.
+        name: Name of the loss.
+        reduction: As in every Keras loss.
+
+    Call arguments:
+        y_true: `[B, L]`, 0, 1 or `ignore`.
+        y_pred: `[B, L]`, float, logits.
+
+    Example:
+
+    >>> loss = MaskedBinaryCrossEntropy()([[1, 255, 0]], [[0.0, 9.0, 0.0]])
+    >>> round(float(loss), 4)
+    1.3863
+    """
+
+    def __init__(
+        self,
+        ignore=255,
+        name="masked_binary_cross_entropy",
+        reduction="sum_over_batch_size",
+        dtype="float32",
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.ignore = ignore
+
+    def call(self, y_true, y_pred):
+        ignored = ops.equal(y_true, self.ignore)
+        target = ops.where(ignored, 0.0, ops.cast(y_true, "float32"))
+        logits = ops.cast(y_pred, "float32")
+        losses = ops.binary_crossentropy(target, logits, from_logits=True)
+        return ops.sum(ops.where(ignored, 0.0, losses), axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "ignore": self.ignore}
+
+
+def _without_unit_axis(labels, logits):
+    """Drops the last axis of labels that Keras appends to those of rank 1."""
+    labels = ops.convert_to_tensor(labels)
+    same_rank = ops.ndim(labels) == ops.ndim(logits)
+    return ops.squeeze(labels, axis=-1) if same_rank else labels

@@ -1,4 +1,4 @@
-"""The colorizer at points and on whole images.
+"""Colorizer and segmenter at points and on whole images, and the classifier.
 
 Run as a program it writes the loss and gradients of one training step:
 
@@ -30,6 +30,13 @@ def _colorizer(name="vgg16", hypercolumn=True, network=None, **kwargs):
     return heads.colorizer(backbone, taps if hypercolumn else taps[-1:], **kwargs)
 
 
+def _segmenter(name="vgg16", hypercolumn=True, network=None, **kwargs):
+    backbone = fakes.network(name, **(network or {}))
+    taps = networks.taps(backbone)
+    kwargs = {"classes": 4, "hidden": 6, **kwargs}
+    return heads.segmenter(backbone, taps if hypercolumn else taps[-1:], **kwargs)
+
+
 def _points(height, width, stride=1):
     """Centres of the squares of a grid, `[1, rows * columns, 2]`."""
     rows, columns = (np.arange(-(-n // stride)) for n in (height, width))
@@ -38,8 +45,9 @@ def _points(height, width, stride=1):
 
 
 def _assert_dense_equals_sparse(model, dense, size, stride):
-    image = fakes.image(1, *size, 1)
-    sparse = model({"gray": image, "points": _points(*size, stride)})
+    (name,) = set(model.input) - {"points"}
+    image = fakes.image(1, *size, model.input[name].shape[-1])
+    sparse = model({name: image, "points": _points(*size, stride)})
     whole = dense(image)
     assert sorted(whole) == sorted(sparse)
     rows, columns = (-(-n // stride) for n in size)
@@ -91,6 +99,24 @@ def test_dense_equals_sparse_on_every_network(name, network):
     for stride in (1, 4):
         # Larger than a tile of the dense head.
         _assert_dense_equals_sparse(model, heads.dense(model, stride), (35, 67), stride)
+
+
+@pytest.mark.parametrize(
+    "hypercolumn, alignment, network",
+    [
+        (True, "centers", {"fov_blocks": 2}),
+        (True, "corner", {"input_channels": 3, "padding": "bias"}),
+        (False, "centers", {"fov_blocks": 1, "input_channels": 3}),
+    ],
+)
+def test_dense_equals_sparse_for_classes(hypercolumn, alignment, network):
+    model = _segmenter("vgg16", hypercolumn, network, alignment=alignment)
+    fakes.randomize(model, bias=0.3)
+    loaded = contracts.save_and_load(model)
+    for stride, size in ((1, (33, 47)), (2, (1, 7)), (4, (34, 69))):
+        dense = heads.dense(loaded, stride)
+        assert dense.name == "dense_segmenter"
+        _assert_dense_equals_sparse(model, dense, size, stride)
 
 
 def test_dense_shares_the_weights():
@@ -207,6 +233,124 @@ def test_bad_arguments_are_named():
         _colorizer(alignment="corners")
     with pytest.raises(ValueError, match="positive integer. Received: bins=0"):
         _colorizer(bins=0)
+
+
+# The segmenter.
+
+
+def test_segmenter_has_the_head_of_the_colorizer():
+    model = _segmenter(hidden=256, network={"input_channels": 3})
+    assert model.name == "segmenter"
+    assert set(model.input) == {"rgb", "points"}
+    assert {name: x.shape for name, x in model.output.items()} == {
+        "classes": (None, None, 4)
+    }
+    kernel = model.get_layer("h_fc1").kernel.numpy()
+    assert kernel.std() == pytest.approx(1e-4, rel=0.05)
+    assert not model.get_layer("h_fc1").bias.numpy().any()
+    bound = np.sqrt(3 / 256)  # xavier
+    assert np.abs(model.get_layer("prediction").kernel).max() <= bound
+    wider = _segmenter(hidden_stddev=0.1).get_layer("h_fc1").kernel.numpy()
+    assert wider.std() == pytest.approx(0.1, rel=0.05)
+
+
+def test_segmenter_gives_logits_and_drops_in_training_only():
+    model = fakes.randomize(_segmenter(dropout=0.5, network={"dropout": 0.0}))
+    assert model.get_layer("prediction").activation is keras.activations.linear
+    points = np.float32([[[3, 4], [0, 8], [7, 1]]])
+    inputs = {"gray": fakes.image(1, 9, 9, 1), "points": points}
+    logits = model(inputs)["classes"].numpy()
+    assert logits.min() < 0
+    np.testing.assert_array_equal(model(inputs)["classes"], logits)
+    assert not np.allclose(model(inputs, training=True)["classes"], logits)
+
+
+def test_classes_are_in_float32_under_mixed_precision():
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        models = _segmenter(), heads.classifier(fakes.network("resnet"), classes=3)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    for model in models:
+        assert model.layers[1].compute_dtype == "bfloat16"
+        assert model.output["classes"].dtype == "float32"
+
+
+def test_segmenter_names_bad_arguments():
+    with pytest.raises(ValueError, match="positive integer. Received: classes=0"):
+        _segmenter(classes=0)
+    with pytest.raises(ValueError, match="positive integer. Received: classes=2.5"):
+        _segmenter(classes=2.5)
+    with pytest.raises(ValueError, match="positive integer. Received: hidden=-1"):
+        _segmenter(hidden=-1)
+    with pytest.raises(ValueError, match=r"at least one .*Received: taps=\[\]"):
+        heads.segmenter(fakes.network("vgg16"), [], classes=2)
+
+
+# The classifier.
+
+
+@pytest.mark.parametrize(
+    "name, network, size",
+    [
+        ("resnet", {"input_channels": 3}, (70, 41)),
+        ("vgg16", {}, (65, 100)),
+        # The crop just fits fc6: a map of one pixel.
+        ("vgg16", {"fc6_padding": "valid"}, (224, 224)),
+    ],
+)
+def test_classifier_is_linear_in_the_mean_of_the_last_map(name, network, size):
+    backbone = fakes.network(name, **network)
+    model = fakes.randomize(heads.classifier(backbone, classes=3), bias=0.3)
+    image = fakes.image(2, *size, network.get("input_channels", 1))
+    features = backbone(image).numpy().astype("float64")
+    if network.get("fc6_padding") == "valid":
+        assert features.shape[1:3] == (1, 1)
+    else:
+        assert min(features.shape[1:3]) > 1
+    # A loop over the positions, in place of a mean.
+    total = np.zeros((2, features.shape[-1]))
+    for row, column in np.ndindex(features.shape[1:3]):
+        total += features[:, row, column]
+    prediction = model.get_layer("prediction")
+    kernel, bias = prediction.kernel.numpy(), prediction.bias.numpy()
+    mean = total / np.prod(features.shape[1:3])
+    expected = mean @ kernel + bias
+    assert np.ptp(expected, axis=0).min() > 1e-3
+    (tensor,) = model.inputs
+    np.testing.assert_allclose(
+        model({tensor.name: image})["classes"], expected, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_classifier_names_inputs_and_outputs():
+    for channels, name in ((1, "gray"), (3, "rgb")):
+        backbone = fakes.network("resnet", input_channels=channels)
+        model = heads.classifier(backbone, classes=3)
+        assert model.name == "classifier"
+        assert {key: x.shape for key, x in model.input.items()} == {
+            name: (None, None, None, channels)
+        }
+        assert {key: x.shape for key, x in model.output.items()} == {
+            "classes": (None, 3)
+        }
+        assert not model.get_layer("prediction").bias.numpy().any()
+
+
+def test_classifier_is_saved_and_loaded():
+    model = fakes.randomize(heads.classifier(fakes.network("resnet"), classes=3))
+    loaded = contracts.save_and_load(model)
+    assert set(loaded.input) == {"gray"} and set(loaded.output) == {"classes"}
+    inputs = {"gray": fakes.image(2, 40, 33, 1)}
+    np.testing.assert_array_equal(loaded(inputs)["classes"], model(inputs)["classes"])
+
+
+@pytest.mark.parametrize("classes", [0, -3, 2.0, None])
+def test_classifier_names_bad_arguments(classes):
+    backbone = fakes.network("resnet")
+    with pytest.raises(ValueError, match=f"integer. Received: classes={classes}"):
+        heads.classifier(backbone, classes)
 
 
 # Training.

@@ -10,7 +10,7 @@ _PACKAGE = _ROOT / "selfsup"
 
 # From left to right; a module imports what stands before it.
 _RANKS = (
-    ("whole_files",),
+    ("progress", "whole_files"),
     ("color", "targets"),
     ("layers",),
     ("networks",),

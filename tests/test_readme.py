@@ -31,7 +31,7 @@ def test_code_runs(number, tmp_path, monkeypatch, photos):
 
 
 def test_there_is_code_to_run_and_the_shortening_applies():
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3
     for long, _ in SHORTER:
         assert any(long in block for block in BLOCKS)
 
@@ -42,6 +42,8 @@ def test_links_and_flags_exist():
         assert (README.parent / link).exists(), link
     from selfsup import training
 
-    known = {*training.ColorizerConfig.__dataclass_fields__, "workdir", "ckpt", "help"}
+    known = {"workdir", "ckpt", "help"}
+    for config in ("ColorizerConfig", "VocConfig", "VocEvaluation"):
+        known |= getattr(training, config).__dataclass_fields__.keys()
     for flag in re.findall(r"--(?:no)?([a-z_]{3,})", text):
         assert flag in known, flag

@@ -2,6 +2,7 @@
 
     python tools/benchmark.py --what input --data photos --crop_size 352
     python tools/benchmark.py --what train --network vgg16 --batch_size 2
+    python tools/benchmark.py --what segment --height 375 --image_width 500
 
 `input` compares the pretraining pipeline with two others over the same files
 and with the same parallelism: decoding alone, and a pipeline that decodes and
@@ -12,6 +13,10 @@ all threads; it hardly depends on what else the machine does.
 `train` times a training step and, in turns with it, its sparse hypercolumn
 alone, forward and back; and the memory of a sparse and of a dense hypercolumn.
 
+`segment` segments an image of --height x --image_width, tiled as the evaluation
+does it at strides 1 and 4, and by concatenating the hypercolumns at stride 4 and at
+--concatenated_stride.
+
 Writes a JSON file if --output is given.
 """
 
@@ -20,12 +25,15 @@ import os
 
 import _app
 import _benchmark_input
+import _benchmark_segment
 import _benchmark_train
 from absl import flags
 
 from selfsup import data, networks
 
-_WHAT = flags.DEFINE_enum("what", "input", ["input", "train"], "What is measured.")
+_WHAT = flags.DEFINE_enum(
+    "what", "input", ["input", "train", "segment"], "What is measured."
+)
 _DATA = flags.DEFINE_multi_string("data", [], "Sources; default: embedded photos.")
 _NETWORK = flags.DEFINE_enum("network", "vgg16", list(networks.BUILDERS), "Backbone.")
 _WIDTH = flags.DEFINE_float("width", 1.0, "Factor on the number of channels.")
@@ -36,6 +44,14 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Samples a batch.")
 _POINTS = flags.DEFINE_integer("points", 128, "Points an image.")
 _IMAGES = flags.DEFINE_integer("images", 1024, "Images a round.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds.")
+_HEIGHT = flags.DEFINE_integer("height", 375, "Height of the image to segment.")
+_IMAGE_WIDTH = flags.DEFINE_integer("image_width", 500, "Its width.")
+_CONCATENATED_STRIDE = flags.DEFINE_integer(
+    "concatenated_stride",
+    2,
+    "Finest stride at which hypercolumns are concatenated; stride 1 of the image "
+    "above takes over 20 GB.",
+)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file with the result.")
 
 
@@ -62,8 +78,21 @@ def _train():
     )
 
 
+def _segment():
+    finest = _CONCATENATED_STRIDE.value
+    ways = [("tiled", 1), ("tiled", 4), ("concatenated", 4), ("concatenated", finest)]
+    return _benchmark_segment.measure(
+        _NETWORK.value,
+        _WIDTH.value,
+        (_HEIGHT.value, _IMAGE_WIDTH.value),
+        dict.fromkeys(ways),
+        _ROUNDS.value,
+    )
+
+
 def main():
-    measured = {"input": _input, "train": _train}[_WHAT.value]()
+    measures = {"input": _input, "train": _train, "segment": _segment}
+    measured = measures[_WHAT.value]()
     result = json.dumps({"cores": os.cpu_count(), **measured}, indent=2)
     print(result)
     if _OUTPUT.value:

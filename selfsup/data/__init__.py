@@ -1,5 +1,6 @@
 """Images in, batches out: sources, decoding, augmentation, the pipeline."""
 
+from selfsup.data import voc
 from selfsup.data.config import PipelineConfig
 from selfsup.data.decoding import load_image
 from selfsup.data.pipeline import (
@@ -12,7 +13,12 @@ from selfsup.data.pipeline import (
     require_decoded,
 )
 from selfsup.data.sources import open_images
-from selfsup.data.whole_images import network_input, spread, whole_images
+from selfsup.data.whole_images import (
+    as_network_input,
+    network_input,
+    spread,
+    whole_images,
+)
 
 __all__ = [
     "ACHROMATIC",
@@ -20,6 +26,7 @@ __all__ = [
     "PADDING",
     "UNDECODABLE",
     "PipelineConfig",
+    "as_network_input",
     "images_of",
     "load_image",
     "network_input",
@@ -27,5 +34,6 @@ __all__ = [
     "pipeline",
     "require_decoded",
     "spread",
+    "voc",
     "whole_images",
 ]

@@ -39,6 +39,20 @@ def _sample(images, index):
     return next(iter(images.stream(0, index, shuffle=False).take(1)))
 
 
+def as_network_input(image, color_input=False):
+    """Turns pixels into what the networks take.
+
+    Args:
+        image: `[..., 3]`, uint8 RGB.
+        color_input: Whether the network takes colour.
+
+    Returns:
+        `[..., 1]` (`[..., 3]` for colour), float32: in `[0, 1]` minus 0.4488.
+    """
+    image = tf.cast(image, tf.float32) / 255.0
+    return (image if color_input else color.rgb_to_gray(image)) - color.GRAY_MEAN
+
+
 def network_input(path, side=None):
     """Reads an image as the networks want it.
 

@@ -1,10 +1,10 @@
 """The report on a trained colorizer: numbers and pictures of held-out images."""
 
 import numpy as np
-import tqdm
 
 from selfsup import data, pictures
 from selfsup.evaluation import colorization, sheets
+from selfsup.progress import progress_bar
 
 
 def evaluate_colorizer(model, config, constants=None, pictures_path=None):
@@ -32,7 +32,7 @@ def evaluate_colorizer(model, config, constants=None, pictures_path=None):
 
     def checked(name):
         total = -(-len(images) // config.batch_size)
-        for batch in tqdm.tqdm(batches, name, total, unit="batch"):
+        for batch in progress_bar(batches, name, total, unit="batch"):
             data.require_decoded(batch[3], images)
             yield batch
 
@@ -44,9 +44,7 @@ def evaluate_colorizer(model, config, constants=None, pictures_path=None):
     predict = colorization.dense_predictor(model)
     whole = (
         image.astype(np.float32) / 255.0
-        for _, image in tqdm.tqdm(
-            data.whole_images(images), "images", len(images), unit="image"
-        )
+        for _, image in progress_bar(data.whole_images(images), "images", len(images))
     )
     metrics = colorization.image_metrics(predict, whole, side)
     if pictures_path is not None:

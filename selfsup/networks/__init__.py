@@ -4,6 +4,7 @@ from selfsup.networks import alexnet as _alexnet
 from selfsup.networks import resnet as _resnet
 from selfsup.networks import vgg16 as _vgg16
 from selfsup.networks.alexnet import alexnet
+from selfsup.networks.description import build, describe
 from selfsup.networks.geometry import Tap, grids
 from selfsup.networks.resnet import resnet50, resnet152
 from selfsup.networks.vgg16 import vgg16
@@ -12,6 +13,8 @@ __all__ = [
     "BUILDERS",
     "Tap",
     "alexnet",
+    "build",
+    "describe",
     "grids",
     "recognize",
     "resnet50",

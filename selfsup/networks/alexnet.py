@@ -17,6 +17,9 @@ _CONVOLUTIONS = (
     ("conv5", 256, 3, 1, 1, 2, False),
 )
 
+# Filters of each convolution at width 1.
+FILTERS = {**{name: n for name, n, *_ in _CONVOLUTIONS}, "fc6": 4096, "fc7": 4096}
+
 
 def alexnet(
     input_channels=1,
@@ -92,7 +95,7 @@ def alexnet(
         x, border = unit.conv(
             x,
             border,
-            unit.channels(4096),
+            unit.channels(FILTERS[name]),
             kernel_size,
             name,
             padding=pad,

@@ -36,6 +36,22 @@ RESNET152_TAPS = (
 )
 
 
+def _filters(stages):
+    """Returns the filters of each convolution at width 1."""
+    filters = {"conv1": 64}
+    for index, blocks in enumerate(stages):
+        narrow = 64 * 2**index
+        filters[f"res{blocks[0]}_branch1"] = 4 * narrow
+        for block in blocks:
+            for branch, count in (("2a", narrow), ("2b", narrow), ("2c", 4 * narrow)):
+                filters[f"res{block}_branch{branch}"] = count
+    return filters
+
+
+RESNET50_FILTERS = _filters(_RESNET50)
+RESNET152_FILTERS = _filters(_RESNET152)
+
+
 def resnet50(
     input_channels=1,
     width=1.0,

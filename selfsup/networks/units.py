@@ -10,6 +10,9 @@ from selfsup import layers
 PADDINGS = ("zeros", "bias")
 NORMALIZATIONS = ("plain", "affine", "none")
 
+# Filters of a field-of-view block at width 1.
+FOV_FILTERS = 1024
+
 
 @dataclasses.dataclass(frozen=True)
 class Units:
@@ -170,7 +173,7 @@ class Units:
             x, border = self.conv(
                 x,
                 border,
-                self.channels(1024),
+                self.channels(FOV_FILTERS),
                 3,
                 f"conv{index}_1",
                 padding=1,

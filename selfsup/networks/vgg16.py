@@ -14,6 +14,13 @@ TAPS = (
     "drop7",
 )
 
+# Filters of each convolution at width 1.
+FILTERS = {
+    **{f"conv{i}_{j}": n for i, s in enumerate(_STAGES, 1) for j, n in enumerate(s, 1)},
+    "fc6": 4096,
+    "fc7": 4096,
+}
+
 
 def vgg16(
     input_channels=1,
@@ -72,7 +79,7 @@ def vgg16(
         x, border = unit.conv(
             x,
             border,
-            unit.channels(4096),
+            unit.channels(FILTERS[name]),
             kernel_size,
             name,
             padding=pad,

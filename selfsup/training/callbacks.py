@@ -1,12 +1,11 @@
 """Keras callbacks of the trainers: progress, summaries, snapshots, pictures."""
 
 import contextlib
-import sys
 
 import keras
 import tensorflow as tf
-import tqdm
 
+from selfsup.progress import progress_bar
 from selfsup.whole_files import first_line
 
 
@@ -14,13 +13,10 @@ class Progress(keras.callbacks.Callback):
     """Draws one progress bar over the whole run, with the losses beside it."""
 
     def on_train_begin(self, logs=None):
-        self._bar = tqdm.tqdm(
+        self._bar = progress_bar(
             total=self.params["steps"],
             initial=self.params["first_step"],
             unit="step",
-            dynamic_ncols=True,
-            # A log file wants a line now and then, a person a living bar.
-            mininterval=0.5 if sys.stderr.isatty() else 15.0,
         )
 
     def on_train_batch_end(self, batch, logs=None):

@@ -1,5 +1,6 @@
 """Checkpoints that are written whole or not at all, and restored exactly."""
 
+import math
 import pathlib
 import shutil
 import time
@@ -82,6 +83,10 @@ class Checkpoints:
             return False
         self.save(step)
         return True
+
+    def save_next(self):
+        """Makes the next `save_if_due` save."""
+        self._last_save = -math.inf
 
     def save(self, step):
         """Writes a checkpoint.

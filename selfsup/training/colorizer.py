@@ -1,7 +1,6 @@
 """Pretraining: learns features by predicting the colours of photographs."""
 
 import dataclasses
-import hashlib
 
 import keras
 import tensorflow as tf
@@ -14,7 +13,15 @@ from selfsup.training.checkpoints import Checkpoints, save_model
 from selfsup.training.colorizer_model import build_colorizer, loss_terms
 from selfsup.training.config import RESUMABLE, ColorizerConfig
 from selfsup.training.image_watch import ImageWatch
-from selfsup.training.loop import LogRow, Schedule, Step, divisible_batch, train
+from selfsup.training.loop import (
+    LogRow,
+    Schedule,
+    Step,
+    divisible_batch,
+    memory_advice,
+    one_device_for_jit,
+    train,
+)
 from selfsup.training.optimizers import make_optimizer
 from selfsup.training.strategies import (
     averaged_weights,
@@ -124,14 +131,9 @@ def train_colorizer(config, workdir, overwrite=False, strategy=None):
         OSError: If something cannot be written.
     """
     strategy = strategy or default_strategy()
-    divisible_batch(
-        config.batch_size, strategy.num_replicas_in_sync, config.accumulation
-    )
-    if config.jit and strategy.num_replicas_in_sync > 1:
-        raise ValueError(
-            "XLA cannot compile a step over several devices. Expected jit=False or "
-            f"one device. Received: jit=True, {strategy.num_replicas_in_sync} devices"
-        )
+    replicas = strategy.num_replicas_in_sync
+    divisible_batch(config.batch_size, replicas, config.accumulation)
+    one_device_for_jit(config.jit, replicas)
     images = data.images_of(pipeline_config(config))
     held_out = _open_held_out(config)
     workdir = workdirs.prepare(workdir, config, RESUMABLE, overwrite)
@@ -203,26 +205,21 @@ class _Run:
     def _train(self, step, checkpoints, first_step):
         config = self.config
         periods = (config.eval_every, config.keep_every)
-        try:
-            with synchronized_normalization(self.model, self.strategy):
-                return train(
-                    step,
-                    lambda start: data.pipeline(
-                        self.input, start, status=True, images=self.images
-                    ),
-                    Schedule(self.steps, config.log_every, periods),
-                    checkpoints,
-                    self._callbacks(),
-                    self.watch,
-                    first_step,
-                )
-        except MemoryError as error:
-            raise MemoryError(
-                "The device has not enough memory for a step. Expected a smaller "
-                f"batch, such as batch_size={max(1, config.batch_size // 2)}, or more "
-                f"parts of it by accumulation. Received: "
-                f"batch_size={config.batch_size}, accumulation={config.accumulation}"
-            ) from error
+        with (
+            memory_advice(config.batch_size, config.accumulation),
+            synchronized_normalization(self.model, self.strategy),
+        ):
+            return train(
+                step,
+                lambda start: data.pipeline(
+                    self.input, start, status=True, images=self.images
+                ),
+                Schedule(self.steps, config.log_every, periods),
+                checkpoints,
+                self._callbacks(),
+                self.watch,
+                first_step,
+            )
 
     def _constants(self):
         """Returns the best constant prediction, and looks at the images first."""
@@ -232,19 +229,11 @@ class _Run:
         )
 
     def _check_images(self, first_step):
-        """Refuses to go on with other images: the stream would not be the same."""
-        path = self.workdir / "images.json"
-        now = {"training": _fingerprint(self.images)}
+        parts = {"training": self.images}
         if self.held_out is not None:
-            now["held_out"] = _fingerprint(self.held_out)
-        before = workdirs.read_json(path)
-        if first_step and before is not None and before != now:
-            raise ValueError(
-                "The images are not those that the run began with. Expected the same "
-                "files to resume, another --workdir, or --overwrite. "
-                f"Received: {now}, before: {before}"
-            )
-        workdirs.write_json(path, now)
+            parts["held_out"] = self.held_out
+        names = {part: _names(images) for part, images in parts.items()}
+        workdirs.check_images(self.workdir, names, resuming=first_step > 0)
 
     def _announce(self, first_step):
         logging.info(
@@ -335,12 +324,8 @@ class _Run:
         return results
 
 
-def _fingerprint(images):
-    """Returns the number of images and a short digest of their names."""
-    digest = hashlib.sha256()
-    for index in range(len(images)):
-        digest.update(str(images.name(index)).encode(errors="surrogateescape"))
-    return f"{len(images)} images, {digest.hexdigest()[:12]}"
+def _names(images):
+    return [images.name(index) for index in range(len(images))]
 
 
 def _watched(batches, watch):

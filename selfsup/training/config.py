@@ -5,11 +5,15 @@ import math
 import types
 
 from selfsup import networks
-
-
-def setting(default, help_text):
-    """Declares a field of a configuration with the text of its flag."""
-    return dataclasses.field(default=default, metadata={"help": help_text})
+from selfsup.training.settings import (
+    check_choice,
+    check_choices,
+    check_ranges,
+    check_tuples,
+    fail,
+    from_json,
+    setting,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,26 +103,21 @@ class ColorizerConfig:
     )
 
     def __post_init__(self):
-        for name in ("data", "val_data"):
-            if not isinstance(getattr(self, name), tuple):
-                raise TypeError(
-                    f"Field `{name}` must be a tuple of strings. "
-                    f"Received: {name}={getattr(self, name)!r}"
-                )
-        _check_choices(self)
-        _check_numbers(self)
+        check_tuples(self, ("data", "val_data"))
+        check_choices(self, _CHOICES)
+        check_ranges(self, _RANGES)
         if self.min_side < self.crop_size:
-            _fail("min_side", self.min_side, f"at least crop_size={self.crop_size}")
+            fail("min_side", self.min_side, f"at least crop_size={self.crop_size}")
         if self.max_side < self.min_side:
-            _fail("max_side", self.max_side, f"at least min_side={self.min_side}")
+            fail("max_side", self.max_side, f"at least min_side={self.min_side}")
         if 2 * self.point_margin >= self.crop_size:
-            _fail(
+            fail(
                 "point_margin",
                 self.point_margin,
                 f"less than half of crop_size={self.crop_size}",
             )
         if self.batch_size % self.accumulation:
-            _fail("accumulation", self.accumulation, f"a divisor of {self.batch_size=}")
+            fail("accumulation", self.accumulation, f"a divisor of {self.batch_size=}")
         if bool(self.steps) == bool(self.epochs):
             raise ValueError(
                 "Fields `steps` and `epochs` contradict. Expected one of them above "
@@ -145,8 +144,8 @@ class ColorizerConfig:
         >>> ColorizerConfig.from_preset("paper", crop_size=256, min_side=256).batch_size
         8
         """
-        _check_choice("preset", preset, tuple(PRESETS))
-        _check_choice("network", network, tuple(networks.BUILDERS))
+        check_choice("preset", preset, tuple(PRESETS))
+        check_choice("network", network, tuple(networks.BUILDERS))
         fields = {
             **{field.name: field.default for field in dataclasses.fields(cls)},
             **PRESETS[preset],
@@ -177,20 +176,7 @@ class ColorizerConfig:
         Raises:
             ValueError: If fields are missing or unknown.
         """
-        known = {field.name for field in dataclasses.fields(cls)}
-        if settings.keys() != known:
-            raise ValueError(
-                "The settings are not those of a colorizer of this version. "
-                f"Expected the fields of ColorizerConfig. Received: without "
-                f"{sorted(known - settings.keys())}, with unknown "
-                f"{sorted(settings.keys() - known)}"
-            )
-        return cls(
-            **{
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in settings.items()
-            }
-        )
+        return from_json(cls, settings)
 
     def num_steps(self, num_images):
         """Returns the length of the run in steps.
@@ -297,25 +283,3 @@ _RANGES = {
     "keep_every": (0, 10**9),
     "seed": (0, 2**31 - 1),
 }
-
-
-def _check_choices(config):
-    for name, choices in _CHOICES.items():
-        _check_choice(name, getattr(config, name), choices)
-
-
-def _check_choice(name, value, choices):
-    if value not in choices:
-        _fail(name, repr(value), f"one of {', '.join(choices)}")
-
-
-def _check_numbers(config):
-    for name, (low, high) in _RANGES.items():
-        value = getattr(config, name)
-        # Written so that NaN fails too.
-        if not low <= value <= high:
-            _fail(name, value, f"in [{low}, {high}]")
-
-
-def _fail(name, value, expected):
-    raise ValueError(f"Field `{name}` must be {expected}. Received: {name}={value}")

@@ -1,5 +1,6 @@
 """The training loop: one for every task and every strategy."""
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -38,6 +39,9 @@ class Step:
         accumulation: Parts that the batch is split into; their gradients are
             averaged before the update.
         jit: Whether to compile with XLA.
+        clip_norm: Greatest norm of the gradient over all variables and all
+            replicas, 0 for any. An optimizer's own `global_clipnorm` sees one
+            replica's share only.
     """
 
     model: keras.Model
@@ -46,6 +50,7 @@ class Step:
     strategy: tf.distribute.Strategy
     accumulation: int = 1
     jit: bool = False
+    clip_norm: float = 0.0
 
     def __call__(self, inputs, targets, weights):
         """Runs one step on the replicas' parts of a batch.
@@ -94,11 +99,23 @@ class Step:
                 else {name: values[name] + value for name, value in part_values.items()}
             )
         scale = 1.0 / self.accumulation
-        self.optimizer.apply([scale * gradient for gradient in sums], variables)
+        gradients = [scale * gradient for gradient in sums]
+        if self.clip_norm:
+            gradients = self._clipped(gradients)
+        self.optimizer.apply(gradients, variables)
         values = {name: scale * value for name, value in values.items()}
         # Adds nothing, unless a gradient is not finite: then the loss is not.
         values["loss"] += 0.0 * tf.linalg.global_norm(sums)
         return values
+
+    def _clipped(self, gradients):
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas > 1:
+            context = tf.distribute.get_replica_context()
+            gradients = context.all_reduce("SUM", gradients)
+        gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
+        # The optimizer sums over the replicas once more.
+        return [gradient / replicas for gradient in gradients]
 
     def _losses(self, inputs, targets, weights):
         outputs = self.model(inputs, training=True)
@@ -328,3 +345,45 @@ def divisible_batch(batch_size, replicas, accumulation):
             f"Received: batch_size={batch_size}, try {math.ceil(batch_size / parts)} "
             f"x {parts} = {math.ceil(batch_size / parts) * parts}"
         )
+
+
+def one_device_for_jit(jit, replicas):
+    """Checks that a step which is to be compiled runs on one device.
+
+    Args:
+        jit: Whether to compile with XLA.
+        replicas: Number of replicas.
+
+    Raises:
+        ValueError: If there are several.
+    """
+    if jit and replicas > 1:
+        raise ValueError(
+            "XLA cannot compile a step over several devices. Expected jit=False or "
+            f"one device. Received: jit=True, {replicas} devices"
+        )
+
+
+@contextlib.contextmanager
+def memory_advice(batch_size, accumulation):
+    """Tells what to try where a step does not fit the device's memory.
+
+    Args:
+        batch_size: Images a step.
+        accumulation: Parts that the batch is split into.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        MemoryError: In place of the loop's own.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise MemoryError(
+            "The device has not enough memory for a step. Expected a smaller batch, "
+            f"such as batch_size={max(1, batch_size // 2)}, or more parts of it by "
+            f"accumulation. Received: batch_size={batch_size}, "
+            f"accumulation={accumulation}"
+        ) from error

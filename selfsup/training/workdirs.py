@@ -2,20 +2,23 @@
 
 import csv
 import dataclasses
+import hashlib
 import json
 import pathlib
 import shutil
-import zipfile
 from typing import NamedTuple
 
 import keras
 
+from selfsup import weights
 from selfsup.whole_files import replacing
 
 # What a run writes; `--overwrite` removes these and nothing else.
 _OWN = (
     "backbone.keras",
+    "best",
     "checkpoints",
+    "classifier.keras",
     "colorizer.keras",
     "config.json",
     "curves.png",
@@ -23,13 +26,23 @@ _OWN = (
     "images.json",
     "log.csv",
     "results.json",
+    "retrained",
     "samples.png",
+    "schedule.json",
+    "segmenter.keras",
     "snapshots",
     "tensorboard",
 )
 
 # Any of these is worth asking for before it is replaced.
-_PRECIOUS = ("backbone.keras", "checkpoints", "colorizer.keras", "results.json")
+_PRECIOUS = (
+    "backbone.keras",
+    "checkpoints",
+    "classifier.keras",
+    "colorizer.keras",
+    "results.json",
+    "segmenter.keras",
+)
 
 
 def prepare(workdir, config, resumable=frozenset(), overwrite=False):
@@ -131,20 +144,43 @@ def open_run(path, name):
             f"There is no trained model. Expected a workdir with {name}, or a .keras "
             f"file. Received: {path}"
         )
-    try:
-        model = keras.models.load_model(file, compile=False)
-    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(
-            f"A model cannot be loaded. Expected a whole .keras file. Received: {file} "
-            f"({reason})"
-        ) from error
     return Run(
         file.parent,
-        model,
+        weights.read_model(file),
         read_json(file.parent / "config.json"),
         read_json(file.parent / "results.json"),
     )
+
+
+def check_images(workdir, names, resuming):
+    """Refuses to go on with other images: the stream would not be the same.
+
+    Args:
+        workdir: The folder of the run; `images.json` is written there.
+        names: Dict from a part, such as `"training"`, to the images' names.
+        resuming: Whether the run has begun.
+
+    Raises:
+        ValueError: If the run began with other images.
+    """
+    path = pathlib.Path(workdir) / "images.json"
+    now = {part: _fingerprint(images) for part, images in names.items()}
+    before = read_json(path)
+    if resuming and before is not None and before != now:
+        raise ValueError(
+            "The images are not those that the run began with. Expected the same "
+            "files to resume, another --workdir, or --overwrite. "
+            f"Received: {now}, before: {before}"
+        )
+    write_json(path, now)
+
+
+def _fingerprint(names):
+    """Returns the number of names and a short digest of them."""
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(str(name).encode(errors="surrogateescape"))
+    return f"{len(names)} images, {digest.hexdigest()[:12]}"
 
 
 def to_json(config):

@@ -28,3 +28,17 @@ def test_train_benchmark_writes_the_share_of_the_hypercolumn(tmp_path, photos):
     # 128 points of a 32 x 32 image: an eighth of its pixels.
     sizes = result["sparse_output_megabytes"], result["dense_output_megabytes"]
     assert sizes[1] == 8 * sizes[0]
+
+
+def test_segment_benchmark_measures_every_way(tmp_path, photos):
+    output = tmp_path / "result.json"
+    tool = photos.parents[2] / "tools" / "benchmark.py"
+    flags = "--what segment --width 0.02 --height 24 --image_width 40 --rounds 1"
+    command = [
+        *(sys.executable, str(tool), *flags.split()),
+        *("--concatenated_stride=4", f"--output={output}"),
+    ]
+    subprocess.run(command, check=True, capture_output=True, cwd=photos.parents[2])
+    ways = json.loads(output.read_text())["ways"]
+    assert set(ways) == {"tiled, stride 1", "tiled, stride 4", "concatenated, stride 4"}
+    assert all(way["seconds"] > 0 for way in ways.values())

@@ -162,6 +162,29 @@ def test_two_parts_of_a_batch_equal_the_whole():
         np.testing.assert_allclose(parts, whole, atol=1e-6)
 
 
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_gradients_are_clipped_by_their_norm_over_all_variables(accumulation):
+    models = [_model(normalized=False) for _ in range(2)]
+    before = [variable.numpy() for variable in models[0].trainable_variables]
+    changes = []
+    for model, clip_norm in zip(models, (0.0, 0.1), strict=True):
+        step = _step(model, accumulation=accumulation, clip_norm=clip_norm)
+        # Without decay and doubled biases the change is the gradient.
+        step.optimizer.kernel_decay, step.optimizer.bias_multiplier = 0.0, 1.0
+        step(*batch(0)[:3])
+        changes.append(
+            [
+                variable.numpy() - old
+                for variable, old in zip(model.trainable_variables, before, strict=True)
+            ]
+        )
+    free, clipped = (np.concatenate([c.ravel() for c in each]) for each in changes)
+    assert np.linalg.norm(free) > 2 * 0.05 * 0.1
+    np.testing.assert_allclose(np.linalg.norm(clipped), 0.05 * 0.1, rtol=1e-3)
+    direction = free / np.linalg.norm(free)
+    np.testing.assert_allclose(clipped / np.linalg.norm(clipped), direction, atol=1e-3)
+
+
 def test_compiled_step_equals_the_plain_one():
     # Batch normalisation of so few pixels would magnify the rounding.
     models = [_model(normalized=False) for _ in range(2)]
@@ -241,3 +264,18 @@ def test_uneven_batches_are_refused_with_a_size_that_fits(batch_size):
     with pytest.raises(ValueError, match=f"batch_size={batch_size}, .* = 8"):
         loop.divisible_batch(batch_size, replicas=2, accumulation=2)
     loop.divisible_batch(8, replicas=2, accumulation=2)
+
+
+def test_compiling_over_several_devices_is_refused():
+    loop.one_device_for_jit(jit=True, replicas=1)
+    loop.one_device_for_jit(jit=False, replicas=2)
+    with pytest.raises(ValueError, match="one device.*2 devices"):
+        loop.one_device_for_jit(jit=True, replicas=2)
+
+
+def test_memory_advice_gives_a_smaller_batch():
+    with (
+        pytest.raises(MemoryError, match="batch_size=5, or.*batch_size=10,"),
+        loop.memory_advice(10, 1),
+    ):
+        raise MemoryError("OOM when allocating")

@@ -97,7 +97,7 @@ def test_open_run_finds_model_settings_and_results(tmp_path):
 def test_a_broken_model_is_named(tmp_path, content):
     file = tmp_path / "broken.keras"
     file.write_bytes(content)
-    with pytest.raises(ValueError, match="cannot be loaded.*broken.keras"):
+    with pytest.raises(ValueError, match="cannot be read.*broken.keras"):
         workdirs.open_run(file, "colorizer.keras")
 
 
@@ -105,7 +105,7 @@ def test_a_truncated_model_is_named(tmp_path):
     file = tmp_path / "model.keras"
     keras.Sequential([keras.Input((9,)), keras.layers.Dense(99)]).save(file)
     file.write_bytes(file.read_bytes()[:-2000])
-    with pytest.raises(ValueError, match="cannot be loaded.*model.keras"):
+    with pytest.raises(ValueError, match="cannot be read.*model.keras"):
         workdirs.open_run(file, "colorizer.keras")
 
 

@@ -1,12 +1,11 @@
-"""Pictures hold what they were given, where they were given it."""
-
-import csv
+"""Contact sheets hold what they were given, where they were given it."""
 
 import cv2
 import numpy as np
 import pytest
 
 from selfsup import pictures
+from selfsup.pictures import sheets, text
 
 
 def _flat(height, width, color):
@@ -52,15 +51,34 @@ def test_saved_picture_is_rgb_and_replaces_the_old_one(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["ä picture.png"]
 
 
-def test_curves_draw_a_panel_for_each_loss(tmp_path):
-    log = tmp_path / "log.csv"
-    with log.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["epoch", "hue", "loss", "step", "val_hue"])
-        writer.writerows([[0, 1.0, 2.0, 10, "nan"], [1, 0.5, 1.5, 20, 0.75]])
-    pictures.curves(log, tmp_path / "curves.png", {"hue": 0.9})
-    one = cv2.imread(str(tmp_path / "curves.png"))
-    # Two panels, hue and loss; val_hue shares hue's.
-    assert one.shape[1] == pytest.approx(2 * 4 * 110, abs=2)
-    pictures.curves(log, tmp_path / "bare.png")
-    assert np.any(one != cv2.imread(str(tmp_path / "bare.png"))), "no baseline drawn"
+def test_pictures_of_bytes_and_of_floats_are_drawn_alike():
+    image = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    drawn = [
+        pictures.contact_sheet([("", [kind])], [""], height=9)
+        for kind in (image, image / 255.0)
+    ]
+    np.testing.assert_array_equal(*drawn)
+    np.testing.assert_array_equal(drawn[0][26:35, 12:24], image)
+
+
+def test_a_title_wider_than_its_pictures_is_not_cut_off():
+    title = "a rather long title"
+    narrow = _flat(40, 2, 0)
+    sheet = pictures.contact_sheet([("", [narrow] * 2)], [title, title], height=40)
+    width = text.text_width(title)
+    assert sheet.shape[1] == 12 + 2 * (width + 6)
+    # Both stand apart and whole: their ink is the same.
+    one, other = (sheet[:26, x : x + width] for x in (12, 12 + width + 6))
+    np.testing.assert_array_equal(one, other)
+    assert one.min() < 100
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 1), (2, 3, 3)], ids=str)
+def test_every_kind_of_picture_becomes_rgb(shape):
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    rgb = sheets.as_float_rgb(image)
+    assert rgb.shape == (2, 3, 3) and rgb.dtype == np.float32
+    for channel in range(3):
+        expected = image if image.ndim == 2 else image[..., min(channel, shape[2] - 1)]
+        np.testing.assert_allclose(rgb[..., channel], expected / 255, rtol=1e-6)
+    np.testing.assert_allclose(sheets.as_float_rgb(image / 255), rgb, rtol=1e-6)

@@ -1,0 +1,183 @@
+"""Crops of images for training and evaluation, as the networks see them.
+
+Where an image is smaller than the crop it lies in its centre, and the rest is
+0, the mean gray, which convolutions pad with too.
+"""
+
+import tensorflow as tf
+
+from selfsup import color as color_lib
+
+# Uniform numbers that a crop takes: scale, place (y, x), mirror.
+DRAWS = 4
+
+# Keeps the seeds of evaluation apart from those of training.
+_SALT = 0x7E57 << 32
+
+# Four corners, then the centre.
+_FIXED_PLACES = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.5, 0.5))
+
+
+def network_values(image, color=False):
+    """Turns an image into the networks' input.
+
+    Args:
+        image: `[H, W, 3]`, uint8 RGB.
+        color: Whether the network takes RGB instead of gray.
+
+    Returns:
+        `[H, W, 1]` or `[H, W, 3]`, float32: gray or RGB in `[0, 1]`, minus the
+        mean gray.
+    """
+    if color:
+        return tf.cast(image, tf.float32) / 255.0 - color_lib.GRAY_MEAN
+    # Reducing over a last axis of three is several times slower.
+    red, green, blue = tf.unstack(tf.cast(image, tf.uint16), axis=-1)
+    total = tf.cast(red + green + blue, tf.float32)[..., None]
+    return total / 765.0 - color_lib.GRAY_MEAN
+
+
+def crop_corner(size, crop_size, place):
+    """Returns the place of a crop's first pixel in the image.
+
+    Args:
+        size: `[2]`, int32, height and width of the image.
+        crop_size: Side of the crop.
+        place: `[2]`, float32 in `[0, 1]`; all positions have equal shares.
+
+    Returns:
+        `[2]`, int32 (y, x); negative where the image is the smaller one, so
+        that it lies in the crop's centre.
+    """
+    room = tf.convert_to_tensor(size) - crop_size
+    drawn = tf.cast(place * tf.cast(room + 1, tf.float32), tf.int32)
+    # Numbers close to 1 may round up to the end of the range.
+    return tf.where(room >= 0, tf.minimum(drawn, room), -(-room // 2))
+
+
+def cut(values, crop_size, corner, fill):
+    """Cuts a crop out of an image.
+
+    Args:
+        values: `[H, W, C]`.
+        crop_size: Side `S` of the crop.
+        corner: `[2]`, int32; see `crop_corner`.
+        fill: Value outside of the image.
+
+    Returns:
+        `[S, S, C]`.
+    """
+    y, x = tf.unstack(tf.maximum(corner, 0))
+    part = values[y : y + crop_size, x : x + crop_size]
+    before = tf.maximum(-corner, 0)
+    after = crop_size - before - tf.shape(part)[:2]
+    paddings = tf.pad(tf.stack([before, after], axis=-1), [[0, 1], [0, 0]])
+    crop = tf.pad(part, paddings, constant_values=tf.cast(fill, values.dtype))
+    return tf.ensure_shape(crop, [crop_size, crop_size, values.shape[-1]])
+
+
+def mirrored(crop, uniform):
+    """Mirrors a crop `[S, S, C]` where a number of `[0, 1)` is below one half."""
+    return tf.cond(uniform < 0.5, lambda: tf.reverse(crop, [1]), lambda: crop)
+
+
+def paired_crop(image, mask, uniform, crop_size, color=False):
+    """Cuts the same random crop out of an image and out of its mask.
+
+    At the original scale, mirrored in half of the cases, as the original code
+    does; unlike there, what lies outside of the image is void.
+
+    Args:
+        image: `[H, W, 3]`, uint8 RGB.
+        mask: `[H, W]`, uint8.
+        uniform: `[4]`, float32 in `[0, 1)`; the first is not used.
+        crop_size: Side `S` of the crop.
+        color: Whether the network takes RGB instead of gray.
+
+    Returns:
+        A pair of `[S, S, 1 or 3]`, float32, 0 outside of the image, and
+        `[S, S]`, uint8, 255 there.
+    """
+    corner = crop_corner(tf.shape(image)[:2], crop_size, uniform[1:3])
+    values = cut(network_values(image, color), crop_size, corner, 0.0)
+    labels = cut(mask[..., None], crop_size, corner, 255)
+    return mirrored(values, uniform[3]), mirrored(labels, uniform[3])[..., 0]
+
+
+def scaled_crop(image, uniform, crop_size, color=False, min_scale=0.5, max_scale=2.0):
+    """Scales an image at random and cuts a random crop out of it.
+
+    Equal to scaling the whole image bilinearly, with antialiasing, and cropping
+    it then; but only the crop is computed. The scale is uniform in its range
+    and the same for both sides, and half of the crops are mirrored.
+
+    Args:
+        image: `[H, W, 3]`, uint8 RGB.
+        uniform: `[4]`, float32 in `[0, 1)`.
+        crop_size: Side `S` of the crop.
+        color: Whether the network takes RGB instead of gray.
+        min_scale: Smallest scale, 1 is the original size.
+        max_scale: Largest scale.
+
+    Returns:
+        `[S, S, 1 or 3]`, float32, 0 outside of the image.
+    """
+    values = network_values(image, color)
+    size = tf.cast(tf.shape(values)[:2], tf.float32)
+    scale = min_scale + uniform[0] * (max_scale - min_scale)
+    scaled_size = tf.maximum(tf.round(size * scale), 1.0)
+    corner = crop_corner(tf.cast(scaled_size, tf.int32), crop_size, uniform[1:3])
+    crop = tf.raw_ops.ScaleAndTranslate(
+        images=values[None],
+        size=[crop_size, crop_size],
+        scale=scaled_size / size,
+        translation=-tf.cast(corner, tf.float32),
+        kernel_type="triangle",
+        antialias=True,
+    )
+    crop = tf.ensure_shape(crop[0], [crop_size, crop_size, values.shape[-1]])
+    return mirrored(crop, uniform[3])
+
+
+def random_crops(
+    image, count, crop_size, seed, color=False, min_scale=0.5, max_scale=2.0
+):
+    """Cuts random crops out of an image as classification is trained with.
+
+    Args:
+        image: `[H, W, 3]`, uint8 RGB.
+        count: Number of crops `N`.
+        crop_size: Side `S` of the crops.
+        seed: Pair of integers: the evaluation's seed and the image's number.
+        color: Whether the network takes RGB instead of gray.
+        min_scale: Smallest scale.
+        max_scale: Largest scale.
+
+    Returns:
+        `[N, S, S, 1 or 3]`, float32, a pure function of image and seed.
+    """
+    seed, number = seed
+    seed = tf.constant([seed + _SALT, number], tf.int64)
+    crops = [
+        scaled_crop(image, uniform, crop_size, color, min_scale, max_scale)
+        for uniform in tf.random.stateless_uniform([count, DRAWS], seed)
+    ]
+    return tf.stack(crops)
+
+
+def fixed_crops(image, crop_size, color=False):
+    """Cuts ten crops out of an image at its own scale.
+
+    Args:
+        image: `[H, W, 3]`, uint8 RGB.
+        crop_size: Side `S` of the crops.
+        color: Whether the network takes RGB instead of gray.
+
+    Returns:
+        `[10, S, S, 1 or 3]`, float32: upper left, upper right, lower left,
+        lower right, centre, and then the mirror images of these.
+    """
+    values, size = network_values(image, color), image.shape[:2]
+    corners = [crop_corner(size, crop_size, place) for place in _FIXED_PLACES]
+    crops = tf.stack([cut(values, crop_size, corner, 0.0) for corner in corners])
+    return tf.concat([crops, tf.reverse(crops, [2])], axis=0)

@@ -1,0 +1,132 @@
+"""Masks: images whose pixels are the indices of classes, 255 for void."""
+
+import io
+import os
+import zlib
+
+import numpy as np
+import scipy.io
+from PIL import Image
+
+from selfsup.data import decoding, orientation
+
+VOID = 255
+
+_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+
+# What Pillow raises for damaged files besides OSError.
+_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+# What scipy raises for damaged files, and what other contents lead to.
+_MAT_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    NotImplementedError,
+    zlib.error,
+    scipy.io.matlab.MatReadError,
+)
+
+
+def read_mask(path, size, num_classes):
+    """Reads a mask and checks it.
+
+    Args:
+        path: Path of a PNG file with a palette or of gray, of up to 8 bits, or
+            of a `.mat` file of the Semantic Boundaries Dataset.
+        size: `(height, width)` of the mask's image.
+        num_classes: Number of classes.
+
+    Returns:
+        `[H, W]`, uint8, indices below `num_classes` or 255, void.
+
+    Raises:
+        ValueError: If the file can't be read, or is not a mask of this size
+            and these classes.
+    """
+    mask = _read_mat(path) if path.endswith(".mat") else _read_indices(path)
+    if mask.shape != tuple(size):
+        raise ValueError(
+            "A mask is not as large as its image. Expected height and width "
+            f"{tuple(size)}. Received: {mask.shape} in {path!r}"
+        )
+    counts = np.bincount(mask.ravel(), minlength=VOID + 1)
+    wrong = num_classes + np.flatnonzero(counts[num_classes:VOID])
+    if wrong.size:
+        raise ValueError(
+            f"A mask holds an index that is no class. Expected 0 to {num_classes - 1}, "
+            f"as there are {num_classes} classes, or {VOID} for void. "
+            f"Received: {wrong[0]} in {path!r}"
+        )
+    return mask
+
+
+def image_size(path):
+    """Returns the height and width of an image, upright, from its header.
+
+    Args:
+        path: Path of the image.
+
+    Returns:
+        `(height, width)`.
+
+    Raises:
+        ValueError: If the file can't be read.
+    """
+    with open(path, "rb") as file:
+        encoded = file.read()
+    if encoded.startswith((_JPEG, _PNG)):
+        try:
+            with Image.open(io.BytesIO(encoded)) as image:
+                width, height = image.size
+            turned = orientation.read_orientation(encoded) >= 5
+            return (width, height) if turned else (height, width)
+        except _PILLOW_ERRORS:
+            pass  # The whole decoder knows more, and says what is wrong.
+    return decoding.decode_bytes(encoded, path).shape[:2]
+
+
+def _read_indices(path):
+    """Reads the raw indices of a palette or gray image, `[H, W]` uint8."""
+    try:
+        with Image.open(path) as image:
+            mode = image.mode
+            pixels = np.asarray(image)
+        with open(path, "rb") as file:
+            head = file.read(26)
+    except _PILLOW_ERRORS as error:
+        raise ValueError(
+            "A mask can't be read. Expected a readable PNG file. "
+            f"Received: {os.fspath(path)!r}: {_line(error)}"
+        ) from error
+    if mode not in ("1", "L", "P"):
+        raise ValueError(
+            "A mask is not a map of indices. Expected an image with a palette or of "
+            f"gray, of at most 8 bits. Received: Pillow's mode {mode!r} in {path!r}"
+        )
+    pixels = pixels.astype(np.uint8)
+    if mode == "L" and head.startswith(_PNG):
+        # Pillow stretches gray of 2 and 4 bits to the range of 8.
+        pixels //= 255 // (2 ** head[24] - 1)
+    return pixels
+
+
+def _read_mat(path):
+    """Reads the classes' mask of the Semantic Boundaries Dataset, `[H, W]` uint8."""
+    try:
+        content = scipy.io.loadmat(path, variable_names=["GTcls"])
+        mask = np.asarray(content["GTcls"]["Segmentation"][0, 0])
+        if mask.ndim != 2 or mask.dtype != np.uint8:
+            raise ValueError(f"Segmentation is {mask.dtype} of shape {mask.shape}.")
+    except _MAT_ERRORS as error:
+        raise ValueError(
+            "A mask can't be read. Expected a .mat file with GTcls.Segmentation, a "
+            f"matrix of uint8. Received: {path!r}: {_line(error)}"
+        ) from error
+    return mask
+
+
+def _line(error):
+    """Returns what an error says, on one line and not too long."""
+    return " ".join(str(error).split())[:200]

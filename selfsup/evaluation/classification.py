@@ -1,0 +1,151 @@
+"""Multi-label classification: scores averaged over crops, and their report."""
+
+import numpy as np
+import tensorflow as tf
+
+from selfsup import data
+from selfsup.evaluation.average_precision import mean_average_precision
+from selfsup.evaluation.replicas import over_replicas
+from selfsup.evaluation.segmentation import check_classes, takes_color
+from selfsup.progress import progress_bar
+
+
+def score_predictor(model):
+    """Compiles a classifier that averages its scores over an image's crops.
+
+    Args:
+        model: A classifier.
+
+    Returns:
+        A function from `[N, S, S, C]`, float32, the crops of one image as the
+        network takes them, to `[K]`, float32, the mean logits.
+    """
+    (name, image), *_ = model.input.items()
+    signature = tf.TensorSpec([None, None, None, image.shape[-1]], tf.float32)
+
+    @tf.function(input_signature=[signature])
+    def predict(crops):
+        return tf.reduce_mean(model({name: crops}, training=False)["classes"], axis=0)
+
+    return predict
+
+
+def classification_scores(
+    predict,
+    samples,
+    crop_size,
+    crops=10,
+    *,
+    color=False,
+    seed=0,
+    strategy=None,
+    progress=None,
+):
+    """Scores every image of a set.
+
+    Args:
+        predict: What `score_predictor` returned.
+        samples: A `data.voc.ClassificationSet`.
+        crop_size: Side of the crops in pixels.
+        crops: Number of random crops, scaled and mirrored as in training (the
+            authors' protocol: 10); or `"fixed"`: the corners and the centre,
+            each mirrored too, at the image's own scale.
+        color: Whether the network takes colour.
+        seed: Seed of the random crops.
+        strategy: A `tf.distribute.Strategy`; None for the current one.
+        progress: Name of a progress bar, or None for no bar.
+
+    Returns:
+        `[N, K]`, float32, mean logits.
+
+    Raises:
+        ValueError: If an image is unreadable; it is named.
+    """
+
+    def inputs():
+        for index in range(len(samples)):
+            image = samples.image(index)
+            if crops == "fixed":
+                yield index, data.voc.fixed_crops(image, crop_size, color)
+            else:
+                yield (
+                    index,
+                    data.voc.random_crops(
+                        image, crops, crop_size, (seed, index), color
+                    ),
+                )
+
+    scores = [
+        np.asarray(value)
+        for _, value in progress_bar(
+            over_replicas(predict, inputs(), strategy),
+            progress,
+            len(samples),
+            disable=progress is None,
+            leave=False,
+        )
+    ]
+    return np.stack(scores)
+
+
+def evaluate_classification(
+    model, samples, crop_size, *, crops=10, seed=0, strategy=None
+):
+    """Evaluates a multi-label classifier on every image of a set.
+
+    Args:
+        model: A classifier.
+        samples: A `data.voc.ClassificationSet`.
+        crop_size: As in `classification_scores`.
+        crops: As in `classification_scores`.
+        seed: As in `classification_scores`.
+        strategy: A `tf.distribute.Strategy`; None for the current one.
+
+    Returns:
+        A pair: a dict of `images` and what `classification_metrics` returns;
+        and the scores `[N, K]`.
+
+    Raises:
+        ValueError: If the classes are of another number than the model's, or an
+            image is unreadable; it is named.
+    """
+    check_classes(model, samples)
+    scores = classification_scores(
+        score_predictor(model),
+        samples,
+        crop_size,
+        crops,
+        color=takes_color(model),
+        seed=seed,
+        strategy=strategy,
+        progress=samples.split,
+    )
+    metrics = classification_metrics(samples.labels, scores, samples.classes)
+    return {"images": len(samples), **metrics}, scores
+
+
+def classification_metrics(labels, scores, classes):
+    """Sums scores up.
+
+    Args:
+        labels: `[N, K]`, uint8: 1, 0, or 255 for difficult, which is left out.
+        scores: `[N, K]`, float.
+        classes: Names of the classes.
+
+    Returns:
+        A dict: `map_11point` and `map_area`, means over the classes in
+        `[0, 1]`, and `ap_11point` and `ap_area`, dicts from class to average
+        precision, None for a class without a positive.
+
+    Raises:
+        ValueError: If no class has a positive, or a score is not finite.
+    """
+    found = mean_average_precision(labels, scores)
+    metrics = {}
+    for variant in ("11point", "area"):
+        metrics[f"map_{variant}"] = found[f"mean_{variant}"]
+        metrics[f"ap_{variant}"] = {
+            name: None if np.isnan(value) else value
+            for name, value in zip(classes, found[variant], strict=True)
+        }
+    return metrics

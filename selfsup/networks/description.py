@@ -1,0 +1,160 @@
+"""The arguments that a network was built with, read off its layers."""
+
+import keras
+
+# The package itself, still half imported here: its `recognize` and `BUILDERS`
+# are looked up when the functions run.
+from selfsup import layers, networks
+from selfsup.networks import units
+from selfsup.networks.alexnet import FILTERS as ALEXNET_FILTERS
+from selfsup.networks.resnet import RESNET50_FILTERS, RESNET152_FILTERS
+from selfsup.networks.vgg16 import FILTERS as VGG16_FILTERS
+
+# Filters of each convolution of each network at width 1.
+FILTERS = {
+    "alexnet": ALEXNET_FILTERS,
+    "vgg16": VGG16_FILTERS,
+    "resnet50": RESNET50_FILTERS,
+    "resnet152": RESNET152_FILTERS,
+}
+_FOV_FILTERS = dict.fromkeys(("conv8_1", "conv9_1"), units.FOV_FILTERS)
+
+# The first batch normalisation stands for all of them.
+_NORMALIZATIONS = {
+    "alexnet": "batch_conv1",
+    "vgg16": "batch_conv1_1",
+    "resnet50": "bn_conv1",
+    "resnet152": "bn_conv1",
+}
+
+# Denominators of widths: first those that people choose. The last is more than
+# any set of channels needs: they leave an interval of at least 1 / 12,288.
+_DENOMINATORS = (1, 10, 100, 8, 16, 32, 64, *range(2, 2**15))
+
+
+def describe(model):
+    """Finds the arguments that build a network of the same architecture.
+
+    They are read off the layers, so models that were loaded from a file or
+    extended by a head are described too, the head left out. Channels are
+    rounded, so several widths make the same network; of these, one with few
+    digits is returned. How the kernels were initialised is not described.
+
+    Args:
+        model: A model made by one of the builders of `selfsup.networks`.
+
+    Returns:
+        A dict for `build`, of plain values that JSON can hold: `network`,
+        `input_channels`, `width`, `padding`, `normalization`, `fov_blocks` and
+        `bn_momentum`; `fc6_padding` and `dropout` of AlexNet and VGG, `lrn` of
+        AlexNet, `pool1` of ResNet. Without normalisation `bn_momentum` is the
+        default.
+
+    Raises:
+        ValueError: If the model is none of the networks, or no width gives its
+            numbers of channels.
+
+    Example:
+
+    >>> describe(vgg16(width=0.05, fov_blocks=1))["width"]
+    0.05
+    """
+    network = networks.recognize(model)
+    found = {layer.name: layer for layer in model.layers}
+    filters = {**FILTERS[network], **_FOV_FILTERS}
+    channels = {name: found[name].filters for name in filters if name in found}
+    normalization = found.get(_NORMALIZATIONS[network])
+    description = {
+        "network": network,
+        "input_channels": 1 if "gray" in found else 3,
+        "width": find_width({name: filters[name] for name in channels}, channels),
+        "padding": "bias" if any(map(_has_border, model.layers)) else "zeros",
+        "normalization": "none"
+        if normalization is None
+        else ("affine" if normalization.scale else "plain"),
+        "fov_blocks": sum(name in found for name in _FOV_FILTERS),
+        "bn_momentum": units.Units.bn_momentum
+        if normalization is None
+        else normalization.momentum,
+    }
+    if network.startswith("resnet"):
+        pool1 = "symmetric" if "pool1_pad" in found else "caffe"
+        return {**description, "pool1": pool1}
+    if network == "alexnet":
+        description["lrn"] = "norm1" in found
+    description["fc6_padding"] = "same" if _is_padded(found["fc6"]) else "valid"
+    # Both are the same unless someone changed a layer. A layer made with a rate
+    # of 0 could not be given another one, but the other way round it can.
+    description["dropout"] = max(found[name].rate for name in ("drop6", "drop7"))
+    return description
+
+
+def build(description):
+    """Builds the network of a description, with fresh weights.
+
+    Args:
+        description: What `describe` returned: `network`, a key of `BUILDERS`,
+            and any arguments of that builder.
+
+    Returns:
+        A `keras.Model`.
+
+    Raises:
+        ValueError: If the network is unknown or an argument out of its range.
+        TypeError: If the builder has no such argument.
+    """
+    arguments = dict(description)
+    network = arguments.pop("network", None)
+    units.check_choice("network", network, tuple(networks.BUILDERS))
+    return networks.BUILDERS[network](**arguments)
+
+
+def find_width(filters, channels):
+    """Finds a width that gives every convolution its number of channels.
+
+    Args:
+        filters: Dict from name to the filters at width 1.
+        channels: Dict from name to the channels that the convolution has.
+
+    Returns:
+        A float: of at most two decimals or a multiple of 1/64 where possible,
+        else a fraction of small numbers.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    pairs = {(filters[name], channels[name]) for name in filters}
+    for denominator in _DENOMINATORS:
+        # channels = 2 * max(1, round(filters * width / 2)), so the width lies
+        # within (channels -+ 1) / filters; the rounding decides about the ends.
+        least = [-((1 - n) * denominator // count) for count, n in pairs if n > 2]
+        most = min((n + 1) * denominator // count for count, n in pairs)
+        first = max([1, *least])
+        for numerator in range(first, min(most, first + 1) + 1):
+            width = numerator / denominator
+            if _gives(width, pairs):
+                return width
+    raise ValueError(
+        "Argument `model` has numbers of channels that no width gives. Expected "
+        "the channels of one of the builders. "
+        f"Received: {', '.join(f'{k}: {n}' for k, n in channels.items())}"
+    )
+
+
+def _gives(width, pairs):
+    unit = units.Units(width)
+    return all(unit.channels(count) == channels for count, channels in pairs)
+
+
+def _has_border(layer):
+    # With zero padding too, grouped convolutions are of this class.
+    return (
+        isinstance(layer, layers.BiasPaddedConv2D)
+        and len(keras.tree.flatten(layer.input)) == 2
+    )
+
+
+def _is_padded(layer):
+    if isinstance(layer, layers.BiasPaddedConv2D):
+        return any(map(sum, layer.padding))
+    return layer.padding == "same"

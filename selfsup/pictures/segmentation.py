@@ -1,0 +1,78 @@
+"""Sheets that show segmentations beside their photographs."""
+
+import numpy as np
+
+from selfsup.pictures.class_masks import VOID, class_colors, legend, overlay
+from selfsup.pictures.sheets import as_float_rgb, contact_sheet
+
+_WRONG = np.float32([1.0, 0.0, 0.0])
+_VOID_GRAY = 0.5
+_WHITENED = 0.8
+
+
+def segmentation_sheet(rows, names, height=200, opacity=0.75):
+    """Draws photographs, true and predicted masks, and where they differ.
+
+    Masks lie over the gray photograph. In the last column a wrong pixel is
+    red, a void one is gray, and the photograph is pale elsewhere. Without any
+    true mask only photographs and predictions are drawn. Below stands a legend
+    of the classes that occur.
+
+    Args:
+        rows: Sequence of `(label, image, truth, prediction)`: a text, `[H, W, 3]`
+            or `[H, W, 1]`, uint8, then masks `[H, W]` of integer classes with
+            255 for void; `truth` may be None.
+        names: Name of each class.
+        height: Height of the pictures, in pixels.
+        opacity: Share of the masks' colours over the photograph.
+
+    Returns:
+        `[H, W, 3]`, uint8.
+
+    Raises:
+        ValueError: If there are no rows, a mask has another size than its image
+            or a class without a name.
+    """
+    colors = class_colors(len(names))
+    titles = ["photo", "truth", "predicted", "wrong (red)"]
+    kept = [0, 1, 2, 3] if any(row[2] is not None for row in rows) else [0, 2]
+    drawn = []
+    for label, image, truth, prediction in rows:
+        try:
+            cells = _cells(image, truth, prediction, colors, opacity)
+        except ValueError as error:
+            raise ValueError(f"Image {label!r} cannot be drawn. {error}") from error
+        drawn.append((label, [cells[column] for column in kept]))
+    sheet = contact_sheet(drawn, [titles[column] for column in kept], height)
+    masks = [mask for row in rows for mask in row[2:] if mask is not None]
+    return _with_legend(sheet, masks, names, colors)
+
+
+def _cells(image, truth, prediction, colors, opacity):
+    gray = as_float_rgb(image).mean(axis=-1)
+    predicted = overlay(gray, prediction, opacity, colors)
+    if truth is None:
+        blank = np.ones((1, 1, 3), np.float32)
+        return [image, blank, predicted, blank]
+    true = overlay(gray, truth, opacity, colors)
+    return [image, true, predicted, _errors(gray, truth, prediction)]
+
+
+def _errors(gray, truth, prediction):
+    picture = np.repeat(_WHITENED + (1 - _WHITENED) * gray[..., None], 3, axis=-1)
+    truth = np.asarray(truth)
+    picture[truth != np.asarray(prediction)] = _WRONG
+    picture[truth == VOID] = _VOID_GRAY
+    return picture
+
+
+def _with_legend(sheet, masks, names, colors):
+    occurring = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
+    classes = [int(k) for k in occurring if k != VOID]
+    shown, boxes = [names[k] for k in classes], [colors[k] for k in classes]
+    if VOID in occurring:
+        shown, boxes = [*shown, "void"], [*boxes, class_colors(256)[VOID]]
+    below = legend(shown, boxes, sheet.shape[1])
+    wider = below.shape[1] - sheet.shape[1]
+    sheet = np.pad(sheet, [(0, 0), (0, wider), (0, 0)], constant_values=255)
+    return np.concatenate([sheet, below])

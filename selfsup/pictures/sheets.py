@@ -1,0 +1,104 @@
+"""Contact sheets: rows of pictures under titles."""
+
+import pathlib
+
+import cv2
+import numpy as np
+
+from selfsup.pictures.text import text_width, write
+from selfsup.whole_files import replacing
+
+_MARGIN = 6
+_HEADER = 26
+
+
+def contact_sheet(rows, titles, height=160):
+    """Lays pictures out in rows under column titles.
+
+    Args:
+        rows: Sequence of `(label, images)`, one image for each title:
+            `[H, W, 3]` or `[H, W, 1]`, float in `[0, 1]` or uint8. Sizes may
+            differ.
+        titles: Text above each column.
+        height: Height that all pictures are scaled to, in pixels.
+
+    Returns:
+        `[H, W, 3]`, uint8.
+
+    Raises:
+        ValueError: If there are no rows, or a row has another length.
+    """
+    if not rows or any(len(images) != len(titles) for _, images in rows):
+        raise ValueError(
+            f"A contact sheet needs rows of {len(titles)} pictures. "
+            f"Received: rows of {[len(images) for _, images in rows]}"
+        )
+    cells = [[_scaled(image, height) for image in images] for _, images in rows]
+    widths = [
+        max(text_width(title), *(row[column].shape[1] for row in cells))
+        for column, title in enumerate(titles)
+    ]
+    gutter = max(text_width(label) for label, _ in rows) + 2 * _MARGIN
+    total = gutter + sum(width + _MARGIN for width in widths)
+    sheet = np.full((_HEADER + len(rows) * (height + _MARGIN), total, 3), 255, np.uint8)
+    x = gutter
+    for title, width in zip(titles, widths, strict=True):
+        write(sheet, title, x, _HEADER - 9)
+        x += width + _MARGIN
+    for index, ((label, _), row) in enumerate(zip(rows, cells, strict=True)):
+        y = _HEADER + index * (height + _MARGIN)
+        write(sheet, label, _MARGIN, y + 16)
+        x = gutter
+        for cell, width in zip(row, widths, strict=True):
+            sheet[y : y + height, x : x + cell.shape[1]] = cell
+            x += width + _MARGIN
+    return sheet
+
+
+def save_image(path, image):
+    """Writes a picture, whole or not at all.
+
+    Args:
+        path: Where to; the ending tells the format.
+        image: `[H, W, 3]`, uint8 RGB.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    done, encoded = cv2.imencode(pathlib.Path(path).suffix, image[..., ::-1])
+    if not done:
+        raise OSError(
+            "A picture could not be encoded. Expected an ending such as .png or "
+            f".jpg. Received: {path}"
+        )
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(encoded.tobytes())
+
+
+def as_float_rgb(image):
+    """Returns a picture of any kind that is drawn here as float32 RGB.
+
+    Args:
+        image: `[H, W]`, `[H, W, 1]` or `[H, W, 3]`, float in `[0, 1]` (others
+            are clipped) or uint8.
+
+    Returns:
+        `[H, W, 3]`, float32 in `[0, 1]`.
+    """
+    image = np.asarray(image)
+    scale = 255.0 if image.dtype == np.uint8 else 1.0
+    image = np.clip(image.astype(np.float32) / scale, 0.0, 1.0)
+    image = image[..., None] if image.ndim == 2 else image
+    return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
+
+
+def _scaled(image, height):
+    image = as_float_rgb(image)
+    width = max(1, round(image.shape[1] * height / image.shape[0]))
+    shrinks = height < image.shape[0]
+    image = cv2.resize(
+        image,
+        (width, height),
+        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+    )
+    return np.rint(255 * image).astype(np.uint8)

@@ -1,0 +1,169 @@
+"""What differs between segmentation and classification on VOC."""
+
+from selfsup import data, evaluation, heads, losses, networks
+from selfsup.training.loop import Term
+
+# Held-out images on the sheet that is drawn while training.
+_SHOWN = 6
+
+
+class Segmentation:
+    """Sparse training on crops, dense evaluation of whole images.
+
+    Args:
+        config: A resolved `VocConfig`.
+    """
+
+    model_file = "segmenter.keras"
+    score_name = "mean_iou"
+
+    def __init__(self, config):
+        self.config = config
+
+    def open(self, split):
+        """Opens a split; see `data.voc.open_segmentation`."""
+        return data.voc.open_segmentation(
+            self.config.voc_dir, split, sbd_dir=self.config.sbd_dir or None
+        )
+
+    def check_held_out(self, held_out):
+        """Raises a ValueError if no pixel has a label to score."""
+        masks = map(held_out.mask, range(len(held_out)))
+        if not any((mask != data.voc.VOID).any() for mask in masks):
+            raise ValueError(
+                "The held-out masks are void everywhere. Expected more images, or a "
+                f"greater share by --held_out. Received: {len(held_out)} of split "
+                f"{held_out.split!r} of {held_out.folder}"
+            )
+
+    def model(self, backbone, classes):
+        """Builds the model for points on a backbone."""
+        return heads.segmenter(
+            backbone,
+            networks.taps(backbone),
+            classes,
+            hidden=self.config.hidden,
+            dropout=self.config.dropout,
+            hidden_stddev=self.config.hidden_stddev,
+        )
+
+    def terms(self):
+        """Returns the losses, by output."""
+        return {"classes": Term(losses.MaskedCrossEntropy(), 1.0)}
+
+    def batches(self, samples, start_step=0):
+        """Returns the training batches from a step on."""
+        config = self.config
+        return data.voc.segmentation_batches(
+            samples,
+            crop_size=config.crop_size,
+            batch_size=config.batch_size,
+            points=config.points,
+            point_margin=config.point_margin,
+            color=config.color,
+            seed=config.seed,
+            start_step=start_step,
+        )
+
+    def predictor(self, model):
+        """Compiles what `score` and `sheet` take.
+
+        It predicts at every fourth pixel and interpolates, several times as fast
+        as the final evaluation.
+        """
+        return evaluation.class_map_predictor(model, stride=4)
+
+    def score(self, predict, samples, strategy):
+        """Returns the score of the plateau rule, higher is better."""
+        confusions = evaluation.image_confusions(
+            predict, samples, self.config.color, strategy, "validation"
+        )
+        return evaluation.mean_iou(sum(confusions))
+
+    def sheet(self, predict, samples):
+        """Returns a picture of some images, their masks and the predictions."""
+        shown = data.spread(samples, _SHOWN)
+        return evaluation.segmentation_sheet(predict, samples, shown, self.config.color)
+
+    def evaluate(self, model, samples, strategy):
+        """Returns the metrics of every image at full resolution."""
+        return evaluation.evaluate_segmentation(model, samples, strategy=strategy)
+
+
+class Classification:
+    """Training on single crops, evaluation on the mean of ten.
+
+    Args:
+        config: A resolved `VocConfig`.
+    """
+
+    model_file = "classifier.keras"
+    score_name = "map_area"
+
+    def __init__(self, config):
+        self.config = config
+
+    def open(self, split):
+        """Opens a split; see `data.voc.open_classification`."""
+        return data.voc.open_classification(self.config.voc_dir, split)
+
+    def check_held_out(self, held_out):
+        """Raises a ValueError if no class has a positive to rank."""
+        if not (held_out.labels == 1).any():
+            raise ValueError(
+                "The held-out images show none of the classes. Expected more images, "
+                f"or a greater share by --held_out. Received: {len(held_out)} of "
+                f"split {held_out.split!r} of {held_out.folder}"
+            )
+
+    def model(self, backbone, classes):
+        """Builds the model on a backbone."""
+        return heads.classifier(backbone, classes)
+
+    def terms(self):
+        """Returns the losses, by output."""
+        return {"classes": Term(losses.MaskedBinaryCrossEntropy(), 1.0)}
+
+    def batches(self, samples, start_step=0):
+        """Returns the training batches from a step on."""
+        config = self.config
+        return data.voc.classification_batches(
+            samples,
+            crop_size=config.crop_size,
+            batch_size=config.batch_size,
+            color=config.color,
+            seed=config.seed,
+            start_step=start_step,
+        )
+
+    def predictor(self, model):
+        """Compiles what `score` takes."""
+        return evaluation.score_predictor(model)
+
+    def score(self, predict, samples, strategy):
+        """Returns the score of the plateau rule, higher is better."""
+        scores = evaluation.classification_scores(
+            predict,
+            samples,
+            self.config.crop_size,
+            color=self.config.color,
+            strategy=strategy,
+            progress="validation",
+        )
+        metrics = evaluation.classification_metrics(
+            samples.labels, scores, samples.classes
+        )
+        return metrics[self.score_name]
+
+    def sheet(self, predict, samples):
+        """Returns None: what it learns shows in its curves."""
+
+    def evaluate(self, model, samples, strategy):
+        """Returns the metrics of every image, its scores averaged over crops."""
+        metrics, _ = evaluation.evaluate_classification(
+            model, samples, self.config.crop_size, strategy=strategy
+        )
+        return metrics
+
+
+TASKS = {"segmentation": Segmentation, "classification": Classification}

@@ -1,0 +1,122 @@
+"""The same weights in a network that was built with other arguments."""
+
+import keras
+
+from selfsup import layers, networks
+from selfsup.networks import units
+from selfsup.weights import transfer
+
+# What is part of a layer's function, or of its training, and may have been
+# changed since it was built.
+CONSTANTS = {
+    layers.LocalResponseNormalization: ("depth_radius", "alpha", "beta", "bias"),
+    keras.layers.BatchNormalization: ("epsilon", "momentum"),
+    keras.layers.Dropout: ("rate",),
+}
+
+# Arguments of the builders that set some of them.
+_ARGUMENTS = {"bn_momentum": "momentum", "dropout": "rate"}
+
+_FOV_LAYERS = {
+    name
+    for convolution in ("conv8_1", "conv9_1")
+    for name in (convolution, *units.sequential_names(convolution))
+}
+
+
+def adapt(model, **changes):
+    """Builds a backbone again with other arguments and gives it its weights.
+
+    Weights are copied by name. Layers that only the new network has are
+    freshly initialised; field-of-view blocks that it lacks are dropped.
+    Settings that are no arguments of the builders, such as the `alpha` of
+    local response normalisation after `rebalance`, are kept, and so is which
+    layers don't train. Like any network, the new one computes in the
+    precision that is Keras' global policy now.
+
+    Args:
+        model: A backbone, which stays as it is.
+        **changes: Arguments of its builder, such as `fov_blocks=2`,
+            `fc6_padding="valid"`, `dropout=0.0`. `kernel_initializer` is at
+            work in new layers only.
+
+    Returns:
+        A new `keras.Model`.
+
+    Raises:
+        ValueError: If weights don't fit the new network (see `gray_to_rgb` for
+            another number of input channels), if it has no place for some
+            (those of a head, or of a normalisation, see `absorb`), or an
+            argument is out of its range.
+        TypeError: If the builder has no such argument.
+
+    Example:
+
+    >>> backbone = networks.vgg16(width=0.05)
+    >>> adapt(backbone, fov_blocks=2).output.shape  # 1,024 filters at width 1.
+    (None, None, None, 52)
+    """
+    result = networks.build({**networks.describe(model), **changes})
+    known = transfer.parameters(result)
+    values = {
+        name: array
+        for name, array in transfer.arrays(model).items()
+        if name in known or transfer.layer_of(name) not in _FOV_LAYERS
+    }
+    _check_normalization(model, changes, set(values) - set(known))
+    transfer.assign(
+        result,
+        values,
+        new={transfer.layer_of(name) for name in known if name not in values},
+        origin=f"model {model.name!r}",
+    )
+    changed = {_ARGUMENTS[name] for name in changes if name in _ARGUMENTS}
+    copy_constants(model, result, CONSTANTS, changed)
+    _freeze_alike(model, result)
+    return result
+
+
+def copy_constants(source, target, kinds, changed=()):
+    """Gives layers of a model the settings of their namesakes in another one.
+
+    Args:
+        source: The model to copy from.
+        target: The model to change.
+        kinds: Classes of layers, keys of `CONSTANTS`.
+        changed: Names of settings that are left alone.
+
+    Returns:
+        Names of what was different and is equal now, such as `norm1/alpha`.
+    """
+    namesakes = {layer.name: layer for layer in source.layers}
+    copied = []
+    for layer in target.layers:
+        other = namesakes.get(layer.name)
+        if type(layer) not in kinds or type(other) is not type(layer):
+            continue
+        for name in CONSTANTS[type(layer)]:
+            value = getattr(other, name)
+            if name not in changed and getattr(layer, name) != value:
+                setattr(layer, name, value)
+                copied.append(f"{layer.name}/{name}")
+    return copied
+
+
+def _check_normalization(model, changes, lost):
+    if "normalization" in changes and any(
+        name.endswith(("/moving_mean", "/gamma")) for name in lost
+    ):
+        raise ValueError(
+            "Argument `normalization` would drop statistics or scales that the "
+            "weights need. Expected the model's own, or `weights.absorb`, which "
+            "keeps the function. "
+            f"Received: normalization={changes['normalization']!r} for a model with "
+            f"{networks.describe(model)['normalization']!r}"
+        )
+
+
+def _freeze_alike(model, result):
+    frozen = {layer.name for layer in model.layers if not layer.trainable}
+    for layer in result.layers:
+        if layer.name in frozen:
+            layer.trainable = False

@@ -1,0 +1,191 @@
+"""Networks without normalisation brought to activations of equal size."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from selfsup import layers, networks
+from selfsup.networks import units
+from selfsup.weights import copies, transfer
+
+# Images at a time, however many come in one array.
+_CHUNK = 16
+
+_CONVOLUTIONS = (keras.layers.Conv2D, layers.BiasPaddedConv2D)
+
+# Layers whose output grows by the factor by which their input does, once their
+# own weights or constants, if any, have been adjusted.
+_PROPORTIONAL = (
+    keras.layers.Dropout,
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.ReLU,
+    keras.layers.ZeroPadding2D,
+    layers.Bias,
+    layers.CeilMaxPooling2D,
+    layers.LocalResponseNormalization,
+)
+
+
+def rebalance(model, images):
+    """Scales every layer so that its ReLU has second moment 1.
+
+    Without normalisation the sizes of maps differ by orders of magnitude from
+    layer to layer, and one learning rate suits few of them (paper section 5).
+    ReLUs are homogeneous: if layer `l` shall be `m_l` times what it was, its
+    kernel is multiplied by `m_l / m_(l-1)`, its bias and shift by `m_l`, and the
+    `alpha` of local response normalisation behind it is divided by `m_l ** 2`.
+    The border of bias padding grows along with the bias.
+
+    So the function stays the same but for factors: each map of a backbone is
+    `m_l` times what it was, its output too, by the last `m_l`. A head undoes
+    them in its first kernel, so the outputs of a model with a head are equal.
+
+    Args:
+        model: A VGG or AlexNet with `normalization="none"`, or a model with a
+            head of `selfsup.heads` on one, for points or whole crops. It stays
+            as it is.
+        images: Samples `[N, H, W, C]`, float32 as the network takes them, or
+            an iterable of such batches, whose sizes may differ. Every value of
+            a map counts alike.
+
+    Returns:
+        A new `keras.Model` of the same kind. Second moments are taken at the
+        ReLU, before local response normalisation, pool or dropout.
+
+    Raises:
+        ValueError: If the model has batch normalisation or is a ResNet, if a
+            head is not one of ours, if there are no images or they don't fit,
+            or if a ReLU is 0 on all of them or not finite: it is named.
+    """
+    _check(model)
+    factors = {
+        name: 1 / np.sqrt(moment)
+        for name, moment in _second_moments(model, images).items()
+    }
+    values, settings = _scaled(model, factors)
+    return copies.copy(model, values, settings=settings)
+
+
+def _check(model):
+    description = networks.describe(model)
+    if description["network"].startswith("resnet"):
+        raise ValueError(
+            "A ResNet is not rebalanced: its sums need maps of one size, and it "
+            "keeps its normalisation. Expected a VGG or AlexNet. "
+            f"Received: model={model.name!r}"
+        )
+    if description["normalization"] != "none":
+        raise ValueError(
+            "A network with batch normalisation is not rebalanced: that balances "
+            "it already. Expected normalization='none'; `weights.absorb` makes it. "
+            f"Received: model={model.name!r} with "
+            f"normalization={description['normalization']!r}"
+        )
+
+
+def _second_moments(model, images):
+    """Returns the mean square of each ReLU, by name."""
+    image = next(tensor for tensor in model.inputs if tensor.name != "points")
+    relus = [x for x in model.layers if isinstance(x, keras.layers.ReLU)]
+    maps = keras.Model(image, [layer.output for layer in relus])
+
+    @tf.function(input_signature=[tf.TensorSpec(image.shape, tf.float32)])
+    def measure(batch):
+        outputs = maps(batch, training=False)
+        squares = [tf.square(tf.cast(x, tf.float32)) for x in outputs]
+        return [tf.reduce_mean(x) for x in squares], [tf.size(x) for x in squares]
+
+    sums, counts = np.zeros(len(relus)), np.zeros(len(relus))
+    for batch in _batches(images, image.shape[-1]):
+        means, sizes = (np.float64(values) for values in measure(batch))
+        sums += means * sizes
+        counts += sizes
+    if not counts.all():
+        raise ValueError(
+            "Argument `images` must hold at least one image. Received: none"
+        )
+    moments = sums / counts
+    names = [layer.name for layer in relus]
+    _check_moments(names, ~np.isfinite(moments), "not finite")
+    _check_moments(names, moments == 0, "0 everywhere")
+    return dict(zip(names, moments, strict=True))
+
+
+def _check_moments(names, wrong, text):
+    if wrong.any():
+        which = ", ".join(n for n, bad in zip(names, wrong, strict=True) if bad)
+        raise ValueError(
+            f"Layers cannot be rebalanced: on these images they are {text}. Expected "
+            f"finite values, not all 0, at every ReLU. Received: {which}"
+        )
+
+
+def _batches(images, channels):
+    for batch in [images] if hasattr(images, "shape") else images:
+        if isinstance(batch, (dict, list, tuple)):
+            _refuse_images(channels, f"a {type(batch).__name__}")
+        array = np.asarray(batch)
+        kind = f"{array.dtype} of shape {array.shape}"
+        if array.ndim != 4 or array.shape[-1] != channels or 0 in array.shape:
+            _refuse_images(channels, kind)
+        if not np.issubdtype(array.dtype, np.floating):
+            _refuse_images(channels, kind)
+        if not np.isfinite(array).all():
+            # A ReLU may well hide them.
+            _refuse_images(channels, f"{kind} with values that are not finite")
+        for start in range(0, len(array), _CHUNK):
+            yield array[start : start + _CHUNK].astype(np.float32)
+
+
+def _refuse_images(channels, received):
+    raise ValueError(
+        f"Argument `images` must hold batches [N, H, W, {channels}] of floats in "
+        f"[0, 1] minus 0.4488. Received: {received}"
+    )
+
+
+def _scaled(model, factors):
+    """Returns the new weights and the settings of layers that change.
+
+    Args:
+        model: The model.
+        factors: What each ReLU's output shall be multiplied by, by name.
+    """
+    values, settings = transfer.arrays(model), {}
+    # By which each tensor grows: a number, or one for each channel.
+    growth = {id(tensor): 1.0 for tensor in model.inputs}
+    for operation in model.operations:
+        if isinstance(operation, keras.layers.InputLayer):
+            continue
+        name, inputs = operation.name, keras.tree.flatten(operation.input)
+        before = after = growth[id(inputs[0])]
+        if isinstance(operation, _CONVOLUTIONS):
+            after = factors[units.sequential_names(name)[2]]
+            values[f"{name}/kernel"] *= np.float32(after / before)
+        elif isinstance(operation, layers.Bias):
+            values[f"{name}/bias"] *= np.float32(after)
+            values[f"{name}/shift"] *= np.float32(after)
+        elif isinstance(operation, layers.LocalResponseNormalization):
+            settings[name] = {"alpha": float(operation.alpha / after**2)}
+        elif isinstance(operation, layers.SparseHypercolumn):
+            *features, _ = inputs
+            after = np.concatenate(
+                [np.full(x.shape[-1], growth[id(x)]) for x in features]
+            )
+        elif isinstance(operation, keras.layers.Dense):
+            after = 1.0
+            values[f"{name}/kernel"] /= np.float32(np.reshape(before, (-1, 1)))
+        elif not isinstance(operation, _PROPORTIONAL):
+            _check_unscaled(name, before)
+        for tensor in keras.tree.flatten(operation.output):
+            growth[id(tensor)] = after
+    return values, settings
+
+
+def _check_unscaled(name, growth):
+    if np.any(np.not_equal(growth, 1.0)):
+        raise ValueError(
+            "The model cannot be rebalanced: what a layer does to larger inputs is "
+            "not known. Expected a backbone, or a head of `selfsup.heads` for points "
+            f"or whole crops. Received: layer {name}"
+        )

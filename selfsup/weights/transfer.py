@@ -1,0 +1,168 @@
+"""Strict assignment of weights by name, and the report on it."""
+
+import collections
+import dataclasses
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+# Names listed of each kind of mistake; more are only counted.
+_LISTED = 10
+
+
+class Row(NamedTuple):
+    """What became of one parameter.
+
+    Attributes:
+        parameter: Its name in the model, such as `conv1_1/kernel`.
+        shape: Its shape.
+        source: Its name where it came from, or `"new"`.
+        how: `"copied"`, `"new"`, or how it was changed on the way.
+    """
+
+    parameter: str
+    shape: tuple
+    source: str
+    how: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """Where the weights of a model came from; prints as a table.
+
+    Attributes:
+        rows: A `Row` for each parameter, in the model's order.
+        origin: The file or model that they came from.
+    """
+
+    rows: tuple[Row, ...]
+    origin: str
+
+    def __str__(self):
+        cells = [("parameter", "shape", "source", "how")]
+        cells += [(r.parameter, str(r.shape), r.source, r.how) for r in self.rows]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = [
+            "  ".join(c.ljust(n) for c, n in zip(row, widths, strict=True)).rstrip()
+            for row in cells
+        ]
+        values = sum(int(np.prod(row.shape)) for row in self.rows)
+        counts = collections.Counter(row.how for row in self.rows)
+        how = ", ".join(f"{count} {text}" for text, count in counts.items())
+        lines.append(
+            f"{len(self.rows)} parameters of {values:,} values from {self.origin}: "
+            f"{how or 'none'}"
+        )
+        return "\n".join(lines)
+
+
+def parameters(model):
+    """Lists the weights of a model by name.
+
+    Args:
+        model: A model of `selfsup.networks`, with or without a head.
+
+    Returns:
+        A dict from `layer/weight`, such as `conv1_1/kernel`, `bias1_1/shift` or
+        `batch_conv1_1/moving_mean`, to the variable.
+
+    Raises:
+        ValueError: If two weights have one name, as those inside of nested
+            models may.
+    """
+    found = {}
+    for layer in model.layers:
+        for variable in layer.weights:
+            name = f"{layer.name}/{variable.name}"
+            if name in found:
+                raise ValueError(
+                    "The weights of the model cannot be told apart. Expected a "
+                    "model without layers that hold layers. "
+                    f"Received: model={model.name!r} with two weights {name}"
+                )
+            found[name] = variable
+    return found
+
+
+def arrays(model):
+    """Returns `parameters` as NumPy arrays, which are copies."""
+    return {
+        name: np.array(keras.ops.convert_to_numpy(variable))
+        for name, variable in parameters(model).items()
+    }
+
+
+def layer_of(parameter):
+    """Returns the name of the layer that a parameter belongs to."""
+    return parameter.rpartition("/")[0]
+
+
+def assign(model, values, how="copied", new=(), sources=None, origin="arrays"):
+    """Gives a model its weights, all of them or none.
+
+    Args:
+        model: The model, which is changed.
+        values: Dict from the name of a parameter, see `parameters`, to its
+            array.
+        how: For the report: how the arrays were made. A text, or a dict from
+            parameter to text.
+        new: Names of layers whose parameters may be missing; they stay as they
+            are.
+        sources: For the report: dict from parameter to its name in the origin,
+            where the names differ.
+        origin: What the arrays came from, for the report and the errors.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        ValueError: If parameters are missing, superfluous or of another shape,
+            all of which are listed, or `new` names a layer that the model
+            lacks. Nothing is assigned then.
+    """
+    variables = parameters(model)
+    _check(model, variables, values, new, origin)
+    rows = []
+    for name, variable in variables.items():
+        if name in values:
+            variable.assign(np.asarray(values[name], variable.dtype))
+            source = (sources or {}).get(name, name)
+            text = how if isinstance(how, str) else how[name]
+        else:
+            source = text = "new"
+        rows.append(Row(name, tuple(variable.shape), source, text))
+    return Report(tuple(rows), origin)
+
+
+def _check(model, variables, values, new, origin):
+    unknown = set(new) - {layer.name for layer in model.layers}
+    if isinstance(new, str) or unknown:
+        raise ValueError(
+            "Argument `new` must hold names of layers of the model. "
+            f"Received: new={new!r}, model={model.name!r}"
+        )
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    mistakes = {
+        "missing": [n for n in shapes if n not in values and layer_of(n) not in new],
+        "superfluous": [n for n in values if n not in shapes],
+        "of another shape": [
+            f"{n} {np.shape(values[n])} instead of {shape}"
+            for n, shape in shapes.items()
+            if n in values and np.shape(values[n]) != shape
+        ],
+    }
+    listed = "; ".join(
+        _listed(kind, names) for kind, names in mistakes.items() if names
+    )
+    if listed:
+        raise ValueError(
+            f"The weights from {origin} are not those of the model {model.name!r}. "
+            f"Expected the same names and shapes. Received: {listed}"
+        )
+
+
+def _listed(kind, names):
+    more = len(names) - _LISTED
+    names = [*names[:_LISTED], *([f"and {more} more"] if more > 0 else [])]
+    return f"{kind}: {', '.join(names)}"

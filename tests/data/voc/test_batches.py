@@ -1,0 +1,294 @@
+"""The training streams: aligned, exactly resumed, strict about bad files."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from selfsup.data import voc
+
+CROP, POINTS = 32, 24
+
+
+@pytest.fixture(scope="module")
+def samples(tiny):
+    return voc.open_segmentation(tiny.root, "train")
+
+
+@pytest.fixture(scope="module")
+def labelled(samples):
+    labels = np.arange(21).reshape(7, 3) % 4
+    labels = np.array([0, 1, 255, 0])[labels].astype(np.uint8)
+    return voc.ClassificationSet(
+        "train", ("a", "b", "c"), samples.names, labels, samples.image_paths
+    )
+
+
+@pytest.fixture(scope="module")
+def first_batches(samples):
+    return list(segmentation(samples).take(6))
+
+
+def segmentation(samples, **kwargs):
+    arguments = {
+        "crop_size": CROP,
+        "batch_size": 4,
+        "points": POINTS,
+        "point_margin": 3,
+        **kwargs,
+    }
+    return voc.segmentation_batches(samples, **arguments)
+
+
+def classification(samples, **kwargs):
+    return voc.classification_batches(
+        samples, **{"crop_size": CROP, "batch_size": 4, **kwargs}
+    )
+
+
+def find_crop(gray, image, mask):
+    """Finds the only place of a crop, mirrored or not, and its mask, by search."""
+    missing = [max(CROP - side, 0) for side in image.shape[:2]]
+    pads = [(m // 2, m - m // 2) for m in missing]
+    values = np.pad(image.mean(axis=-1) / 255 - 0.4488, pads)
+    mask = np.pad(mask, pads, constant_values=255)
+    found = []
+    for y in range(values.shape[0] - CROP + 1):
+        for x in range(values.shape[1] - CROP + 1):
+            window = (slice(y, y + CROP), slice(x, x + CROP))
+            for step in (1, -1):
+                if np.allclose(gray, values[window][:, ::step], atol=1e-6):
+                    found.append((y, x, step, mask[window][:, ::step]))
+    assert len(found) == 1
+    return found[0]
+
+
+def test_labels_are_those_of_the_mask_at_the_points(samples, first_batches):
+    places = set()
+    for inputs, targets, _, status in first_batches:
+        assert inputs["gray"].shape == (4, CROP, CROP, 1)
+        for number, index in enumerate(status["index"].numpy()):
+            image, mask = samples.image(index), samples.mask(index)
+            gray = inputs["gray"][number, ..., 0].numpy()
+            y, x, step, crop = find_crop(gray, image, mask)
+            points = inputs["points"][number].numpy()
+            np.testing.assert_array_equal(points, points.astype(int))
+            assert points.min() >= 3 and points.max() < CROP - 3
+            rows, columns = points.astype(int).T
+            labels = targets["classes"][number].numpy()
+            np.testing.assert_array_equal(labels, crop[rows, columns])
+            places.add((index, y, x, step))
+    # Crops differ, and both directions occur.
+    assert len(places) > 15
+    assert {step for *_, step in places} == {1, -1}
+
+
+def test_colour_shows_the_same_crops(samples, first_batches):
+    gray, color = first_batches[0], next(iter(segmentation(samples, color=True)))
+    assert set(color[0]) == {"rgb", "points"}
+    np.testing.assert_allclose(
+        np.mean(color[0]["rgb"], axis=-1), gray[0]["gray"][..., 0], atol=1e-6
+    )
+    np.testing.assert_array_equal(color[1]["classes"], gray[1]["classes"])
+    image = samples.image(int(color[3]["index"][0]))
+    colors = {tuple(pixel) for pixel in image.reshape(-1, 3)}
+    levels = np.round((color[0]["rgb"][0].numpy() + 0.4488) * 255).astype(int)
+    shown = {tuple(pixel) for pixel in levels.reshape(-1, 3)}
+    # 114 is what the mean gray of the padding is rounded to.
+    assert shown - {(114, 114, 114)} <= colors
+
+
+def test_weights_make_a_mean_over_valid_points(first_batches):
+    rng = np.random.default_rng(0)
+    for _, targets, weights, _ in first_batches:
+        labels, weights = targets["classes"].numpy(), weights["classes"].numpy()
+        valid = labels != 255
+        assert 0 < valid.sum() < valid.size
+        np.testing.assert_allclose(weights, valid * (4 * POINTS / valid.sum()), 1e-6)
+        loss = rng.uniform(size=valid.shape)
+        np.testing.assert_allclose(np.mean(weights * loss), loss[valid].mean(), 1e-6)
+
+
+def test_nothing_valid_weighs_nothing(folder, tools):
+    samples = voc.open_segmentation(folder.root, "val").subset([0])
+    tools.save_mask(folder.mask(folder.names[0]), np.full([40, 60], 255))
+    _, targets, weights, _ = next(iter(segmentation(samples)))
+    assert np.all(targets["classes"] == 255) and np.all(weights["classes"] == 0)
+
+
+def test_signatures(samples, labelled):
+    def floats(*shape):
+        return tf.TensorSpec(shape, tf.float32)
+
+    status = {
+        "index": tf.TensorSpec([4], tf.int64),
+        "status": tf.TensorSpec([4], tf.int8),
+    }
+    assert segmentation(samples).element_spec == (
+        {"gray": floats(4, CROP, CROP, 1), "points": floats(4, POINTS, 2)},
+        {"classes": tf.TensorSpec([4, POINTS], tf.int32)},
+        {"classes": floats(4, POINTS)},
+        status,
+    )
+    assert classification(labelled, color=True).element_spec == (
+        {"rgb": floats(4, CROP, CROP, 3)},
+        {"classes": floats(4, 3)},
+        {"classes": floats(4)},
+        status,
+    )
+
+
+def test_labels_of_classification(labelled):
+    seen = set()
+    for _, targets, weights, status in classification(labelled).take(4):
+        labels = labelled.labels[status["index"].numpy()]
+        np.testing.assert_array_equal(targets["classes"], labels)
+        seen.update(np.unique(targets["classes"]))
+        assert np.all(weights["classes"] == 1) and np.all(status["status"] == 0)
+    assert seen == {0.0, 1.0, 255.0}
+
+
+def test_crops_of_classification_are_scaled_at_random(labelled):
+    fixed = classification(labelled, min_scale=1.0, max_scale=1.0, seed=3)
+    for inputs, _, _, status in fixed.take(2):
+        for gray, index in zip(inputs["gray"], status["index"].numpy(), strict=True):
+            image = labelled.image(index)
+            find_crop(gray[..., 0].numpy(), image, image[..., 0])
+    batch, _, _, status = next(iter(classification(labelled, seed=3)))
+    image = labelled.image(int(status["index"][0]))
+    with pytest.raises(AssertionError):
+        find_crop(batch["gray"][0, ..., 0].numpy(), image, image[..., 0])
+
+
+@pytest.fixture(params=["segmentation", "classification"])
+def build(request, samples, labelled):
+    if request.param == "segmentation":
+        return functools.partial(segmentation, samples)
+    return functools.partial(classification, labelled)
+
+
+def assert_equal(one, other, equal=True):
+    pairs = zip(tf.nest.flatten(one), tf.nest.flatten(other), strict=True)
+    same = [np.array_equal(a, b) for a, b in pairs]
+    assert all(same) if equal else not same[0]
+
+
+def test_streams_are_pure_functions_of_seed_and_step(build):
+    whole = list(build(seed=9).take(7))
+    assert_equal(whole[4:6], list(build(seed=9, start_step=4).take(2)))
+    assert_equal(whole[0], next(iter(build(seed=8))), equal=False)
+    # Seven batches of four of seven images are four epochs.
+    indices = np.concatenate([batch[3]["index"] for batch in whole]).reshape(4, 7)
+    np.testing.assert_array_equal(np.sort(indices), np.tile(np.arange(7), [4, 1]))
+    assert len(np.unique(indices, axis=0)) == 4
+
+
+def test_streams_start_far_away(samples):
+    indices = next(iter(segmentation(samples, start_step=10**12)))[3]["index"].numpy()
+    assert np.all((indices >= 0) & (indices < 7))
+
+
+def test_an_image_is_never_cropped_twice_alike(samples):
+    batches = segmentation(samples.subset([0]), batch_size=3)
+    crops = np.concatenate([batch[0]["gray"] for batch in batches.take(5)])
+    assert len(np.unique(crops.reshape(15, -1), axis=0)) > 10
+
+
+def damage_image(folder, samples):
+    path = folder.image(folder.names[5])
+    path.write_bytes(path.read_bytes()[:600])
+    return path
+
+
+def lose_image(folder, samples):
+    path = folder.image(folder.names[5])
+    path.unlink()
+    return path
+
+
+def shrink_mask(folder, samples):
+    path = folder.mask(folder.names[5])
+    path.write_bytes(folder.mask(folder.names[4]).read_bytes())
+    return path
+
+
+@pytest.mark.parametrize("spoil", [damage_image, lose_image, shrink_mask])
+@pytest.mark.parametrize("in_graph", [False, True])
+def test_a_bad_file_ends_the_stream_with_one_line(folder, spoil, in_graph):
+    samples = voc.open_segmentation(folder.root, "train")
+    path = spoil(folder, samples)
+    with pytest.raises((ValueError, FileNotFoundError)) as expected:
+        samples.image(5), samples.mask(5)
+    iterator = iter(segmentation(samples))
+    step = functools.partial(next, iterator)
+    step = tf.function(step, autograph=False) if in_graph else step
+    with pytest.raises(ValueError) as caught, voc.reading_errors():
+        for _ in range(2):
+            step()
+    message = str(caught.value)
+    # The decoder's reason may be left out.
+    assert str(expected.value).startswith(message)
+    assert repr(str(path)) in message and "\n" not in message
+
+
+def test_a_bad_image_ends_a_stream_of_classification(folder, labelled):
+    path = folder.root / "ümlaut name.jpg"
+    path.write_bytes(b"no image")
+    sources = (*labelled.sources[:-1], str(path))
+    broken = dataclasses.replace(labelled, sources=sources)
+    with pytest.raises(ValueError) as caught, voc.reading_errors():
+        list(classification(broken).take(2))
+    assert str(caught.value).startswith("An image can't be decoded.")
+    assert "ümlaut name.jpg'" in str(caught.value)
+
+
+def test_a_jpeg_without_its_end_mark_is_read_like_a_whole_one(folder):
+    samples = voc.open_segmentation(folder.root, "train").subset([5])
+    path = folder.image(folder.names[5])
+    content = path.read_bytes()
+    assert content.endswith(b"\xff\xd9")
+    path.write_bytes(content[:-2])
+    inputs, _, _, _ = next(iter(segmentation(samples)))
+    for gray in inputs["gray"]:
+        find_crop(gray[..., 0].numpy(), samples.image(0), samples.mask(0))
+
+
+def test_images_in_memory(labelled):
+    encoded = tuple(labelled.encoded(i) for i in range(len(labelled)))
+    in_memory = dataclasses.replace(labelled, sources=encoded)
+    one, other = (next(iter(classification(s))) for s in (labelled, in_memory))
+    np.testing.assert_array_equal(one[0]["gray"], other[0]["gray"])
+    broken = dataclasses.replace(labelled, sources=(b"no image",) * 7)
+    with pytest.raises(ValueError, match="Received: '2007_00000.'$"):
+        with voc.reading_errors():
+            next(iter(classification(broken)))
+
+
+def test_other_errors_pass():
+    with pytest.raises(tf.errors.InvalidArgumentError), voc.reading_errors():
+        tf.reshape(tf.zeros([3]), [2])
+    with pytest.raises(KeyError), voc.reading_errors():
+        raise KeyError("x")
+    with voc.reading_errors():
+        pass
+
+
+@pytest.mark.parametrize("name", ["crop_size", "batch_size", "points"])
+def test_bad_numbers(samples, name):
+    with pytest.raises(ValueError, match=f"Received: {name}=0"):
+        segmentation(samples, **{name: 0})
+
+
+@pytest.mark.parametrize("scales", [(0.0, 1.0), (2.0, 1.0), (-1.0, 1.0)])
+def test_bad_scales(labelled, scales):
+    low, high = scales
+    message = f"Received: min_scale={low}, max_scale={high}"
+    with pytest.raises(ValueError, match=message):
+        classification(labelled, min_scale=low, max_scale=high)
+
+
+def test_an_empty_set(samples):
+    with pytest.raises(ValueError, match="is empty.*'train'"):
+        segmentation(samples.subset([]))

@@ -1,0 +1,85 @@
+"""Images and masks of a split, each read when asked for."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+
+from selfsup import data
+from selfsup.data import voc
+
+
+@pytest.fixture(scope="module")
+def samples(tiny):
+    return voc.open_segmentation(tiny.root, "train")
+
+
+def test_images_and_masks_in_the_order_of_the_list(tiny, samples, tools):
+    assert len(samples) == 7
+    assert samples.names == tuple(tiny.names)
+    assert samples.split == "train" and samples.folder == str(tiny.root)
+    for index, name in enumerate(tiny.names):
+        image = data.load_image(tiny.image(name))
+        np.testing.assert_array_equal(samples.image(index), image)
+        np.testing.assert_array_equal(samples.mask(index), tools.mask_of(image))
+    assert {255, 0, 20} <= set(np.unique(samples.mask(0)))
+
+
+def test_a_set_is_a_value(samples):
+    assert samples == dataclasses.replace(samples)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        samples.split = "val"
+
+
+def test_a_subset_has_its_own_order(samples):
+    subset = samples.subset(np.array([5, 0, 3]))
+    assert len(subset) == 3
+    assert subset.classes == samples.classes
+    for new, old in enumerate([5, 0, 3]):
+        assert subset.names[new] == samples.names[old]
+        np.testing.assert_array_equal(subset.image(new), samples.image(old))
+        np.testing.assert_array_equal(subset.mask(new), samples.mask(old))
+    assert len(samples.subset([])) == 0
+    with pytest.raises(IndexError):
+        samples.subset([7])
+
+
+def test_a_mask_is_checked_against_its_image_and_the_classes(folder, tools):
+    samples = voc.open_segmentation(folder.root, "train")
+    tools.save_mask(folder.mask(folder.names[1]), np.zeros([56, 34]))
+    with pytest.raises(ValueError, match=r"\(56, 33\).*Received: \(56, 34\).*000001"):
+        samples.mask(1)
+    tools.save_mask(folder.mask(folder.names[2]), np.full([33, 70], 21))
+    with pytest.raises(ValueError, match="0 to 20.*21 classes.*Received: 21.*000002"):
+        samples.mask(2)
+    cv2.imwrite(str(folder.mask(folder.names[3])), np.zeros([20, 24, 3], np.uint8))
+    with pytest.raises(ValueError, match="'RGB' in .*000003"):
+        samples.mask(3)
+    samples.mask(0)
+
+
+def test_an_unreadable_image_is_named(folder):
+    samples = voc.open_segmentation(folder.root, "train")
+    folder.image(folder.names[0]).write_bytes(b"no image")
+    folder.image(folder.names[1]).unlink()
+    with pytest.raises(ValueError, match="can't be decoded.*000000.jpg"):
+        samples.image(0)
+    with pytest.raises(FileNotFoundError, match="000001.jpg"):
+        samples.image(1)
+
+
+@pytest.mark.parametrize("split, count", [("train", 367), ("val", 101), ("test", 233)])
+def test_real_street_scenes(test_data, split, count):
+    if not (test_data / "camvid").is_dir():
+        pytest.skip("no camvid")
+    samples = voc.open_segmentation(test_data / "camvid", split)
+    assert len(samples) == count
+    assert samples.classes[0] == "sky" and samples.classes[10] == "bicyclist"
+    assert len(samples.classes) == 11
+    for index in (0, count // 2, count - 1):
+        mask = samples.mask(index)
+        assert mask.shape == samples.image(index).shape[:2] == (360, 480)
+        # Sky is above the road in every street.
+        rows = np.arange(360)[:, None] * np.ones([1, 480])
+        assert rows[mask == 0].mean() < rows[mask == 3].mean()

@@ -1,0 +1,308 @@
+"""Scores of crops and their report beside plain loops and scikit-learn."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import cv2
+import numpy as np
+import pytest
+import sklearn.metrics
+import tensorflow as tf
+
+from selfsup import data, evaluation, heads
+
+import fakes
+
+CLASSES = ("cat", "dog", "unicorn")
+
+# As in VOC's lists: 1, -1, or 0 for difficult. No image shows a unicorn.
+LABELS = (
+    (1, -1, -1),
+    (-1, 1, -1),
+    (0, 1, -1),
+    (1, -1, 0),
+    (-1, 0, -1),
+    (1, 1, -1),
+    (-1, -1, -1),
+)
+
+# (height, width), smaller and larger than the crops; an odd number of images.
+SIZES = ((40, 60), (20, 24), (56, 33), (33, 70), (48, 48), (25, 64), (61, 29))
+SIDE = 32
+
+_PHOTOS = sorted(pathlib.Path(data.__file__).parent.glob("photos/*.jpg"))
+
+
+def _classifier(classes=3, name="resnet", **network):
+    backbone = fakes.network(name, **network)
+    return fakes.randomize(heads.classifier(backbone, classes), bias=0.3)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return _classifier()
+
+
+def _write_folder(root):
+    """Writes a VOC folder of seven images."""
+    for folder in ("JPEGImages", "ImageSets/Main"):
+        (root / folder).mkdir(parents=True)
+    for number, (height, width) in enumerate(SIZES):
+        image = cv2.imread(str(_PHOTOS[3 * number]))[60 : 60 + height, 90 : 90 + width]
+        cv2.imwrite(str(root / f"JPEGImages/{number}.jpg"), image)
+    lists = root / "ImageSets/Main"
+    (lists / "test.txt").write_text("\n".join(map(str, range(len(SIZES)))))
+    (root / "classes.txt").write_text("\n".join(CLASSES))
+    for column, name in enumerate(CLASSES):
+        rows = [f"{number} {row[column]}" for number, row in enumerate(LABELS)]
+        (lists / f"{name}_test.txt").write_text("\n".join(rows))
+    return root
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A VOC folder that no test changes."""
+    return _write_folder(tmp_path_factory.mktemp("voc") / "VOC2007")
+
+
+@pytest.fixture(scope="module")
+def samples(root):
+    return data.voc.open_classification(root, "test")
+
+
+def _mean_gray(crops):
+    """A predictor of one class: the mean of all crops."""
+    return tf.reduce_mean(crops)[None]
+
+
+# Scores.
+
+
+@pytest.mark.parametrize("channels, name", [(1, "gray"), (3, "rgb")])
+def test_scores_are_means_over_crops_of_logits(channels, name):
+    model = _classifier(input_channels=channels)
+    predict = evaluation.score_predictor(model)
+    for count, side in ((1, 40), (3, 33), (10, 47)):
+        crops = fakes.image(count, side, side, channels, seed=count)
+        # One crop after the other.
+        logits = [model({name: crop[None]})["classes"][0].numpy() for crop in crops]
+        expected = np.mean(np.float64(logits), axis=0)
+        scores = predict(crops)
+        assert scores.dtype == tf.float32
+        np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-4)
+    assert np.ptp(logits, axis=0).min() > 1e-3
+    assert predict.experimental_get_tracing_count() == 1
+
+
+def test_statistics_and_dropout_are_those_of_inference():
+    model = _classifier(name="vgg16", dropout=0.5)
+    before = [np.array(weight) for weight in model.weights]
+    predict = evaluation.score_predictor(model)
+    crops = fakes.image(2, 40, 40, 1)
+    np.testing.assert_array_equal(predict(crops), predict(crops))
+    for weight, value in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("crops", [10, 3, "fixed"])
+def test_every_image_is_scored_by_its_own_crops(samples, crops, color):
+    seen = []
+
+    def predict(images):
+        seen.append(images.numpy())
+        return tf.reduce_mean(images, axis=[0, 1, 2])
+
+    scores = evaluation.classification_scores(
+        predict, samples, SIDE, crops, color=color, seed=5
+    )
+    assert len(seen) == 7
+    assert scores.shape == (7, 3 if color else 1) and scores.dtype == np.float32
+    for index, (images, score) in enumerate(zip(seen, scores, strict=True)):
+        image = samples.image(index)
+        if crops == "fixed":
+            expected = data.voc.fixed_crops(image, SIDE, color)
+        else:
+            expected = data.voc.random_crops(image, crops, SIDE, (5, index), color)
+        np.testing.assert_array_equal(images, expected)
+        assert len(images) == (10 if crops == "fixed" else crops)
+        np.testing.assert_allclose(
+            score, np.mean(expected, axis=(0, 1, 2)), rtol=1e-4, atol=1e-5
+        )
+
+
+def test_random_crops_are_a_matter_of_the_seed(samples):
+    def scores(crops, seed):
+        return evaluation.classification_scores(
+            _mean_gray, samples, SIDE, crops, seed=seed
+        )
+
+    first = scores(2, seed=0)
+    np.testing.assert_array_equal(scores(2, seed=0), first)
+    assert (scores(2, seed=1) != first).all()
+    assert (scores(3, seed=0) != first).all()
+    np.testing.assert_array_equal(scores("fixed", seed=0), scores("fixed", seed=1))
+
+
+def test_images_are_read_one_at_a_time(samples, monkeypatch):
+    events = []
+    read = data.voc.ClassificationSet.image
+
+    def image(self, index):
+        events.append(("read", index))
+        return read(self, index)
+
+    def predict(crops):
+        events.append("scored")
+        return _mean_gray(crops)
+
+    monkeypatch.setattr(data.voc.ClassificationSet, "image", image)
+    evaluation.classification_scores(predict, samples, SIDE, 1)
+    expected = [event for index in range(7) for event in (("read", index), "scored")]
+    assert events == expected
+
+
+# Reports.
+
+
+def test_metrics_worked_by_hand():
+    # Difficult ones do not count, whatever their scores are.
+    labels = np.uint8([[1, 0, 0], [255, 1, 0], [0, 255, 255], [1, 0, 0], [0, 1, 0]])
+    scores = [[4, 1, 9], [9, 7, 9], [3, 9, 9], [2, 8, 9], [1, 6, 9]]
+    metrics = evaluation.classification_metrics(labels, scores, CLASSES)
+    # Cats at ranks 1 and 3 of four, dogs at 2 and 3.
+    cat, dog = (1 + 2 / 3) / 2, (1 / 2 + 2 / 3) / 2
+    # The precision up to a recall of a half (6 of 11 points), and beyond.
+    cat_11point, dog_11point = (6 * 1 + 5 * 2 / 3) / 11, 2 / 3
+    assert metrics == {
+        "map_area": pytest.approx((cat + dog) / 2),
+        "ap_area": {
+            "cat": pytest.approx(cat),
+            "dog": pytest.approx(dog),
+            "unicorn": None,
+        },
+        "map_11point": pytest.approx((cat_11point + dog_11point) / 2),
+        "ap_11point": {
+            "cat": pytest.approx(cat_11point),
+            "dog": pytest.approx(dog_11point),
+            "unicorn": None,
+        },
+    }
+
+
+def test_a_set_without_positives_is_an_error():
+    with pytest.raises(ValueError, match="at least one image of some class"):
+        evaluation.classification_metrics(np.zeros([4, 3]), np.ones([4, 3]), CLASSES)
+
+
+def test_scores_that_are_no_numbers_are_an_error(samples):
+    with pytest.raises(ValueError, match="must be finite.*Received: nan"):
+        evaluation.classification_metrics(
+            samples.labels, np.full([7, 3], np.nan), CLASSES
+        )
+
+
+@pytest.fixture(scope="module")
+def evaluated(model, samples):
+    return evaluation.evaluate_classification(model, samples, SIDE, crops=4, seed=3)
+
+
+def test_scores_of_the_report_are_those_of_the_model(evaluated, model, samples):
+    _, scores = evaluated
+    assert scores.shape == (7, 3)
+    for index, score in enumerate(scores):
+        crops = data.voc.random_crops(samples.image(index), 4, SIDE, (3, index))
+        expected = np.mean(model({"gray": crops})["classes"], axis=0)
+        np.testing.assert_allclose(score, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_report_is_that_of_scikit_learn(evaluated):
+    results, scores = evaluated
+    found = {"area": [], "11point": []}
+    for column in (0, 1):
+        labels = np.array([row[column] for row in LABELS])
+        counted = labels != 0
+        # Scikit-learn takes -1 for negative.
+        given = labels[counted], scores[counted, column]
+        found["area"].append(sklearn.metrics.average_precision_score(*given))
+        # Scikit-learn appends a point of recall 0 and precision 1.
+        precision, recall = (
+            curve[:-1] for curve in sklearn.metrics.precision_recall_curve(*given)[:2]
+        )
+        # Recalls are thirds: none is close to a tenth but 0 and 1.
+        points = [precision[recall > t - 1e-9].max() for t in np.linspace(0, 1, 11)]
+        found["11point"].append(np.mean(points))
+    assert results["images"] == 7
+    for variant, expected in found.items():
+        values = results[f"ap_{variant}"]
+        assert list(values) == list(CLASSES)
+        assert [values["cat"], values["dog"]] == pytest.approx(expected, abs=1e-6)
+        assert values["unicorn"] is None
+        mean = pytest.approx(np.mean(expected), abs=1e-6)
+        assert results[f"map_{variant}"] == mean
+    assert 0 < results["map_area"] < 1
+
+
+def test_report_is_written_as_json(evaluated):
+    results, _ = evaluated
+    assert json.loads(json.dumps(results, allow_nan=False)) == results
+
+
+def test_colour_networks_get_colour(samples):
+    model = _classifier(input_channels=3)
+    results, scores = evaluation.evaluate_classification(
+        model, samples.subset([2, 5]), SIDE, crops="fixed"
+    )
+    assert results["images"] == 2
+    for index, score in zip((2, 5), scores, strict=True):
+        crops = data.voc.fixed_crops(samples.image(index), SIDE, color=True)
+        expected = np.mean(model({"rgb": crops})["classes"], axis=0)
+        np.testing.assert_allclose(score, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_model_of_other_classes_is_refused(root, samples):
+    message = rf"model's 2 classes. Received: {root} of 3 \(cat, dog, unicorn\)"
+    with pytest.raises(ValueError, match=message):
+        evaluation.evaluate_classification(_classifier(2), samples, SIDE)
+
+
+def test_unreadable_images_are_named(tmp_path):
+    root = _write_folder(tmp_path / "VOC2007")
+    samples = data.voc.open_classification(root, "test")
+    (root / "JPEGImages/3.jpg").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"can't be decoded.*3\.jpg"):
+        evaluation.classification_scores(_mean_gray, samples, SIDE, 1)
+
+
+def test_two_replicas_score_as_one_device_does(root, model, evaluated, tmp_path):
+    path = tmp_path / "classifier.keras"
+    model.save(path)
+    program = f"""
+        import json, keras
+        import tensorflow as tf
+        cpus = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(
+            cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+        from selfsup import data, evaluation
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+        assert strategy.num_replicas_in_sync == 2
+        with strategy.scope():
+            model = keras.saving.load_model({str(path)!r})
+        samples = data.voc.open_classification({str(root)!r}, "test")
+        results, scores = evaluation.evaluate_classification(
+            model, samples, {SIDE}, crops=4, seed=3, strategy=strategy)
+        print(json.dumps([results, scores.tolist()]))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    results, scores = json.loads(done.stdout.splitlines()[-1])
+    np.testing.assert_allclose(scores, evaluated[1], rtol=1e-5, atol=1e-5)
+    assert results == evaluated[0]

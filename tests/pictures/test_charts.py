@@ -1,0 +1,88 @@
+"""Charts show the numbers that they were given."""
+
+import csv
+
+import cv2
+import numpy as np
+import pytest
+
+from selfsup import pictures
+
+
+def test_curves_draw_a_panel_for_each_loss(tmp_path):
+    log = tmp_path / "log.csv"
+    with log.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["epoch", "hue", "loss", "step", "val_hue"])
+        writer.writerows([[0, 1.0, 2.0, 10, "nan"], [1, 0.5, 1.5, 20, 0.75]])
+    pictures.curves(log, tmp_path / "curves.png", {"hue": 0.9})
+    one = cv2.imread(str(tmp_path / "curves.png"))
+    # Two panels, hue and loss; val_hue shares hue's.
+    assert one.shape[1] == pytest.approx(2 * 4 * 110, abs=2)
+    pictures.curves(log, tmp_path / "bare.png")
+    assert np.any(one != cv2.imread(str(tmp_path / "bare.png"))), "no baseline drawn"
+
+
+BLUE = np.array([31, 119, 180])
+
+
+def _chart(path, names, values, title="IoU"):
+    """The chart as RGB."""
+    pictures.class_table_chart(names, values, path, title)
+    return cv2.imread(str(path))[..., ::-1].astype(int)
+
+
+def _bars(chart):
+    """Length of every bar in pixels, from top to bottom."""
+    lengths = (np.abs(chart - BLUE).max(-1) < 40).sum(axis=1)
+    rows = np.flatnonzero(lengths > 0)
+    groups = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    return [int(np.median(lengths[group])) for group in groups if len(group)]
+
+
+def test_bars_are_as_long_as_the_values(tmp_path):
+    values = [1.0, 0.5, np.nan, 0.25, 0.0]
+    bars = _bars(_chart(tmp_path / "c.png", list("abcde"), values))
+    # The absent class and the one of 0 have no bar.
+    assert len(bars) == 3
+    assert bars[1] / bars[0] == pytest.approx(0.5, abs=0.01)
+    assert bars[2] / bars[0] == pytest.approx(0.25, abs=0.01)
+
+
+def test_nothing_of_a_chart_is_cut_off(tmp_path):
+    names = ["a class with a rather long name", *"bcdefghij"]
+    title = "a title that is much too long to stand in one line above the chart"
+    chart = _chart(tmp_path / "c.png", names, np.linspace(0, 1, 10), f"{title} {title}")
+    border = [chart[0], chart[-1], chart[:, 0], chart[:, -1]]
+    assert min(side.min() for side in border) == 255
+
+
+def _texts(monkeypatch, path, values):
+    """What a chart says on its axis and beside its bars."""
+    from matplotlib.figure import Figure
+
+    figures = []
+    save = Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda self, *a, **k: (figures.append(self), save(self, *a))
+    )
+    pictures.class_table_chart(list("abc"), values, path, "IoU")
+    axes = figures[0].axes[0]
+    return axes.get_xlabel(), [text.get_text() for text in axes.texts]
+
+
+def test_absent_classes_do_not_count_in_the_mean(tmp_path, monkeypatch):
+    label, texts = _texts(monkeypatch, tmp_path / "c.png", [0.5, np.nan, 0.25])
+    assert texts == ["50.0", "absent", "25.0"]
+    assert label == "% (dashed: mean 37.5)"
+
+
+def test_a_chart_without_any_value_has_no_mean(tmp_path, monkeypatch):
+    label, texts = _texts(monkeypatch, tmp_path / "c.png", [np.nan] * 3)
+    assert texts == ["absent"] * 3
+    assert label == "%"
+
+
+def test_values_without_names_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"chart of 2 classes.*shape \(3,\)"):
+        _chart(tmp_path / "c.png", ["a", "b"], [0.1, 0.2, 0.3])

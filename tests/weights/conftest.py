@@ -1,0 +1,18 @@
+"""Real photographs as the networks take them."""
+
+import cv2
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def gray_photos(photos):
+    """Batches `[1, H, W, 1]` of several sizes, mean of R, G and B minus 0.4488."""
+    sizes = {"chelsea": (64, 48), "coffee": (45, 77), "bridge": (33, 70)}
+    batches = []
+    for name, size in sizes.items():
+        image = cv2.imread(str(photos / f"{name}.jpg"))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA) / 255
+        gray = image.mean(axis=-1, keepdims=True) - 0.4488
+        batches.append(gray[None].astype(np.float32))
+    return batches

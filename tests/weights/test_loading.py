@@ -1,0 +1,155 @@
+"""Loading: from each kind of source, strictly, and with clear errors."""
+
+import keras
+import numpy as np
+import pytest
+
+from selfsup import heads, networks, weights
+from selfsup.weights import transfer
+
+import contracts
+import fakes
+
+_NEW = ("conv8_1", "batch_conv8_1", "bias8_1")
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    return fakes.randomize(fakes.network("vgg16", padding="bias"))
+
+
+@pytest.fixture(scope="module")
+def workdir(backbone, tmp_path_factory):
+    """A folder as a run leaves it; the colorizer's backbone is another one."""
+    folder = tmp_path_factory.mktemp("run")
+    backbone.save(folder / "backbone.keras")
+    other = fakes.randomize(fakes.network("vgg16", padding="bias"), seed=1)
+    model = heads.colorizer(other, networks.taps(other), bins=3, hidden=5)
+    model.save(folder / "colorizer.keras")
+    (folder / "config.json").write_text("{}")
+    return folder
+
+
+def _assert_holds(model, values):
+    contracts.assert_close(transfer.arrays(model), values, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", [str, lambda path: path])
+def test_workdir_gives_its_backbone(kind, backbone, workdir):
+    target = fakes.network("vgg16")
+    report = weights.load(target, kind(workdir))
+    _assert_holds(target, transfer.arrays(backbone))
+    assert report.origin == str(workdir / "backbone.keras")
+    assert [row.parameter for row in report.rows] == list(weights.parameters(target))
+    assert str(report).endswith(f"from {report.origin}: {len(report.rows)} copied")
+
+
+def _extended(kind, backbone):
+    taps = networks.taps(backbone)
+    if kind == "classifier":
+        return heads.classifier(backbone, classes=4)
+    if kind == "segmenter":
+        return heads.segmenter(backbone, taps, classes=4, hidden=5)
+    loss = "lab" if kind == "lab" else "histogram"
+    return heads.colorizer(backbone, taps, bins=3, hidden=5, loss=loss)
+
+
+@pytest.mark.parametrize("kind", ["histogram", "lab", "segmenter", "classifier"])
+def test_heads_are_left_out(kind, backbone):
+    target = fakes.network("vgg16")
+    report = weights.load(target, _extended(kind, backbone))
+    _assert_holds(target, transfer.arrays(backbone))
+    assert len(report.rows) == len(target.weights)
+
+
+def test_file_of_a_colorizer_is_read(workdir):
+    target = fakes.network("vgg16")
+    weights.load(target, workdir / "colorizer.keras")
+    other = fakes.randomize(fakes.network("vgg16"), seed=1)
+    # Both were filled in one order, from one seed.
+    _assert_holds(target, transfer.arrays(other))
+
+
+def test_new_layers_stay_as_they_are(workdir, backbone):
+    target = fakes.randomize(fakes.network("vgg16", fov_blocks=1), seed=2)
+    before = transfer.arrays(target)
+    report = weights.load(target, workdir, new=_NEW)
+    _assert_holds(target, {**before, **transfer.arrays(backbone)})
+    new = {row.parameter.partition("/")[0] for row in report.rows if row.how == "new"}
+    assert new == set(_NEW)
+
+
+def test_mistakes_are_listed_and_nothing_is_assigned(workdir):
+    target = fakes.network(
+        "vgg16", fov_blocks=1, input_channels=3, normalization="none"
+    )
+    before = transfer.arrays(target)
+    with pytest.raises(ValueError) as caught:
+        weights.load(target, workdir, new=("bias8_1",))
+    message = str(caught.value)
+    assert f"from {workdir / 'backbone.keras'}" in message
+    assert "missing: conv8_1/kernel; superfluous: batch_conv1_1/moving_mean" in message
+    assert "and 20 more" in message
+    assert message.endswith("conv1_1/kernel (3, 3, 1, 2) instead of (3, 3, 3, 2)")
+    _assert_holds(target, before)
+
+
+def test_constants_of_response_normalisation_come_along():
+    source = fakes.randomize(fakes.network("alexnet", lrn=True, dropout=0.25))
+    source.get_layer("norm1").alpha = 0.5
+    target = fakes.network("alexnet", lrn=True)
+    report = weights.load(target, source)
+    assert report.rows[-1] == ("norm1/alpha", (), "norm1/alpha", "copied")
+    image = fakes.image(1, 40, 40, 1)
+    np.testing.assert_array_equal(target(image), source(image))
+    assert target.get_layer("drop6").rate == 0.5
+    assert len(weights.load(target, source).rows) == len(target.weights)
+
+
+def test_missing_files_are_named(tmp_path):
+    target = fakes.network("vgg16")
+    for path in (tmp_path, tmp_path / "none.keras"):
+        with pytest.raises(FileNotFoundError, match=f"Received: {path}$"):
+            weights.load(target, path)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.99])
+def test_truncated_files_are_named(part, workdir, tmp_path):
+    content = (workdir / "backbone.keras").read_bytes()
+    path = tmp_path / "cut.keras"
+    path.write_bytes(content[: int(part * len(content))])
+    target = fakes.network("vgg16")
+    before = transfer.arrays(target)
+    with pytest.raises(ValueError, match=f"whole .keras file. Received: {path} "):
+        weights.load(target, path)
+    _assert_holds(target, before)
+
+
+def test_damaged_files_never_load_silently(workdir, tmp_path):
+    content = (workdir / "backbone.keras").read_bytes()
+    path = tmp_path / "damaged.keras"
+    target = fakes.network("vgg16")
+    for start in np.linspace(40, len(content) - 300, 12).astype(int):
+        damaged = bytearray(content)
+        damaged[start : start + 200] = bytes(200)
+        path.write_bytes(damaged)
+        if damaged == content:
+            continue  # Padding between the parts of the file is zero already.
+        with pytest.raises(ValueError, match=f"Received: {path}"):
+            weights.load(target, path)
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "model.h5", "photo.jpg"])
+def test_other_files_are_named(name, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(b"something else")
+    with pytest.raises(ValueError, match=f".keras file. Received: {path}$"):
+        weights.load(fakes.network("vgg16"), path)
+
+
+def test_foreign_models_list_what_is_missing(tmp_path):
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(2, name="fc")(inputs))
+    model.save(tmp_path / "other.keras")
+    with pytest.raises(ValueError, match="missing: conv1_1/kernel.*superfluous: fc/k"):
+        weights.load(fakes.network("vgg16"), tmp_path / "other.keras")

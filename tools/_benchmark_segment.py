@@ -1,0 +1,90 @@
+"""Time and memory of segmenting a whole image, tiled and by concatenation."""
+
+import multiprocessing
+import resource
+import statistics
+import time
+
+import keras
+import tensorflow as tf
+
+from selfsup import evaluation, heads, layers, networks
+
+_CLASSES = 21
+
+
+def measure(network, width, image_size, strides, rounds):
+    """Segments an image in every way, each in a process of its own.
+
+    Args:
+        network: Name of the backbone; it gets two field-of-view blocks.
+        width: Factor on its channels.
+        image_size: Height and width of the image.
+        strides: Pairs of a way, `"tiled"` or `"concatenated"`, and the stride
+            of the output.
+        rounds: How often each is timed; medians count.
+
+    Returns:
+        A dict of figures for each way: seconds, and megabytes by which the
+        process grew beyond the model.
+    """
+    figures = {}
+    for way, stride in strides:
+        arguments = (way, stride, network, width, image_size, rounds)
+        # A process never gives its peak back: every way needs a fresh one.
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            figures[f"{way}, stride {stride}"] = pool.apply(_measure_one, arguments)
+    return {
+        "network": network,
+        "image": f"{image_size[1]}x{image_size[0]}",
+        "ways": figures,
+    }
+
+
+def _measure_one(way, stride, network, width, image_size, rounds):
+    backbone = networks.BUILDERS[network](width=width, fov_blocks=2)
+    taps = networks.taps(backbone)
+    hidden = max(8, round(1024 * width))
+    model = heads.segmenter(backbone, taps, _CLASSES, hidden=hidden)
+    if way == "tiled":
+        predict = evaluation.class_map_predictor(model, stride)
+    else:
+        predict = _concatenating(model, stride)
+    # The weights and the code are in memory before counting begins.
+    predict(tf.zeros([32, 32, 1]))
+    image = tf.random.stateless_uniform([*image_size, 1], (0, 0), -0.4, 0.5)
+    before = _peak()
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        predict(image).numpy()
+        seconds.append(time.perf_counter() - start)
+    return {
+        "seconds": statistics.median(seconds),
+        "megabytes": _peak() - before,
+        "channels": sum(tap.channels for tap in taps),
+    }
+
+
+def _concatenating(model, stride):
+    """Returns the plain way: all hypercolumns, then the head."""
+    hypercolumn = model.get_layer("hypercolumn")
+    *features, _ = hypercolumn.input
+    image = next(tensor for tensor in model.inputs if tensor.name != "points")
+    columns = layers.DenseHypercolumn(
+        hypercolumn.strides, hypercolumn.offsets, output_stride=stride
+    )(features, image)
+    logits = model.get_layer("prediction")(model.get_layer("h_fc1")(columns))
+    dense = keras.Model(image, logits)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, 1], tf.float32)])
+    def predict(image):
+        probabilities = tf.nn.softmax(dense(image[None], training=False))
+        whole = tf.image.resize(probabilities, tf.shape(image)[:2])
+        return tf.argmax(whole[0], axis=-1)
+
+    return predict
+
+
+def _peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
