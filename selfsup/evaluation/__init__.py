@@ -36,8 +36,8 @@ from selfsup.evaluation.segmentation import (
 from selfsup.evaluation.sheets import choose_images, colorization_sheet
 from selfsup.evaluation.voc_figures import (
     classification_figures,
+    prediction_sheet,
     segmentation_figures,
-    segmentation_sheet,
 )
 
 __all__ = [
@@ -64,9 +64,9 @@ __all__ = [
     "pixel_accuracy",
     "point_metrics",
     "point_predictor",
+    "prediction_sheet",
     "score_predictor",
     "segment",
     "segmentation_figures",
     "segmentation_metrics",
-    "segmentation_sheet",
 ]

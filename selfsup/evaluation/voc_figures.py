@@ -19,7 +19,7 @@ _SHOWN, _RANKS = 4, 6
 _FRAMES = {1: (0.1, 0.7, 0.2), 0: (0.85, 0.15, 0.1), 255: (0.6, 0.6, 0.6)}
 
 
-def segmentation_sheet(predict, samples, indices, color=False, labels=None):
+def prediction_sheet(predict, samples, indices, color=False, labels=None):
     """Lays images out beside their masks, the predictions and the errors.
 
     Args:
@@ -59,7 +59,7 @@ def segmentation_figures(model, samples, results, output, **options):
     names = sorted((n for n in scores if scores[n] is not None), key=scores.get)
     shown = names if len(names) <= 3 * _SHOWN else _spread(names)
     index = {name: number for number, name in enumerate(samples.names)}
-    sheet = segmentation_sheet(
+    sheet = prediction_sheet(
         class_map_predictor(model, **options),
         samples,
         [index[name] for name in shown],

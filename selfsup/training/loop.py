@@ -224,9 +224,11 @@ def train(
             row.add(sums, count, elapsed)
             logger.on_train_batch_end(step - 1, {"step": step, **row.means()})
             if step == stop:
+                rate = keras.ops.convert_to_numpy(step_fn.optimizer.learning_rate)
                 logs = {
                     "step": step,
-                    "learning_rate": float(step_fn.optimizer.learning_rate),
+                    # Not `float` alone: with replicas it may be a variable on each.
+                    "learning_rate": float(rate),
                     **row.means(),
                     "steps_per_second": row.steps_per_second(),
                 }

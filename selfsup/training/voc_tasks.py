@@ -83,7 +83,7 @@ class Segmentation:
     def sheet(self, predict, samples):
         """Returns a picture of some images, their masks and the predictions."""
         shown = data.spread(samples, _SHOWN)
-        return evaluation.segmentation_sheet(predict, samples, shown, self.config.color)
+        return evaluation.prediction_sheet(predict, samples, shown, self.config.color)
 
     def evaluate(self, model, samples, strategy):
         """Returns the metrics of every image at full resolution."""

@@ -160,7 +160,7 @@ def test_rows_without_labels_have_the_names_of_the_images(samples):
     def predict(image):
         return tf.ones(tf.shape(image)[:2], tf.uint8)
 
-    sheet = evaluation.segmentation_sheet(predict, samples, [5, 2])
+    sheet = evaluation.prediction_sheet(predict, samples, [5, 2])
     rows = [
         (f"{i:02d}", samples.image(i), samples.mask(i), np.ones((50, 60), np.uint8))
         for i in (5, 2)

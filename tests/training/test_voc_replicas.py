@@ -4,14 +4,17 @@ import json
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import voc_folders
 from PIL import Image
 
+from selfsup import data, evaluation
+
 # Logical devices must be made before TensorFlow starts: hence a process.
 _SCRIPT = """
-import sys
+import dataclasses, sys
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(
@@ -20,6 +23,7 @@ import keras, numpy as np
 from selfsup import training
 from selfsup.training import voc
 from selfsup.training.strategies import default_strategy
+from selfsup.training.voc_tasks import TASKS
 
 def flat(model):
     return np.concatenate([v.numpy().ravel() for v in model.trainable_variables])
@@ -39,12 +43,17 @@ for task, changes in (
     ("segmentation", dict(crop_size=48, fov_blocks=0)),
     ("classification", dict(crop_size=199, clip_norm=0.01)),
 ):
-    config = training.VocConfig.for_task(
-        task, voc_dir=voc_dir, network="alexnet", width=1 / 64, hidden=8, points=32,
-        hidden_stddev=0.1, dropout=0.0, batch_size=4, max_steps=1, learning_rate=0.1,
-        weight_decay=0.0, **changes)
     arrays = {}
     for name, strategy in (("two", two), ("one", tf.distribute.get_strategy())):
+        config = training.VocConfig.for_task(
+            task, voc_dir=voc_dir, network="alexnet", width=1 / 64, hidden=8,
+            points=32, hidden_stddev=0.1, dropout=0.0, batch_size=4, max_steps=1,
+            learning_rate=0.1, weight_decay=0.0, seed=1, **changes)
+        if (task, name) != ("segmentation", "two"):
+            # Evaluation takes longer than the step; once is enough.
+            config = dataclasses.replace(config, val_split="none")
+            TASKS[task].score = lambda *_: 0.5
+            TASKS[task].sheet = lambda *_: None
         workdir = f"{root}/{task}-{name}"
         training.train_voc(config, workdir, strategy=strategy)
         model = keras.models.load_model(f"{workdir}/{Watched.task.model_file}")
@@ -58,12 +67,11 @@ for task, changes in (
 def runs(tmp_path_factory, photos):
     """A folder with the runs of one step; the images differ in how much is void."""
     root = tmp_path_factory.mktemp("replicas")
-    folder = voc_folders.Folder(root / "VOC", photos)
+    folder = voc_folders.Folder(root / "VOC", photos, val=3)
     for number, name in enumerate(folder.names):
         with Image.open(folder.mask(name)) as image:
             mask = np.array(image)
-        if number % 2:
-            mask[: int(0.8 * len(mask))] = voc_folders.VOID
+        mask[: int(number / 12 * len(mask))] = voc_folders.VOID
         folder.save_mask(name, mask)
     done = subprocess.run(
         [sys.executable, "-c", _SCRIPT, str(root), str(folder.root)],
@@ -81,16 +89,21 @@ def test_two_replicas_equal_one_device(task, runs):
     change = np.linalg.norm(weights["one"] - weights["first_one"])
     difference = np.linalg.norm(weights["two"] - weights["one"])
     assert change > 0
-    # Relative to what the step changed. A mean over each replica's own points,
-    # or its own norm, would be off by far more.
-    assert difference < 1e-5 * change, difference / change
-    results = [
-        json.loads((runs / f"{task}-{name}" / "results.json").read_text())
-        for name in ("one", "two")
-    ]
-    for name in ("mean_iou", "map_area", "held_out_mean_iou", "held_out_map_area"):
-        if name in results[0]:
-            assert results[1][name] == pytest.approx(results[0][name], abs=1e-3)
+    # Relative to what the step changed, which in the clipped run is little more
+    # than the weights' rounding. A mean over each replica's own points, or clipping
+    # by its own norm, would be off by tenths.
+    assert difference < 1e-4 * change, difference / change
+
+
+def test_two_replicas_evaluate_like_one_device(runs):
+    workdir = runs / "segmentation-two"
+    model = keras.models.load_model(workdir / "segmenter.keras")
+    samples = data.voc.open_segmentation(runs / "VOC", "val")
+    expected = evaluation.evaluate_segmentation(model, samples)
+    found = json.loads((workdir / "results.json").read_text())
+    assert found["images"] == 3
+    assert found["confusion"] == expected["confusion"]
+    assert found["image_iou"] == expected["image_iou"]
 
 
 def test_the_replicas_had_unequal_shares_of_the_points(runs):

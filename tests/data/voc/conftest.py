@@ -1,6 +1,5 @@
 """Tiny folders in VOC's layout, made of crops of the embedded photographs."""
 
-import gc
 import pathlib
 
 import cv2
@@ -103,17 +102,6 @@ class Tools:
     save_mask = staticmethod(save_mask)
     save_mat = staticmethod(save_mat)
     write_lines = staticmethod(write_lines)
-
-
-@pytest.fixture(autouse=True)
-def collected():
-    """Frees the test's streams here.
-
-    A stream that Python's collector frees in one of the stream's own threads
-    waits for itself, and errors keep streams until the collector comes.
-    """
-    yield
-    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import gc
 
 import numpy as np
 import pytest
@@ -27,8 +28,13 @@ def labelled(samples):
 
 
 @pytest.fixture(scope="module")
-def first_batches(samples):
-    return list(segmentation(samples).take(6))
+def stream(samples):
+    return segmentation(samples)
+
+
+@pytest.fixture(scope="module")
+def first_batches(stream):
+    return list(stream.take(6))
 
 
 def segmentation(samples, **kwargs):
@@ -54,13 +60,13 @@ def find_crop(gray, image, mask):
     pads = [(m // 2, m - m // 2) for m in missing]
     values = np.pad(image.mean(axis=-1) / 255 - 0.4488, pads)
     mask = np.pad(mask, pads, constant_values=255)
+    windows = np.lib.stride_tricks.sliding_window_view(values, [CROP, CROP])
     found = []
-    for y in range(values.shape[0] - CROP + 1):
-        for x in range(values.shape[1] - CROP + 1):
-            window = (slice(y, y + CROP), slice(x, x + CROP))
-            for step in (1, -1):
-                if np.allclose(gray, values[window][:, ::step], atol=1e-6):
-                    found.append((y, x, step, mask[window][:, ::step]))
+    for step in (1, -1):
+        difference = np.abs(windows - gray[:, ::step]).max(axis=(2, 3))
+        for y, x in np.argwhere(difference < 1e-6):
+            shown = mask[y : y + CROP, x : x + CROP][:, ::step]
+            found.append((y, x, step, shown))
     assert len(found) == 1
     return found[0]
 
@@ -118,7 +124,7 @@ def test_nothing_valid_weighs_nothing(folder, tools):
     assert np.all(targets["classes"] == 255) and np.all(weights["classes"] == 0)
 
 
-def test_signatures(samples, labelled):
+def test_signatures(stream, labelled):
     def floats(*shape):
         return tf.TensorSpec(shape, tf.float32)
 
@@ -126,7 +132,7 @@ def test_signatures(samples, labelled):
         "index": tf.TensorSpec([4], tf.int64),
         "status": tf.TensorSpec([4], tf.int8),
     }
-    assert segmentation(samples).element_spec == (
+    assert stream.element_spec == (
         {"gray": floats(4, CROP, CROP, 1), "points": floats(4, POINTS, 2)},
         {"classes": tf.TensorSpec([4, POINTS], tf.int32)},
         {"classes": floats(4, POINTS)},
@@ -151,7 +157,10 @@ def test_labels_of_classification(labelled):
 
 
 def test_crops_of_classification_are_scaled_at_random(labelled):
-    fixed = classification(labelled, min_scale=1.0, max_scale=1.0, seed=3)
+    # In memory, as the images of TensorFlow Datasets are.
+    encoded = tuple(labelled.encoded(i) for i in range(len(labelled)))
+    in_memory = dataclasses.replace(labelled, sources=encoded)
+    fixed = classification(in_memory, min_scale=1.0, max_scale=1.0, seed=3)
     for inputs, _, _, status in fixed.take(2):
         for gray, index in zip(inputs["gray"], status["index"].numpy(), strict=True):
             image = labelled.image(index)
@@ -196,6 +205,17 @@ def test_an_image_is_never_cropped_twice_alike(samples):
     assert len(np.unique(crops.reshape(15, -1), axis=0)) > 10
 
 
+@pytest.fixture
+def collected():
+    """Frees the streams that errors keep alive here.
+
+    A stream that Python's collector frees in one of the stream's own threads
+    waits for itself.
+    """
+    yield
+    gc.collect()
+
+
 def damage_image(folder, samples):
     path = folder.image(folder.names[5])
     path.write_bytes(path.read_bytes()[:600])
@@ -214,15 +234,25 @@ def shrink_mask(folder, samples):
     return path
 
 
-@pytest.mark.parametrize("spoil", [damage_image, lose_image, shrink_mask])
-@pytest.mark.parametrize("in_graph", [False, True])
-def test_a_bad_file_ends_the_stream_with_one_line(folder, spoil, in_graph):
+@pytest.mark.parametrize(
+    "spoil, in_graph",
+    [
+        (damage_image, False),
+        (lose_image, False),
+        (shrink_mask, False),
+        (shrink_mask, True),
+    ],
+)
+def test_a_bad_file_ends_the_stream_with_one_line(folder, spoil, in_graph, collected):
     samples = voc.open_segmentation(folder.root, "train")
     path = spoil(folder, samples)
     with pytest.raises((ValueError, FileNotFoundError)) as expected:
         samples.image(5), samples.mask(5)
     iterator = iter(segmentation(samples))
-    step = functools.partial(next, iterator)
+
+    def step():
+        return next(iterator)
+
     step = tf.function(step, autograph=False) if in_graph else step
     with pytest.raises(ValueError) as caught, voc.reading_errors():
         for _ in range(2):
@@ -233,7 +263,7 @@ def test_a_bad_file_ends_the_stream_with_one_line(folder, spoil, in_graph):
     assert repr(str(path)) in message and "\n" not in message
 
 
-def test_a_bad_image_ends_a_stream_of_classification(folder, labelled):
+def test_a_bad_image_ends_a_stream_of_classification(folder, labelled, collected):
     path = folder.root / "ümlaut name.jpg"
     path.write_bytes(b"no image")
     sources = (*labelled.sources[:-1], str(path))
@@ -253,17 +283,6 @@ def test_a_jpeg_without_its_end_mark_is_read_like_a_whole_one(folder):
     inputs, _, _, _ = next(iter(segmentation(samples)))
     for gray in inputs["gray"]:
         find_crop(gray[..., 0].numpy(), samples.image(0), samples.mask(0))
-
-
-def test_images_in_memory(labelled):
-    encoded = tuple(labelled.encoded(i) for i in range(len(labelled)))
-    in_memory = dataclasses.replace(labelled, sources=encoded)
-    one, other = (next(iter(classification(s))) for s in (labelled, in_memory))
-    np.testing.assert_array_equal(one[0]["gray"], other[0]["gray"])
-    broken = dataclasses.replace(labelled, sources=(b"no image",) * 7)
-    with pytest.raises(ValueError, match="Received: '2007_00000.'$"):
-        with voc.reading_errors():
-            next(iter(classification(broken)))
 
 
 def test_other_errors_pass():
