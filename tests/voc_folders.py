@@ -1,6 +1,7 @@
 """A tiny folder in VOC's layout for whole runs: photographs, masks and labels."""
 
 import pathlib
+import shutil
 
 import cv2
 import numpy as np
@@ -50,6 +51,12 @@ class Folder:
             other = {"train": "trainval", "val": "test"}[split]
             self.label(other, self.names[part], labels[part])
 
+    def copy(self, root):
+        """Copies the folder, so that the copy can be changed."""
+        copy = object.__new__(Folder)
+        copy.root, copy.names = shutil.copytree(self.root, root), self.names
+        return copy
+
     def image(self, name):
         """Returns the path of an image."""
         return self.root / "JPEGImages" / f"{name}.jpg"
@@ -69,10 +76,10 @@ class Folder:
         """Writes the list of a split."""
         self._write(f"ImageSets/{task}/{split}.txt", names)
 
-    def label(self, split, names, labels):
+    def label(self, split, names, labels, classes=CLASSES[1:]):
         """Writes the lists of classification; `labels` are `[N, K]` of -1, 0, 1."""
         self.split(split, names, "Main")
-        for cls, column in zip(CLASSES[1:], np.transpose(labels), strict=True):
+        for cls, column in zip(classes, np.transpose(labels), strict=True):
             rows = [f"{n} {v:2d}" for n, v in zip(names, column, strict=True)]
             self.split(f"{cls}_{split}", rows, "Main")
 

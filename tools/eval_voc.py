@@ -2,7 +2,7 @@
 
     python tools/eval_voc.py --ckpt runs/voc
     python tools/eval_voc.py --ckpt runs/voc --split train --figures
-    python tools/eval_voc.py --ckpt runs/voc --flip --scales 0.75 --scales 1
+    python tools/eval_voc.py --ckpt runs/voc --flip --scales 0.75,1,1.25
     python tools/eval_voc.py --ckpt classifier.keras --voc_dir VOCdevkit --crops fixed
 
 Segmentation: mean IoU at full resolution, void left out. Classification: average

@@ -40,7 +40,7 @@ def _sample(images, index):
 
 
 def as_network_input(image, color_input=False):
-    """Turns pixels into what the networks take.
+    """Turns pixels into what the networks take; runs in graphs.
 
     Args:
         image: `[..., 3]`, uint8 RGB.
@@ -49,8 +49,12 @@ def as_network_input(image, color_input=False):
     Returns:
         `[..., 1]` (`[..., 3]` for colour), float32: in `[0, 1]` minus 0.4488.
     """
-    image = tf.cast(image, tf.float32) / 255.0
-    return (image if color_input else color.rgb_to_gray(image)) - color.GRAY_MEAN
+    if color_input:
+        return tf.cast(image, tf.float32) / 255.0 - color.GRAY_MEAN
+    # Reducing over a last axis of three is several times slower.
+    red, green, blue = tf.unstack(tf.cast(image, tf.uint16), axis=-1)
+    total = tf.cast(red + green + blue, tf.float32)[..., None]
+    return total / 765.0 - color.GRAY_MEAN
 
 
 def network_input(path, side=None):

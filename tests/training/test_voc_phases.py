@@ -230,7 +230,14 @@ def test_a_replay_that_was_stopped_goes_on_where_it_was(
     stopped = _replay(
         tmp_path / "stopped", backbone, samples, dropout=0.5, checkpoint_seconds=0.0
     )
-    monkeypatch.setattr(stopped, "_follow", _stopping_after_3)
+    follow = stopped._follow
+
+    def following(step):
+        if step > 3:
+            raise InterruptedError
+        follow(step)
+
+    monkeypatch.setattr(stopped, "_follow", following)
     with pytest.raises(InterruptedError):
         stopped.train()
     assert max(_rates(tmp_path / "stopped")) == 3
@@ -242,11 +249,6 @@ def test_a_replay_that_was_stopped_goes_on_where_it_was(
     again = _replay(tmp_path / "stopped", backbone, samples, dropout=0.5)
     again.train()
     _assert_same(again.model.get_weights(), unbroken.model.get_weights())
-
-
-def _stopping_after_3(step):
-    if step > 3:
-        raise InterruptedError
 
 
 def test_a_run_that_is_never_stopped_ends_at_the_greatest_number_of_steps(

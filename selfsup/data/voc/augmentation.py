@@ -6,7 +6,7 @@ Where an image is smaller than the crop it lies in its centre, and the rest is
 
 import tensorflow as tf
 
-from selfsup import color as color_lib
+from selfsup.data.whole_images import as_network_input
 
 # Uniform numbers that a crop takes: scale, place (y, x), mirror.
 DRAWS = 4
@@ -16,25 +16,6 @@ _SALT = 0x7E57 << 32
 
 # Four corners, then the centre.
 _FIXED_PLACES = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.5, 0.5))
-
-
-def network_values(image, color=False):
-    """Turns an image into the networks' input.
-
-    Args:
-        image: `[H, W, 3]`, uint8 RGB.
-        color: Whether the network takes RGB instead of gray.
-
-    Returns:
-        `[H, W, 1]` or `[H, W, 3]`, float32: gray or RGB in `[0, 1]`, minus the
-        mean gray.
-    """
-    if color:
-        return tf.cast(image, tf.float32) / 255.0 - color_lib.GRAY_MEAN
-    # Reducing over a last axis of three is several times slower.
-    red, green, blue = tf.unstack(tf.cast(image, tf.uint16), axis=-1)
-    total = tf.cast(red + green + blue, tf.float32)[..., None]
-    return total / 765.0 - color_lib.GRAY_MEAN
 
 
 def crop_corner(size, crop_size, place):
@@ -99,7 +80,7 @@ def paired_crop(image, mask, uniform, crop_size, color=False):
         `[S, S]`, uint8, 255 there.
     """
     corner = crop_corner(tf.shape(image)[:2], crop_size, uniform[1:3])
-    values = cut(network_values(image, color), crop_size, corner, 0.0)
+    values = cut(as_network_input(image, color), crop_size, corner, 0.0)
     labels = cut(mask[..., None], crop_size, corner, 255)
     return mirrored(values, uniform[3]), mirrored(labels, uniform[3])[..., 0]
 
@@ -122,7 +103,7 @@ def scaled_crop(image, uniform, crop_size, color=False, min_scale=0.5, max_scale
     Returns:
         `[S, S, 1 or 3]`, float32, 0 outside of the image.
     """
-    values = network_values(image, color)
+    values = as_network_input(image, color)
     size = tf.cast(tf.shape(values)[:2], tf.float32)
     scale = min_scale + uniform[0] * (max_scale - min_scale)
     scaled_size = tf.maximum(tf.round(size * scale), 1.0)
@@ -177,7 +158,7 @@ def fixed_crops(image, crop_size, color=False):
         `[10, S, S, 1 or 3]`, float32: upper left, upper right, lower left,
         lower right, centre, and then the mirror images of these.
     """
-    values, size = network_values(image, color), image.shape[:2]
+    values, size = as_network_input(image, color), image.shape[:2]
     corners = [crop_corner(size, crop_size, place) for place in _FIXED_PLACES]
     crops = tf.stack([cut(values, crop_size, corner, 0.0) for corner in corners])
     return tf.concat([crops, tf.reverse(crops, [2])], axis=0)

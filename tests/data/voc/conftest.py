@@ -85,15 +85,6 @@ class Folder:
     def mask(self, name, parent="SegmentationClass"):
         return self.root / parent / f"{name}.png"
 
-    def label(self, split, labels):
-        """Writes the lists of classification; `labels` are `[N, K]` of -1, 0, 1."""
-        classes = (self.root / "classes.txt").read_text().split()
-        self.split(split, self.names, "Main")
-        for number, cls in enumerate(classes):
-            column = [row[number] for row in labels]
-            rows = [f"{n} {v:2d}" for n, v in zip(self.names, column, strict=True)]
-            self.split(f"{cls}_{split}", rows, "Main")
-
 
 class Tools:
     """What tests need of this file; it can't be imported."""

@@ -28,18 +28,6 @@ def padded(values, size, fill):
     return np.pad(values, pads, constant_values=fill)
 
 
-def test_gray_is_the_mean_of_the_channels():
-    image = noise(5, 6)
-    np.testing.assert_allclose(
-        augmentation.network_values(image), values_of(image), atol=1e-6
-    )
-    np.testing.assert_allclose(
-        augmentation.network_values(image, color=True),
-        values_of(image, True),
-        atol=1e-6,
-    )
-
-
 @pytest.mark.parametrize("length, crop", [(10, 7), (7, 7), (500, 448), (9000, 17)])
 def test_all_positions_have_equal_shares(length, crop):
     positions = length - crop + 1

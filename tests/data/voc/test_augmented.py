@@ -58,7 +58,6 @@ def both(folder, tmp_path, tools):
     folder.split("val", [names[i] for i in VAL])
     tools.write_lines(folder.root / "classes.txt", [f"c{i}" for i in range(21)])
     sbd = tmp_path / "benchmark_RELEASE" / "dataset"
-    samples = voc.open_segmentation(folder.root, "train")
     tools.write_lines(sbd / "train.txt", [names[i] for i in SBD_TRAIN])
     tools.write_lines(sbd / "val.txt", [names[i] for i in SBD_VAL])
     folder.split("all", names)

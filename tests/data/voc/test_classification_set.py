@@ -181,7 +181,7 @@ def tfds_folder(prepared, monkeypatch):
         ("test", {"000001": ("dog",)}),
     ],
 )
-def test_labels_of_tensorflow_datasets(tfds_folder, split, expected, monkeypatch):
+def test_labels_of_tensorflow_datasets(tfds_folder, split, expected):
     """Expected are the class that is present and the one that is difficult."""
     if split == "val":
         with pytest.raises(ValueError, match="has no labels.*'val' of 'tfds:voc/2007'"):
