@@ -7,7 +7,8 @@
 
 Segmentation: mean IoU at full resolution, void left out. Classification: average
 precision, 11-point and area, difficult left out. Nothing is skipped: a missing or
-damaged file ends the evaluation. The report goes to evaluation/ in the workdir.
+damaged file ends the evaluation. An evaluation that was stopped goes on where it
+was. The report goes to evaluation/ in the workdir.
 """
 
 import pathlib

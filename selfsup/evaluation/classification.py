@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from selfsup import data
 from selfsup.evaluation.average_precision import mean_average_precision
+from selfsup.evaluation.journal import Journal, fingerprint
 from selfsup.evaluation.replicas import over_replicas
 from selfsup.evaluation.segmentation import check_classes, takes_color
 from selfsup.progress import progress_bar
@@ -40,6 +41,7 @@ def classification_scores(
     seed=0,
     strategy=None,
     progress=None,
+    journal=None,
 ):
     """Scores every image of a set.
 
@@ -54,6 +56,7 @@ def classification_scores(
         seed: Seed of the random crops.
         strategy: A `tf.distribute.Strategy`; None for the current one.
         progress: Name of a progress bar, or None for no bar.
+        journal: A `Journal` of images that are scored already.
 
     Returns:
         `[N, K]`, float32, mean logits.
@@ -62,34 +65,35 @@ def classification_scores(
         ValueError: If an image is unreadable; it is named.
     """
 
+    journal = journal or Journal()
+    names = samples.names
+    missing = [index for index, name in enumerate(names) if name not in journal]
+
     def inputs():
-        for index in range(len(samples)):
+        for index in missing:
             image = samples.image(index)
             if crops == "fixed":
-                yield index, data.voc.fixed_crops(image, crop_size, color)
+                cut = data.voc.fixed_crops(image, crop_size, color)
             else:
-                yield (
-                    index,
-                    data.voc.random_crops(
-                        image, crops, crop_size, (seed, index), color
-                    ),
+                cut = data.voc.random_crops(
+                    image, crops, crop_size, (seed, index), color
                 )
+            yield index, cut
 
-    scores = [
-        np.asarray(value)
-        for _, value in progress_bar(
-            over_replicas(predict, inputs(), strategy),
-            progress,
-            len(samples),
-            disable=progress is None,
-            leave=False,
-        )
-    ]
+    found = over_replicas(predict, inputs(), strategy)
+    scores = []
+    for name in progress_bar(names, progress, disable=progress is None, leave=False):
+        if name not in journal:
+            value = next(found)[1].numpy()
+            journal.add(name, value)
+        else:
+            value = journal[name].astype(np.float32)
+        scores.append(value)
     return np.stack(scores)
 
 
 def evaluate_classification(
-    model, samples, crop_size, *, crops=10, seed=0, strategy=None
+    model, samples, crop_size, *, crops=10, seed=0, strategy=None, journal=None
 ):
     """Evaluates a multi-label classifier on every image of a set.
 
@@ -100,6 +104,8 @@ def evaluate_classification(
         crops: As in `classification_scores`.
         seed: As in `classification_scores`.
         strategy: A `tf.distribute.Strategy`; None for the current one.
+        journal: Path of a file that lets a killed evaluation go on, or None; it
+            is gone in the end.
 
     Returns:
         A pair: a dict of `images` and what `classification_metrics` returns;
@@ -110,6 +116,8 @@ def evaluate_classification(
             image is unreadable; it is named.
     """
     check_classes(model, samples)
+    about = [fingerprint(model), samples.folder, samples.split]
+    journal = Journal(journal, [*about, crop_size, crops, seed])
     scores = classification_scores(
         score_predictor(model),
         samples,
@@ -119,8 +127,10 @@ def evaluate_classification(
         seed=seed,
         strategy=strategy,
         progress=samples.split,
+        journal=journal,
     )
     metrics = classification_metrics(samples.labels, scores, samples.classes)
+    journal.close()
     return {"images": len(samples), **metrics}, scores
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from selfsup import data, heads
+from selfsup.evaluation.journal import Journal, fingerprint
 from selfsup.evaluation.mean_iou import (
     confusion_matrix,
     iou_per_class,
@@ -93,7 +94,9 @@ def segment(predict, samples, indices=None, color=False, strategy=None):
         yield index, image, classes.numpy()
 
 
-def image_confusions(predict, samples, color=False, strategy=None, progress=None):
+def image_confusions(
+    predict, samples, color=False, strategy=None, progress=None, journal=None
+):
     """Counts the pixels of each image by true and predicted class.
 
     Args:
@@ -102,6 +105,7 @@ def image_confusions(predict, samples, color=False, strategy=None, progress=None
         color: Whether the network takes colour.
         strategy: A `tf.distribute.Strategy`; None for the current one.
         progress: Name of a progress bar, or None for no bar.
+        journal: A `Journal` of images that are counted already.
 
     Yields:
         `[K, K]`, int64, for each image in order: rows true, columns predicted.
@@ -110,19 +114,22 @@ def image_confusions(predict, samples, color=False, strategy=None, progress=None
     Raises:
         ValueError: If an image or mask is unreadable; it is named.
     """
-    for index, _, classes in progress_bar(
-        segment(predict, samples, None, color, strategy),
-        progress,
-        len(samples),
-        disable=progress is None,
-        leave=False,
-    ):
-        mask = samples.mask(index)
-        yield confusion_matrix(mask, classes, len(samples.classes))
+    journal = journal or Journal()
+    names = samples.names
+    missing = [index for index, name in enumerate(names) if name not in journal]
+    found = segment(predict, samples, missing, color, strategy)
+    for name in progress_bar(names, progress, disable=progress is None, leave=False):
+        if name in journal:
+            yield journal[name]
+            continue
+        index, _, classes = next(found)
+        confusion = confusion_matrix(samples.mask(index), classes, len(samples.classes))
+        journal.add(name, confusion)
+        yield confusion
 
 
 def evaluate_segmentation(
-    model, samples, *, stride=1, scales=(1.0,), flip=False, strategy=None
+    model, samples, *, stride=1, scales=(1.0,), flip=False, strategy=None, journal=None
 ):
     """Evaluates a segmenter on every image of a set, at full resolution.
 
@@ -133,6 +140,8 @@ def evaluate_segmentation(
         scales: As in `class_map_predictor`.
         flip: As in `class_map_predictor`.
         strategy: A `tf.distribute.Strategy`; None for the current one.
+        journal: Path of a file that lets a killed evaluation go on, or None; it
+            is gone in the end.
 
     Returns:
         A dict: `images`, what `segmentation_metrics` returns, `confusion`, the
@@ -145,17 +154,20 @@ def evaluate_segmentation(
     """
     check_classes(model, samples)
     predict = class_map_predictor(model, stride, scales, flip)
+    about = [fingerprint(model), samples.folder, samples.split]
+    journal = Journal(journal, [*about, stride, list(scales), flip])
+    confusions = image_confusions(
+        predict, samples, takes_color(model), strategy, samples.split, journal
+    )
     total, image_iou = 0, {}
-    for name, confusion in zip(
-        samples.names,
-        image_confusions(predict, samples, takes_color(model), strategy, samples.split),
-        strict=True,
-    ):
+    for name, confusion in zip(samples.names, confusions, strict=True):
         total = total + confusion
         image_iou[name] = mean_iou(confusion) if confusion.any() else None
+    metrics = segmentation_metrics(total, samples.classes)
+    journal.close()
     return {
         "images": len(samples),
-        **segmentation_metrics(total, samples.classes),
+        **metrics,
         "confusion": total.tolist(),
         "image_iou": image_iou,
     }

@@ -14,6 +14,7 @@ from selfsup.training.strategies import default_strategy
 from selfsup.training.voc_config import RESUMABLE
 from selfsup.training.voc_phases import Replay, Search
 from selfsup.training.voc_tasks import TASKS
+from selfsup.training.workdirs import JOURNAL
 
 # Training batches that second moments are measured on.
 _BALANCING_BATCHES = 4
@@ -84,7 +85,7 @@ def train_voc(config, workdir, overwrite=False, strategy=None):
     }
     if test is not None:
         results["split"] = config.val_split
-        results |= task.evaluate(model, test, strategy)
+        results |= task.evaluate(model, test, strategy, workdir / JOURNAL)
     workdirs.write_json(workdir / "results.json", results)
     return results
 

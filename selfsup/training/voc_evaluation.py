@@ -95,10 +95,15 @@ def eval_voc(ckpt, settings, output=None, strategy=None):
     _check_names(run, samples)
     output = pathlib.Path(output or run.folder / "evaluation")
     output.mkdir(parents=True, exist_ok=True)
+    journal = output / workdirs.JOURNAL
     if task == "segmentation":
-        results, figures = _segmentation(run.model, samples, settings, strategy)
+        results, figures = _segmentation(
+            run.model, samples, settings, strategy, journal
+        )
     else:
-        results, figures = _classification(run.model, samples, settings, strategy)
+        results, figures = _classification(
+            run.model, samples, settings, strategy, journal
+        )
     results = {"ckpt": str(ckpt), "split": settings.split, **results}
     workdirs.write_json(output / "config.json", workdirs.to_json(settings))
     workdirs.write_json(output / "results.json", results)
@@ -186,10 +191,10 @@ def _check_names(run, samples):
         )
 
 
-def _segmentation(model, samples, settings, strategy):
+def _segmentation(model, samples, settings, strategy, journal):
     options = dict(stride=settings.stride, scales=settings.factors, flip=settings.flip)
     results = evaluation.evaluate_segmentation(
-        model, samples, strategy=strategy, **options
+        model, samples, strategy=strategy, journal=journal, **options
     )
 
     def figures(output):
@@ -198,7 +203,7 @@ def _segmentation(model, samples, settings, strategy):
     return {**results, **options}, figures
 
 
-def _classification(model, samples, settings, strategy):
+def _classification(model, samples, settings, strategy, journal):
     crops = settings.crops if settings.crops == "fixed" else int(settings.crops)
     results, scores = evaluation.evaluate_classification(
         model,
@@ -207,6 +212,7 @@ def _classification(model, samples, settings, strategy):
         crops=crops,
         seed=settings.seed,
         strategy=strategy,
+        journal=journal,
     )
 
     def figures(output):

@@ -85,9 +85,11 @@ class Segmentation:
         shown = data.spread(samples, _SHOWN)
         return evaluation.prediction_sheet(predict, samples, shown, self.config.color)
 
-    def evaluate(self, model, samples, strategy):
+    def evaluate(self, model, samples, strategy, journal=None):
         """Returns the metrics of every image at full resolution."""
-        return evaluation.evaluate_segmentation(model, samples, strategy=strategy)
+        return evaluation.evaluate_segmentation(
+            model, samples, strategy=strategy, journal=journal
+        )
 
 
 class Classification:
@@ -158,10 +160,14 @@ class Classification:
     def sheet(self, predict, samples):
         """Returns None: what it learns shows in its curves."""
 
-    def evaluate(self, model, samples, strategy):
+    def evaluate(self, model, samples, strategy, journal=None):
         """Returns the metrics of every image, its scores averaged over crops."""
         metrics, _ = evaluation.evaluate_classification(
-            model, samples, self.config.crop_size, strategy=strategy
+            model,
+            samples,
+            self.config.crop_size,
+            strategy=strategy,
+            journal=journal,
         )
         return metrics
 

@@ -13,6 +13,9 @@ import keras
 from selfsup import weights
 from selfsup.whole_files import replacing
 
+# Lets a killed evaluation go on; it is gone in the end.
+JOURNAL = "unfinished.jsonl"
+
 # What a run writes; `--overwrite` removes these and nothing else.
 _OWN = (
     "backbone.keras",
@@ -32,6 +35,7 @@ _OWN = (
     "segmenter.keras",
     "snapshots",
     "tensorboard",
+    JOURNAL,
 )
 
 # Any of these is worth asking for before it is replaced.

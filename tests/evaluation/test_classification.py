@@ -219,6 +219,29 @@ def test_scores_of_the_report_are_those_of_the_model(evaluated, model, samples):
         np.testing.assert_allclose(score, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_a_stopped_evaluation_goes_on(evaluated, model, samples, tmp_path, monkeypatch):
+    read, indices = data.voc.ClassificationSet.image, []
+
+    def image(self, index):
+        if len(indices) == 4:
+            indices.append(None)
+            raise KeyboardInterrupt
+        indices.append(index)
+        return read(self, index)
+
+    monkeypatch.setattr(data.voc.ClassificationSet, "image", image)
+    options = {"crops": 4, "seed": 3, "journal": tmp_path / "journal.jsonl"}
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.evaluate_classification(model, samples, SIDE, **options)
+    results, scores = evaluation.evaluate_classification(
+        model, samples, SIDE, **options
+    )
+    assert indices == [0, 1, 2, 3, None, 4, 5, 6]
+    assert results == evaluated[0]
+    np.testing.assert_array_equal(scores, evaluated[1])
+    assert not list(tmp_path.iterdir())
+
+
 def test_report_is_that_of_scikit_learn(evaluated):
     results, scores = evaluated
     found = {"area": [], "11point": []}

@@ -426,6 +426,35 @@ def test_metrics_worked_by_hand():
     }
 
 
+def test_a_stopped_evaluation_goes_on(root, model, report, tmp_path, monkeypatch):
+    stopped, resumed = _open(root), _open(root)
+    read = _Watched.image
+
+    def image(self, index):
+        if self is stopped and index == 3:
+            raise KeyboardInterrupt
+        return read(self, index)
+
+    monkeypatch.setattr(_Watched, "image", image)
+    options = {**_OPTIONS, "journal": tmp_path / "journal.jsonl"}
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.evaluate_segmentation(model, stopped, **options)
+    assert evaluation.evaluate_segmentation(model, resumed, **options) == report
+    assert [index for kind, index in resumed.read if kind == "image"] == [3, 4]
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_options_do_not_take_a_stopped_evaluation_up(root, model, tmp_path):
+    path = tmp_path / "journal.jsonl"
+    bad = dataclasses.replace(_open(root), mask_paths=_open(root).image_paths)
+    bad.watch()
+    with pytest.raises(ValueError, match="mask"):
+        evaluation.evaluate_segmentation(model, bad, journal=path)
+    samples = _open(root)
+    evaluation.evaluate_segmentation(model, samples, stride=4, journal=path)
+    assert [index for kind, index in samples.read if kind == "image"] == [*range(5)]
+
+
 def test_two_replicas_count_as_one_device_does(root, model, report, tmp_path):
     path = tmp_path / "segmenter.keras"
     model.save(path)

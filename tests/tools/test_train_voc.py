@@ -8,7 +8,7 @@ import tool_calls
 import voc_folders
 
 TINY = (
-    "--task=classification --network=alexnet --width=0.015625 --crop_size=199 "
+    "--task=classification --network=alexnet --width=0.015625 --crop_size=64 "
     "--batch_size=4 --max_steps=2 --eval_every=1 --log_every=1"
 )
 

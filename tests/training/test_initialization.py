@@ -130,12 +130,18 @@ def test_field_of_view_is_new_and_the_rest_is_kept(folder, alexnet):
     _assert_he(backbone, ("conv8_1", "conv9_1"))
 
 
-def test_classification_needs_crops_that_just_fit_fc6(folder):
+def test_fc6_sees_the_whole_crop_of_classification(folder):
     for task, padding in (("segmentation", "same"), ("classification", "valid")):
         for init in ("random", str(folder / "alexnet.keras")):
             backbone = _start(task, init=init, network="alexnet", dropout=0.125)
             found = networks.describe(backbone)
             assert (found["fc6_padding"], found["dropout"]) == (padding, 0.125)
+
+
+@pytest.mark.parametrize("crop_size, padding", [(96, "same"), (224, "valid")])
+def test_smaller_crops_do_not_fit_fc6(crop_size, padding):
+    backbone = _start("classification", network="alexnet", crop_size=crop_size)
+    assert networks.describe(backbone)["fc6_padding"] == padding
 
 
 def test_a_network_for_rgb_becomes_one_for_gray(folder):

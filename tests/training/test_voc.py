@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import voc_folders
 
-from selfsup import data, training
+from selfsup import data, networks, training
 from selfsup.training import voc, voc_phases
 
 TINY = dict(
@@ -25,10 +25,10 @@ SEGMENTATION = {
     "eval_every": 2,
     "log_every": 3,
 }
-# The smallest crop that fits AlexNet's fc6.
+# The paper's crops, which just fit fc6.
 CLASSIFICATION = {
     **TINY,
-    "crop_size": 199,
+    "crop_size": 227,
     "max_steps": 4,
     "eval_every": 2,
     "retrain_on_all": True,
@@ -122,6 +122,8 @@ def test_a_classification_workdir_holds_everything(classified, folder):
     assert set(results["ap_area"]) == set(results["ap_11point"]) == {"middle", "bright"}
     schedule = _json(classified / "schedule.json")
     assert results["held_out_map_area"] == schedule["best_score"]
+    model = keras.models.load_model(classified / "classifier.keras")
+    assert networks.describe(model)["fc6_padding"] == "valid"
 
 
 @pytest.mark.parametrize("run", ["segmented", "classified"])

@@ -49,12 +49,9 @@ def test_settings_reach_the_batches(name, folder):
 
 @pytest.mark.parametrize("name", list(TASKS))
 def test_losses_fit_model_and_batches(name, folder):
-    task = _task(name, folder, crop_size=199, dropout=0.0)
+    task = _task(name, folder, dropout=0.0)
     samples = task.open("train" if name == "segmentation" else "trainval")
-    padding = "same" if name == "segmentation" else "valid"
-    model = task.model(
-        fakes.network("alexnet", normalization="none", fc6_padding=padding), 5
-    )
+    model = task.model(fakes.network("alexnet", normalization="none"), 5)
     model.get_layer("prediction").kernel.assign(
         tf.zeros_like(model.get_layer("prediction").kernel)
     )

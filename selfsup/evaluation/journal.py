@@ -1,0 +1,64 @@
+"""What a long evaluation has found so far, so that a killed one goes on."""
+
+import hashlib
+import json
+import pathlib
+
+import numpy as np
+
+
+class Journal:
+    """Results of images, kept in a file of one JSON line each.
+
+    The first line tells what the results are of; a file that is about something
+    else is begun anew. A line torn by a kill does not count.
+
+    Args:
+        path: Path of the file; None keeps nothing.
+        about: What JSON can hold: the model, the data and the options.
+    """
+
+    def __init__(self, path=None, about=None):
+        self.path = pathlib.Path(path) if path is not None else None
+        self._found = {}
+        if self.path is None:
+            return
+        first = json.dumps(about)
+        lines = self.path.read_text().split("\n") if self.path.exists() else []
+        # What follows the last line break is torn, or empty.
+        whole = lines[:-1]
+        if whole and whole[0] == first:
+            self._found = dict(json.loads(line) for line in whole[1:])
+        else:
+            whole = [first]
+        self.path.write_text("".join(f"{line}\n" for line in whole))
+
+    def __contains__(self, name):
+        return name in self._found
+
+    def __getitem__(self, name):
+        return np.asarray(self._found[name])
+
+    def add(self, name, value):
+        """Keeps the result of an image.
+
+        Args:
+            name: Name of the image.
+            value: A NumPy array.
+        """
+        if self.path is not None:
+            with self.path.open("a") as file:
+                file.write(json.dumps([name, value.tolist()]) + "\n")
+
+    def close(self):
+        """Removes the file: the evaluation is done."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def fingerprint(model):
+    """Returns a short digest of a model's weights."""
+    digest = hashlib.sha256()
+    for variable in model.variables:
+        digest.update(np.ascontiguousarray(variable.numpy()))
+    return digest.hexdigest()[:16]
