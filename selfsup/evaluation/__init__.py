@@ -35,12 +35,14 @@ from selfsup.evaluation.segmentation import (
 )
 from selfsup.evaluation.sheets import choose_images, colorization_sheet
 from selfsup.evaluation.voc_figures import (
+    FIGURES,
     classification_figures,
     prediction_sheet,
     segmentation_figures,
 )
 
 __all__ = [
+    "FIGURES",
     "average_precision",
     "check_classes",
     "choose_images",

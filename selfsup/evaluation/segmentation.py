@@ -163,6 +163,11 @@ def evaluate_segmentation(
     for name, confusion in zip(samples.names, confusions, strict=True):
         total = total + confusion
         image_iou[name] = mean_iou(confusion) if confusion.any() else None
+    if not total.any():
+        raise ValueError(
+            "There is nothing to measure. Expected masks with a pixel that is not "
+            f"void. Received: split {samples.split!r} of {samples.folder}, all void"
+        )
     metrics = segmentation_metrics(total, samples.classes)
     journal.close()
     return {

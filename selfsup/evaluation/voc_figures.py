@@ -11,6 +11,9 @@ from selfsup.evaluation.segmentation import (
     takes_color,
 )
 
+# What is drawn of an evaluation, of either task.
+FIGURES = ("per_class.png", "predictions.png", "rankings.png")
+
 # Images of each kind (worst, middling, best) on a segmentation sheet, and of each
 # class on a sheet of rankings.
 _SHOWN, _RANKS = 4, 6

@@ -1,5 +1,6 @@
 """Masks of classes in colour."""
 
+import cv2
 import numpy as np
 
 from selfsup.pictures.sheets import as_float_rgb
@@ -38,6 +39,33 @@ def class_colors(num_classes):
     for place in range(3):
         colors |= (classes >> (3 * place + channels) & 1) << (7 - place)
     return colors.astype(np.uint8)
+
+
+def sheet_colors(names):
+    """Returns colours in which the classes of a sheet are told apart.
+
+    Those of PASCAL VOC for its own 21 classes, which people know by them. Of
+    other classes several would be shades of one red; they get hues that lie
+    far apart, and a background is black.
+
+    Args:
+        names: Name of each class.
+
+    Returns:
+        `[L, 3]`, uint8.
+    """
+    if len(names) == 21 and names[0] == "background":
+        return class_colors(21)
+    first = int(bool(names) and names[0] == "background")
+    colors = np.zeros((len(names), 3), np.uint8)
+    for number in range(len(names) - first):
+        # The golden angle never comes back to a hue that it had.
+        hue = (210.0 + number * 137.508) % 360.0
+        saturation, value = (0.75, 0.95, 0.55)[number % 3], (1.0, 0.65, 0.9)[number % 3]
+        pixel = np.float32([[[hue, saturation, value]]])
+        rgb = cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0]
+        colors[first + number] = np.rint(255 * rgb)
+    return colors
 
 
 def color_mask(mask, colors=None):

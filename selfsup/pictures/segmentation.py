@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from selfsup.pictures.class_masks import VOID, class_colors, legend, overlay
+from selfsup.pictures.class_masks import (
+    VOID,
+    class_colors,
+    legend,
+    overlay,
+    sheet_colors,
+)
 from selfsup.pictures.sheets import as_float_rgb, contact_sheet
 
 _WRONG = np.float32([1.0, 0.0, 0.0])
@@ -33,7 +39,7 @@ def segmentation_sheet(rows, names, height=200, opacity=0.75):
         ValueError: If there are no rows, a mask has another size than its image
             or a class without a name.
     """
-    colors = class_colors(len(names))
+    colors = sheet_colors(names)
     titles = ["photo", "truth", "predicted", "wrong (red)"]
     kept = [0, 1, 2, 3] if any(row[2] is not None for row in rows) else [0, 2]
     drawn = []

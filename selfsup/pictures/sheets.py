@@ -11,6 +11,9 @@ from selfsup.whole_files import replacing
 _MARGIN = 6
 _HEADER = 26
 
+# Greatest width of a picture on a sheet, in heights.
+_WIDEST = 4
+
 
 def contact_sheet(rows, titles, height=160):
     """Lays pictures out in rows under column titles.
@@ -94,11 +97,14 @@ def as_float_rgb(image):
 
 def _scaled(image, height):
     image = as_float_rgb(image)
-    width = max(1, round(image.shape[1] * height / image.shape[0]))
-    shrinks = height < image.shape[0]
+    most = _WIDEST * height
+    scale = min(height / image.shape[0], most / image.shape[1])
+    size = [max(1, round(scale * side)) for side in image.shape[:2]]
     image = cv2.resize(
         image,
-        (width, height),
-        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+        size[::-1],
+        interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
     )
+    # Very wide pictures leave white below.
+    image = np.pad(image, [(0, height - size[0]), (0, 0), (0, 0)], constant_values=1.0)
     return np.rint(255 * image).astype(np.uint8)

@@ -54,6 +54,9 @@ class Checkpoints:
         Raises:
             ValueError: If there are checkpoints, but none fits the model.
         """
+        # Where a kill came in the middle of writing.
+        for rest in self.folder.glob("ckpt-*_temp"):
+            shutil.rmtree(rest, ignore_errors=True)
         failure = None
         for path in reversed(self._manager.checkpoints):
             try:

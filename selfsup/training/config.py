@@ -117,7 +117,11 @@ class ColorizerConfig:
                 f"less than half of crop_size={self.crop_size}",
             )
         if self.batch_size % self.accumulation:
-            fail("accumulation", self.accumulation, f"a divisor of {self.batch_size=}")
+            fail(
+                "accumulation",
+                self.accumulation,
+                f"a divisor of batch_size={self.batch_size}",
+            )
         if bool(self.steps) == bool(self.epochs):
             raise ValueError(
                 "Fields `steps` and `epochs` contradict. Expected one of them above "

@@ -172,7 +172,8 @@ def freeze(backbone, trainable):
         backbone: A backbone; its layers are changed.
         trainable: `"all"`, `"none"`, or the name of the first layer that does,
             such as `conv4_1`, `fc6` or `res5a`: it and all after it learn
-            (paper Table 6).
+            (paper Table 6). Field-of-view blocks always learn, as the head does:
+            they are new.
 
     Raises:
         ValueError: If there is no such layer.
@@ -197,4 +198,5 @@ def freeze(backbone, trainable):
             )
         first = matching[0]
     for layer in backbone.layers[:first]:
-        layer.trainable = False
+        if not layer.name.endswith(("8_1", "9_1")):
+            layer.trainable = False

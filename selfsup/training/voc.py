@@ -1,5 +1,8 @@
 """Downstream training on VOC, in the paper's protocol."""
 
+import dataclasses
+import pathlib
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -50,18 +53,26 @@ def train_voc(config, workdir, overwrite=False, strategy=None):
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.seed)
+    workdir = pathlib.Path(workdir)
+    if not overwrite:
+        config = _of_same_period(config, workdir)
     backbone = initial_backbone(config)
     config = config.resolved(backbone)
     task = TASKS[config.task](config)
     samples = task.open(config.train_split)
     test = None if config.val_split == "none" else task.open(config.val_split)
     training, held_out = split(samples, config.held_out, config.seed)
-    task.check_held_out(held_out)
-    # Refuses a wrong layer before anything is written.
+    # What cannot work is refused before anything is written, or overwritten.
+    for evaluated in (held_out, test):
+        if evaluated is not None:
+            task.check(evaluated)
     freeze(backbone, config.trainable)
+    if not overwrite:
+        _check_length(config, workdir)
+    inputs = _inputs(task, samples, backbone)
     workdir = workdirs.prepare(workdir, config, RESUMABLE, overwrite)
     _announce(config, training, held_out, test, strategy)
-    backbone = balanced(backbone, _inputs(task, samples, backbone))
+    backbone = balanced(backbone, inputs)
     search = Search(
         held_out, config, task, backbone, training, workdir, strategy, config.max_steps
     )
@@ -113,6 +124,25 @@ def split(samples, share, seed):
     count = min(len(samples) - 1, max(1, round(share * len(samples))))
     parts = sorted(order[count:].tolist()), sorted(order[:count].tolist())
     return tuple(samples.subset(part) for part in parts)
+
+
+def _of_same_period(config, workdir):
+    """Lets a run that is prolonged keep the evaluation period it began with."""
+    if config.eval_every or not workdir.is_dir():
+        return config
+    before = workdirs.read_json(workdir / "config.json") or {}
+    return dataclasses.replace(config, eval_every=before.get("eval_every", 0))
+
+
+def _check_length(config, workdir):
+    newest = tf.train.latest_checkpoint(str(workdir / "checkpoints"))
+    done = int(newest.rsplit("-", 1)[-1]) if newest else 0
+    if done > config.max_steps:
+        raise ValueError(
+            "The run is longer already. Expected --max_steps of at least the steps "
+            f"done, {done}, another --workdir, or --overwrite. "
+            f"Received: max_steps={config.max_steps}"
+        )
 
 
 def _inputs(task, samples, backbone):

@@ -1,6 +1,7 @@
 """Settings of a downstream run on VOC, and the defaults of its two tasks."""
 
 import dataclasses
+import os
 import types
 
 from selfsup import networks
@@ -67,7 +68,9 @@ class VocConfig:
         2, "Blocks of pooling and convolution that widen the field of view, 0 to 2."
     )
     trainable: str = setting(
-        "all", "Layers of the backbone that learn: all, none, or LAYER and up."
+        "all",
+        "Layers of the backbone that learn: all, none, or LAYER and up. The head and "
+        "the field-of-view blocks always do.",
     )
     color: bool = setting(False, "Give the network colour instead of gray.")
     hidden: int = setting(1024, "Units of the segmentation head's hidden layer.")
@@ -139,7 +142,11 @@ class VocConfig:
                 f"less than half of crop_size={self.crop_size}",
             )
         if self.batch_size % self.accumulation:
-            fail("accumulation", self.accumulation, f"a divisor of {self.batch_size=}")
+            fail(
+                "accumulation",
+                self.accumulation,
+                f"a divisor of batch_size={self.batch_size}",
+            )
 
     @classmethod
     def for_task(cls, task="segmentation", **changes):
@@ -198,6 +205,9 @@ class VocConfig:
         split = ("train_aug" if self.sbd_dir else "train") if segmentation else None
         return dataclasses.replace(
             self,
+            voc_dir=_absolute(self.voc_dir),
+            sbd_dir=_absolute(self.sbd_dir),
+            init=_absolute(self.init),
             network=network,
             width=found["width"],
             padding=found["padding"],
@@ -206,6 +216,13 @@ class VocConfig:
             train_split=self.train_split or split or "trainval",
             eval_every=self.eval_every or max(1, self.max_steps // 40),
         )
+
+
+def _absolute(path):
+    """Returns a path that means the same from every folder."""
+    if path in ("", "random", "imagenet") or path.startswith("tfds:"):
+        return path
+    return os.path.abspath(path)
 
 
 # Fields that may differ when a run is resumed.

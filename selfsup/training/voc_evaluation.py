@@ -3,12 +3,22 @@
 import dataclasses
 import pathlib
 
+from absl import logging
+
 from selfsup import data, evaluation
 from selfsup.training import workdirs
 from selfsup.training.settings import check_ranges, fail, setting
 from selfsup.training.strategies import default_strategy
 from selfsup.training.voc_config import VocConfig
 from selfsup.training.voc_tasks import TASKS
+
+# Flags of each task that the other one has no use for.
+_SEGMENTATION_FLAGS = ("flip", "scales", "stride", "sbd_dir")
+_CLASSIFICATION_FLAGS = ("crops", "crop_size", "seed")
+_OTHERS_FLAGS = {
+    "segmentation": _CLASSIFICATION_FLAGS,
+    "classification": _SEGMENTATION_FLAGS,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,11 +100,18 @@ def eval_voc(ckpt, settings, output=None, strategy=None):
     with strategy.scope():
         run = workdirs.open_run(ckpt, _model_file(ckpt))
     task = _task_of(run, ckpt)
-    settings, trained = _completed(settings, run, task)
+    _warn_of_other_task(settings, task)
+    settings = _completed(settings, run, task)
     samples = _open(settings, task)
     _check_names(run, samples)
     output = pathlib.Path(output or run.folder / "evaluation")
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            "The folder of the report cannot be made. Expected one that can be "
+            f"written. Received: {output} ({error.strerror})"
+        ) from error
     journal = output / workdirs.JOURNAL
     if task == "segmentation":
         results, figures = _segmentation(
@@ -107,6 +124,9 @@ def eval_voc(ckpt, settings, output=None, strategy=None):
     results = {"ckpt": str(ckpt), "split": settings.split, **results}
     workdirs.write_json(output / "config.json", workdirs.to_json(settings))
     workdirs.write_json(output / "results.json", results)
+    # Pictures of an earlier evaluation would lie beside other numbers.
+    for name in evaluation.FIGURES:
+        (output / name).unlink(missing_ok=True)
     if settings.figures:
         figures(output)
     return results, output
@@ -169,7 +189,14 @@ def _completed(settings, run, task):
             "There is no config.json beside the model that tells the crops. Expected "
             "--crop_size. Received: none"
         )
-    return settings, trained
+    return settings
+
+
+def _warn_of_other_task(settings, task):
+    defaults = VocEvaluation()
+    for name in _OTHERS_FLAGS[task]:
+        if getattr(settings, name) != getattr(defaults, name):
+            logging.warning("--%s does nothing for %s", name, task)
 
 
 def _open(settings, task):

@@ -153,11 +153,13 @@ class Search(Phase):
 
     def begin(self, first_step):
         before = workdirs.read_json(self.folder / "schedule.json") or {}
-        # A run that was killed may have evaluated beyond its checkpoint.
+        # A run that was killed may have evaluated beyond its checkpoint; one that
+        # is prolonged evaluated at its end, where a longer one would not have.
         self.evaluations = [
             (step, score)
             for step, score in before.get("evaluations", [])
             if step <= first_step
+            and (step % self.config.eval_every == 0 or step == self.steps)
         ]
         self._follow(Plateau().after_all(self.evaluations), first_step)
 

@@ -1,6 +1,7 @@
 """What differs between segmentation and classification on VOC."""
 
 from selfsup import data, evaluation, heads, losses, networks
+from selfsup.progress import progress_bar
 from selfsup.training.loop import Term
 
 # Held-out images on the sheet that is drawn while training.
@@ -26,14 +27,25 @@ class Segmentation:
             self.config.voc_dir, split, sbd_dir=self.config.sbd_dir or None
         )
 
-    def check_held_out(self, held_out):
-        """Raises a ValueError if no pixel has a label to score."""
-        masks = map(held_out.mask, range(len(held_out)))
-        if not any((mask != data.voc.VOID).any() for mask in masks):
+    def check(self, samples):
+        """Reads every mask, so that a bad one is told before the training.
+
+        Args:
+            samples: The images that will be evaluated.
+
+        Raises:
+            ValueError: If a mask is unreadable, or all are void everywhere.
+        """
+        labelled = False
+        for index in progress_bar(
+            range(len(samples)), f"checking {samples.split}", leave=False
+        ):
+            labelled |= bool((samples.mask(index) != data.voc.VOID).any())
+        if not labelled:
             raise ValueError(
-                "The held-out masks are void everywhere. Expected more images, or a "
-                f"greater share by --held_out. Received: {len(held_out)} of split "
-                f"{held_out.split!r} of {held_out.folder}"
+                "The masks to measure on are void everywhere. Expected more images, or "
+                f"a greater share by --held_out. Received: {len(samples)} of split "
+                f"{samples.split!r} of {samples.folder}"
             )
 
     def model(self, backbone, classes):
@@ -109,13 +121,13 @@ class Classification:
         """Opens a split; see `data.voc.open_classification`."""
         return data.voc.open_classification(self.config.voc_dir, split)
 
-    def check_held_out(self, held_out):
+    def check(self, samples):
         """Raises a ValueError if no class has a positive to rank."""
-        if not (held_out.labels == 1).any():
+        if not (samples.labels == 1).any():
             raise ValueError(
-                "The held-out images show none of the classes. Expected more images, "
-                f"or a greater share by --held_out. Received: {len(held_out)} of "
-                f"split {held_out.split!r} of {held_out.folder}"
+                "The images to measure on show none of the classes. Expected more "
+                "images, or a greater share by --held_out. Received: "
+                f"{len(samples)} of split {samples.split!r} of {samples.folder}"
             )
 
     def model(self, backbone, classes):

@@ -96,6 +96,11 @@ def read_model(path):
         raise ValueError(
             f"A model cannot be read. Expected a .keras file. Received: {path}"
         )
+    if not zipfile.is_zipfile(path):
+        raise ValueError(
+            "A model cannot be read: it is cut off, or something else. Expected a "
+            f"whole .keras file. Received: {path}"
+        )
     try:
         return keras.saving.load_model(path, compile=False)
     except _UNREADABLE as error:

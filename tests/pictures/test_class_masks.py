@@ -126,3 +126,25 @@ def test_legend_breaks_lines_and_grows_for_long_names():
 def test_legend_of_another_number_of_colors_is_refused():
     with pytest.raises(ValueError, match="legend of 1 names.*Received: 2 colours"):
         pictures.legend(["a"], pictures.class_colors(2))
+
+
+def test_vocs_own_classes_keep_their_colours_on_sheets():
+    names = ["background", *(f"object {i}" for i in range(20))]
+    np.testing.assert_array_equal(
+        pictures.sheet_colors(names), pictures.class_colors(21)
+    )
+
+
+@pytest.mark.parametrize("count", [2, 11, 21])
+@pytest.mark.parametrize("first", ["sky", "background"])
+def test_other_classes_have_colours_that_are_far_apart(count, first):
+    names = [first, *(f"class {i}" for i in range(1, count))]
+    colors = pictures.sheet_colors(names).astype(int)
+    assert colors.shape == (count, 3)
+    assert (colors[0].max() == 0) == (first == "background")
+    distances = np.abs(colors[:, None] - colors).max(axis=-1)
+    assert distances[~np.eye(count, dtype=bool)].min() >= 24
+
+
+def test_no_classes_have_no_colours():
+    assert pictures.sheet_colors([]).shape == (0, 3)

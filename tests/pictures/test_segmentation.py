@@ -39,7 +39,8 @@ def test_columns_show_masks_and_errors():
     photo, truth, predicted, _ = _cells(sheet, 4)
     quarter = 80 * 80 // 4
     assert _shown(photo, [100] * 3) == 80 * 80
-    black, red, green, void = pictures.class_colors(256)[[0, 1, 2, 255]]
+    black, red, green, _ = pictures.sheet_colors(NAMES)
+    void = pictures.class_colors(256)[255]
     # Sizes but for the blend at the edges of an enlarged picture.
     assert _shown(truth, void) == pytest.approx(quarter, rel=0.1)
     assert _shown(truth, black) == pytest.approx(1.5 * quarter, rel=0.1)
@@ -70,9 +71,10 @@ def test_mask_is_laid_over_the_gray_photograph():
     sheet = pictures.segmentation_sheet(
         [(label, image, truth, prediction)], NAMES, height=80, opacity=0.75
     )
-    # Gray is 100: a quarter of it and three quarters of VOC's dark red.
+    # Gray is 100: a quarter of it and three quarters of the class's colour.
     _, truth_cell, _, _ = _cells(sheet, 4)
-    np.testing.assert_allclose(truth_cell[60, 70], [25 + 96, 25, 25], atol=1)
+    expected = 25 + 0.75 * pictures.sheet_colors(NAMES)[1]
+    np.testing.assert_allclose(truth_cell[60, 70], expected, atol=1)
 
 
 def _legend_part(sheet, rows=1, height=80):
@@ -81,7 +83,7 @@ def _legend_part(sheet, rows=1, height=80):
 
 def test_legend_holds_the_classes_that_occur_only():
     sheet = pictures.segmentation_sheet([_row()], NAMES, height=80)
-    colors = [*pictures.class_colors(3), pictures.class_colors(256)[255]]
+    colors = [*pictures.sheet_colors(NAMES)[:3], pictures.class_colors(256)[255]]
     expected = pictures.legend([*NAMES[:3], "void"], colors, sheet.shape[1])
     np.testing.assert_array_equal(_legend_part(sheet), expected)
 
@@ -90,7 +92,7 @@ def test_a_legend_wider_than_the_sheet_is_not_cut_off():
     names = ["a class that has a name much longer than most others have", *NAMES[1:]]
     label, image, _, prediction = _row()
     sheet = pictures.segmentation_sheet([(label, image, None, prediction)], names, 20)
-    expected = pictures.legend(names[:3], pictures.class_colors(3), 1)
+    expected = pictures.legend(names[:3], pictures.sheet_colors(names)[:3], 1)
     assert sheet.shape[1] == expected.shape[1]
     np.testing.assert_array_equal(_legend_part(sheet, height=20)[:26], expected[:26])
 

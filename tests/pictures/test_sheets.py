@@ -82,3 +82,12 @@ def test_every_kind_of_picture_becomes_rgb(shape):
         expected = image if image.ndim == 2 else image[..., min(channel, shape[2] - 1)]
         np.testing.assert_allclose(rgb[..., channel], expected / 255, rtol=1e-6)
     np.testing.assert_allclose(sheets.as_float_rgb(image / 255), rgb, rtol=1e-6)
+
+
+def test_very_wide_pictures_are_made_to_fit():
+    wide = np.full((1, 200, 3), 0.2, np.float32)
+    sheet = pictures.contact_sheet([("", [wide])], ["wide"], height=50)
+    dark = np.argwhere(sheet[26:].max(axis=-1) < 100)
+    # Four heights wide, one pixel high, in the upper left.
+    assert np.ptp(dark, axis=0).tolist() == [0, 199]
+    assert dark[0][0] == 0

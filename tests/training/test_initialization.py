@@ -282,7 +282,8 @@ _TOP = {"fc6", "bias6", "fc7", "bias7", *_layers_of("8_1")}
     "trainable, expected",
     [
         ("all", set().union(*_STAGES.values(), _TOP)),
-        ("none", set()),
+        # The field of view is as new as the head.
+        ("none", _layers_of("8_1")),
         ("conv4_1", _STAGES[4] | _STAGES[5] | _TOP),
         ("conv4_3", _layers_of("4_3") | _STAGES[5] | _TOP),
         ("fc6", _TOP),

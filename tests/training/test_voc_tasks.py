@@ -161,11 +161,11 @@ def test_the_sheet_shows_six_held_out_images_and_only_of_segmentation(folder):
 def test_held_out_images_must_show_a_class(folder):
     task = _task("classification", folder)
     samples = task.open("trainval")
-    task.check_held_out(samples)
+    task.check(samples)
     labels = np.where(samples.labels == 1, 0, samples.labels)
     empty = dataclasses.replace(samples, labels=labels).subset([0, 1])
     with pytest.raises(ValueError, match="2 of split 'trainval' of .*/VOC") as error:
-        task.check_held_out(empty)
+        task.check(empty)
     assert "--held_out" in str(error.value)
 
 
@@ -176,6 +176,6 @@ def test_held_out_masks_must_have_a_label(tmp_path, photos):
     for name in folder.names[:2]:
         with Image.open(folder.image(name)) as image:
             folder.save_mask(name, np.full(image.size[::-1], 255))
-    task.check_held_out(samples)
+    task.check(samples)
     with pytest.raises(ValueError, match="void everywhere.*2 of split 'train' of"):
-        task.check_held_out(samples.subset([0, 1]))
+        task.check(samples.subset([0, 1]))

@@ -120,7 +120,7 @@ def test_truncated_files_are_named(part, workdir, tmp_path):
     path.write_bytes(content[: int(part * len(content))])
     target = fakes.network("vgg16")
     before = transfer.arrays(target)
-    with pytest.raises(ValueError, match=f"whole .keras file. Received: {path} "):
+    with pytest.raises(ValueError, match=f"whole .keras file. Received: {path}"):
         weights.load(target, path)
     _assert_holds(target, before)
 

@@ -4,6 +4,8 @@ Where an image is smaller than the crop it lies in its centre, and the rest is
 0, the mean gray, which convolutions pad with too.
 """
 
+import functools
+
 import tensorflow as tf
 
 from selfsup.data.whole_images import as_network_input
@@ -139,11 +141,30 @@ def random_crops(
     """
     seed, number = seed
     seed = tf.constant([seed + _SALT, number], tf.int64)
-    crops = [
-        scaled_crop(image, uniform, crop_size, color, min_scale, max_scale)
-        for uniform in tf.random.stateless_uniform([count, DRAWS], seed)
+    uniform = tf.random.stateless_uniform([count, DRAWS], seed)
+    cut_all = _crops_function(crop_size, color, min_scale, max_scale)
+    return cut_all(image, uniform)
+
+
+@functools.cache
+def _crops_function(crop_size, color, min_scale, max_scale):
+    """Returns a compiled function from image and draws `[N, 4]` to crops."""
+    signature = [
+        tf.TensorSpec([None, None, 3], tf.uint8),
+        tf.TensorSpec([None, DRAWS], tf.float32),
     ]
-    return tf.stack(crops)
+
+    @tf.function(input_signature=signature)
+    def crops(image, uniform):
+        return tf.map_fn(
+            lambda draws: scaled_crop(
+                image, draws, crop_size, color, min_scale, max_scale
+            ),
+            uniform,
+            fn_output_signature=tf.float32,
+        )
+
+    return crops
 
 
 def fixed_crops(image, crop_size, color=False):

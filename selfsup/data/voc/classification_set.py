@@ -134,6 +134,11 @@ def _read_labels(path, names):
                 f"File {path}, line {number}, is no label. Expected a name and 1, -1 "
                 f"or 0. Received: {line!r}"
             )
+        if name in labels:
+            raise ValueError(
+                f"File {path} labels an image twice. Expected every name once. "
+                f"Received: {name!r} again in line {number}"
+            )
         labels[name] = _LABELS[rest[0]]
     missing = [name for name in names if name not in labels]
     if missing:

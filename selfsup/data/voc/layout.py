@@ -40,7 +40,7 @@ OBJECTS = (
 # Index 255 of masks is void, so that 0 to 254 are left.
 MAX_CLASSES = 255
 
-_IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png")
+_IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
 _CLASSES_FILE = "classes.txt"
 
 
@@ -60,6 +60,11 @@ def resolve(voc_dir, year):
         ValueError: If it holds no VOC data.
     """
     voc_dir = os.fspath(voc_dir)
+    if voc_dir.startswith("tfds:"):
+        raise ValueError(
+            "Data sets of TensorFlow Datasets have no masks here; tfds:voc/2007 serves "
+            f"classification. Expected the path of a folder. Received: {voc_dir!r}"
+        )
     if not os.path.isdir(voc_dir):
         raise FileNotFoundError(
             "A folder of VOC data is missing. Expected the path of a folder. "
@@ -118,6 +123,12 @@ def read_split(folder, task, split):
         ValueError: If its file is empty or names an image twice.
     """
     path = split_file(folder, task, split)
+    parent = os.path.dirname(path)
+    if not os.path.isdir(parent):
+        raise FileNotFoundError(
+            f"A VOC folder has no lists for this task. Expected a folder {parent}. "
+            "Received: a folder without it"
+        )
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f"A VOC folder has no such split. Expected one of {_splits(folder, task)}, "
