@@ -201,6 +201,8 @@ class VocConfig:
         if not crop_size:
             crop_size = 227 if network == "alexnet" else 224
             crop_size = 448 if segmentation else crop_size
+        if network == "alexnet" and crop_size < 11:
+            fail("crop_size", crop_size, "at least 11 for AlexNet's first kernel")
         margin = self.point_margin
         split = ("train_aug" if self.sbd_dir else "train") if segmentation else None
         return dataclasses.replace(

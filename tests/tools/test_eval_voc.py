@@ -6,14 +6,14 @@ import shutil
 
 import numpy as np
 import pytest
-import tool_calls
-import voc_folders
 from PIL import Image
 
 from selfsup import heads, networks, training
 from selfsup.training.workdirs import to_json, write_json
 
 import fakes
+import tool_calls
+import voc_folders
 
 # What is predicted does not matter where a mask cannot be read.
 _NO_PREDICTION = """
@@ -107,7 +107,7 @@ def _damage(kind, folder):
         return f"Expected {image} or "
     if kind == "name without image":
         folder.split("val", [*folder.names[10:], "unheard_of"])
-        return f"unheard_of.png, as listed in {listed}. Received: 1 of 5 missing"
+        return f"as listed in {listed}. Received: 1 of 5 missing"
     if kind == "split empty":
         folder.split("val", [])
         return f"File {listed} lists no names"

@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+
 import tool_calls
 import voc_folders
 

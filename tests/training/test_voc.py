@@ -9,10 +9,11 @@ import cv2
 import keras
 import numpy as np
 import pytest
-import voc_folders
 
 from selfsup import data, networks, training
 from selfsup.training import voc, voc_phases
+
+import voc_folders
 
 TINY = dict(
     network="alexnet", width=1 / 64, crop_size=48, batch_size=4, hidden=8, points=16

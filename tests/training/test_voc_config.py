@@ -96,3 +96,9 @@ def test_bad_fields_are_named(bad):
 def test_an_unknown_task_is_refused():
     with pytest.raises(ValueError, match="segmentation, classification"):
         VocConfig.for_task("detection", voc_dir="VOC")
+
+
+def test_crops_below_alexnets_first_kernel_are_refused():
+    with pytest.raises(ValueError, match="`crop_size` must be at least 11"):
+        _resolved("segmentation", "alexnet", crop_size=10)
+    assert _resolved("segmentation", "alexnet", crop_size=11).crop_size == 11

@@ -7,12 +7,12 @@ import shutil
 import keras
 import numpy as np
 import pytest
-import voc_folders
 
 from selfsup import data, evaluation, heads, networks, training
 from selfsup.training import VocEvaluation, eval_voc, voc_table
 
 import fakes
+import voc_folders
 
 TINY = dict(
     network="alexnet", width=1 / 64, batch_size=4, max_steps=1, fov_blocks=0, hidden=8

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import voc_folders
 
 from selfsup import data
 from selfsup.training import VocConfig
@@ -16,6 +15,7 @@ from selfsup.training.voc_phases import Replay, Search
 from selfsup.training.voc_tasks import Classification
 
 import fakes
+import voc_folders
 
 # By hand: new bests at 1 and 5; after each third evaluation without one the rate
 # falls, at 4 and 8, and the third time, at 11, the run ends.
@@ -65,6 +65,8 @@ def samples(folder):
 
 @pytest.fixture(scope="module")
 def backbone():
+    # Of so few channels some seeds leave none alive.
+    keras.utils.set_random_seed(0)
     return fakes.network(
         "alexnet", normalization="none", dropout=0.0, kernel_initializer="he_normal"
     )
@@ -259,11 +261,13 @@ def test_a_run_that_is_never_stopped_ends_at_the_greatest_number_of_steps(
     # It is evaluated at the end too.
     assert search.evaluations == [(2, 0.05), (3, 0.1)]
     assert (search.state.best_step, search.state.finished) == (3, False)
-    # A longer run goes on from there.
+    # A longer run goes on from there, as one that was longer from the beginning,
+    # which has not looked at step 3.
     longer = _search(tmp_path, backbone, samples, steps=4, eval_every=2)
     longer.train()
-    assert longer.evaluations == [(2, 0.05), (3, 0.1), (4, 0.0)]
-    _assert_same(longer.best()[1].get_weights(), search.model.get_weights())
+    assert longer.evaluations == [(2, 0.05), (4, 0.0)]
+    assert longer.state.best_step == 2
+    _assert_same(longer.best()[1].get_weights(), search.task.weights[2])
 
 
 def test_kills_between_an_evaluation_and_its_checkpoint_lose_nothing(

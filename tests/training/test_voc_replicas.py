@@ -7,10 +7,11 @@ import sys
 import keras
 import numpy as np
 import pytest
-import voc_folders
 from PIL import Image
 
 from selfsup import data, evaluation
+
+import voc_folders
 
 # Logical devices must be made before TensorFlow starts: hence a process.
 _SCRIPT = """

@@ -9,9 +9,10 @@ import time
 
 import keras
 import numpy as np
-import voc_folders
 
 from selfsup import training
+
+import voc_folders
 
 SETTINGS = dict(
     network="alexnet",

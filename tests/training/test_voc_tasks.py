@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import sklearn.metrics
 import tensorflow as tf
-import voc_folders
 from PIL import Image
 
 from selfsup import data, evaluation
@@ -14,6 +13,7 @@ from selfsup.training import VocConfig
 from selfsup.training.voc_tasks import TASKS
 
 import fakes
+import voc_folders
 
 
 @pytest.fixture(scope="module")
