@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 
 def test_input_benchmark_writes_ratios(tmp_path, photos):
     output = tmp_path / "result.json"
@@ -30,6 +32,7 @@ def test_train_benchmark_writes_the_share_of_the_hypercolumn(tmp_path, photos):
     assert sizes[1] == 8 * sizes[0]
 
 
+@pytest.mark.slow
 def test_segment_benchmark_measures_every_way(tmp_path, photos):
     output = tmp_path / "result.json"
     tool = photos.parents[2] / "tools" / "benchmark.py"
