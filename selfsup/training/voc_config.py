@@ -10,7 +10,6 @@ from selfsup.training.settings import (
     check_choices,
     check_ranges,
     fail,
-    from_json,
     setting,
 )
 
@@ -169,21 +168,6 @@ class VocConfig:
         """
         check_choice("task", task, tuple(_TASKS))
         return cls(task=task, **{**_TASKS[task], **changes})
-
-    @classmethod
-    def from_json(cls, settings):
-        """Builds the configuration that was written to `config.json`.
-
-        Args:
-            settings: The content of the file, a dict.
-
-        Returns:
-            A `VocConfig`.
-
-        Raises:
-            ValueError: If fields are missing or unknown.
-        """
-        return from_json(cls, settings)
 
     def resolved(self, backbone):
         """Returns the configuration with every default that depends on others.

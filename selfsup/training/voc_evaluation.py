@@ -7,7 +7,7 @@ from absl import logging
 
 from selfsup import data, evaluation
 from selfsup.training import workdirs
-from selfsup.training.settings import check_ranges, fail, setting
+from selfsup.training.settings import check_ranges, fail, from_json, setting
 from selfsup.training.strategies import default_strategy
 from selfsup.training.voc_config import VocConfig
 from selfsup.training.voc_tasks import TASKS
@@ -163,7 +163,7 @@ def _completed(settings, run, task):
     """Fills up what is not given from the run."""
     trained = None
     if run.settings is not None and "task" in run.settings:
-        trained = VocConfig.from_json(run.settings)
+        trained = from_json(VocConfig, run.settings)
     defaults = {
         "voc_dir": trained and trained.voc_dir,
         "sbd_dir": trained and trained.sbd_dir,

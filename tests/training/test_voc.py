@@ -9,6 +9,7 @@ import cv2
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from selfsup import data, networks, training
 from selfsup.training import voc, voc_phases
@@ -313,3 +314,29 @@ def test_too_large_a_batch_is_told_with_a_smaller_one(folder, tmp_path, monkeypa
     monkeypatch.setattr(voc_phases, "train", exhausted)
     with pytest.raises(MemoryError, match="such as batch_size=2.*batch_size=4"):
         training.train_voc(_config(folder, "classification"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "before, given, expected",
+    [({"eval_every": 7}, 0, 7), ({"eval_every": 7}, 3, 3), ({}, 0, 0), (None, 0, 0)],
+)
+def test_a_prolonged_run_keeps_its_period_unless_told(
+    tmp_path, before, given, expected
+):
+    if before is not None:
+        (tmp_path / "config.json").write_text(json.dumps(before))
+    config = training.VocConfig(voc_dir="VOC", eval_every=given)
+    assert voc._of_same_period(config, tmp_path).eval_every == expected
+    assert voc._of_same_period(config, tmp_path / "new").eval_every == given
+
+
+def test_a_run_is_not_made_shorter_than_it_is(tmp_path):
+    config = training.VocConfig(voc_dir="VOC", max_steps=11)
+    voc._check_length(config, tmp_path)
+    variable = tf.train.Checkpoint(x=tf.Variable(0))
+    manager = tf.train.CheckpointManager(variable, tmp_path / "checkpoints", 2)
+    manager.save(checkpoint_number=11)
+    voc._check_length(config, tmp_path)
+    manager.save(checkpoint_number=12)
+    with pytest.raises(ValueError, match="steps done, 12, .*max_steps=11"):
+        voc._check_length(config, tmp_path)

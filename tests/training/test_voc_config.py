@@ -102,3 +102,15 @@ def test_crops_below_alexnets_first_kernel_are_refused():
     with pytest.raises(ValueError, match="`crop_size` must be at least 11"):
         _resolved("segmentation", "alexnet", crop_size=10)
     assert _resolved("segmentation", "alexnet", crop_size=11).crop_size == 11
+
+
+def test_paths_mean_the_same_from_every_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = _resolved("segmentation", init="runs/pre", sbd_dir="SBD")
+    paths = config.voc_dir, config.init, config.sbd_dir
+    assert paths == tuple(str(tmp_path / name) for name in ("VOC", "runs/pre", "SBD"))
+    config = _resolved("classification")
+    assert (config.init, config.sbd_dir) == ("random", "")
+    tfds = dataclasses.replace(config, voc_dir="tfds:voc/2007")
+    backbone = networks.vgg16(width=1 / 64)
+    assert tfds.resolved(backbone).voc_dir == "tfds:voc/2007"
