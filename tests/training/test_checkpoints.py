@@ -60,6 +60,22 @@ def test_a_half_written_checkpoint_is_not_picked_up(tmp_path):
     assert _checkpoints(tmp_path, _model()).restore() == 1
 
 
+def test_what_a_kill_left_of_a_checkpoint_is_removed(tmp_path):
+    _checkpoints(tmp_path, _model()).save(1)
+    rest = tmp_path / "ckpt-2_temp"
+    rest.mkdir()
+    (rest / "part-00000-of-00001.data-00000-of-00001").write_bytes(b"half")
+    assert _checkpoints(tmp_path, _model()).restore() == 1
+    assert not rest.exists()
+
+
+def test_the_next_save_can_be_asked_for(tmp_path):
+    kept = _checkpoints(tmp_path, _model())
+    kept.save_next()
+    assert kept.save_if_due(1)
+    assert not kept.save_if_due(2)
+
+
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, caplog):
     model = _model()
     kept = _checkpoints(tmp_path, model)

@@ -1,5 +1,6 @@
 """The report on a trained model: what it takes, what it says, what it refuses."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -132,6 +133,17 @@ def test_another_split_and_pictures_of_segmentation(segmented, tmp_path):
         "predictions.png",
         "per_class.png",
     }
+    # Without pictures of its own it leaves none of an earlier one.
+    eval_voc(segmented, dataclasses.replace(settings, figures=False), tmp_path)
+    assert set(os.listdir(tmp_path)) == {"config.json", "results.json"}
+
+
+def test_flags_of_the_other_task_are_told(segmented, tmp_path, caplog):
+    caplog.set_level("WARNING", logger="absl")
+    eval_voc(segmented, VocEvaluation(stride=4, crops="fixed", flip=True), tmp_path)
+    messages = [record.getMessage() for record in caplog.records]
+    assert "--crops does nothing for segmentation" in messages
+    assert not any("--flip" in message for message in messages)
 
 
 @pytest.mark.parametrize("crops", ["fixed", "3"])
