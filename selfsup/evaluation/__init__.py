@@ -11,12 +11,14 @@ from selfsup.evaluation.classification import (
     score_predictor,
 )
 from selfsup.evaluation.colorization import (
+    at_side,
     colorize,
     constant_predictions,
     dense_predictor,
     image_metrics,
     point_metrics,
     point_predictor,
+    predicted_rgb,
 )
 from selfsup.evaluation.mean_iou import (
     confusion_matrix,
@@ -43,6 +45,7 @@ from selfsup.evaluation.voc_figures import (
 
 __all__ = [
     "FIGURES",
+    "at_side",
     "average_precision",
     "check_classes",
     "choose_images",
@@ -66,6 +69,7 @@ __all__ = [
     "pixel_accuracy",
     "point_metrics",
     "point_predictor",
+    "predicted_rgb",
     "prediction_sheet",
     "score_predictor",
     "segment",

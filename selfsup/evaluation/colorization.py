@@ -129,7 +129,9 @@ def dense_predictor(model):
     return predict
 
 
-def colorize(predict, image, side=None):
+def colorize(
+    predict, image, side=None, hue_mode="expectation_faded", chroma_mode="median"
+):
     """Colours an image, at its own size.
 
     The network sees the image at the scale it was trained at; its colours are
@@ -140,29 +142,65 @@ def colorize(predict, image, side=None):
         image: `[H, W, 1]` or `[H, W, 3]`, float32 in `[0, 1]`.
         side: Shortest side that the network sees, in pixels; None for the
             image's own.
+        hue_mode: How a hue is taken from its histogram, see
+            `color.histograms_to_rgb`.
+        chroma_mode: How a chroma is.
 
     Returns:
         `[H, W, 3]`, float32 in `[0, 1]`, NumPy.
+
+    Raises:
+        ValueError: If a mode is unknown.
     """
     image = tf.convert_to_tensor(image, tf.float32)
     gray = image if image.shape[-1] == 1 else color.rgb_to_gray(image)
-    height, width = gray.shape[:2]
-    small = gray
-    if side is not None:
-        scale = side / min(height, width)
-        size = [max(1, round(height * scale)), max(1, round(width * scale))]
-        small = tf.image.resize(gray, size, antialias=True)
-        small = tf.clip_by_value(small, 0.0, 1.0)
-    outputs = predict(small[None] - color.GRAY_MEAN)
-    outputs = {name: output[0] for name, output in outputs.items()}
-    if "ab" in outputs:
-        rgb = color.gray_ab_to_rgb(small, targets.LAB_SCALE * outputs["ab"])
-    else:
-        rgb = color.histograms_to_rgb(
-            small, tf.nn.softmax(outputs["hue"]), tf.nn.softmax(outputs["chroma"])
-        )
-    rgb = tf.image.resize(rgb, [height, width])
+    small = at_side(gray, side)
+    rgb = predicted_rgb(
+        predict(small[None] - color.GRAY_MEAN), small[None], hue_mode, chroma_mode
+    )
+    rgb = tf.image.resize(rgb[0], gray.shape[:2])
     return color.with_gray(rgb, gray).numpy()
+
+
+def at_side(image, side=None):
+    """Scales an image as the network shall see it; runs in graphs.
+
+    Args:
+        image: `[H, W, C]`, float32 in `[0, 1]`.
+        side: Shortest side wanted, in pixels; None for the image's own.
+
+    Returns:
+        `[h, w, C]`, float32 in `[0, 1]`.
+    """
+    if side is None:
+        return image
+    size = tf.shape(image)[:2]
+    scale = side / tf.reduce_min(size)
+    size = tf.maximum(tf.cast(tf.round(tf.cast(size, tf.float64) * scale), tf.int32), 1)
+    return tf.clip_by_value(tf.image.resize(image, size, antialias=True), 0.0, 1.0)
+
+
+def predicted_rgb(outputs, gray, hue_mode="expectation_faded", chroma_mode="median"):
+    """Decodes what a colorizer predicts; runs in graphs.
+
+    Args:
+        outputs: Dict of the outputs at every pixel: `hue` and `chroma`
+            `[B, H, W, K]`, logits, or `ab` `[B, H, W, 2]`.
+        gray: `[B, H, W, 1]`, float32 in `[0, 1]`, what the network saw, before
+            its mean was subtracted.
+        hue_mode: As in `colorize`; `ab` has no modes.
+        chroma_mode: Likewise.
+
+    Returns:
+        `[B, H, W, 3]`, float32 in `[0, 1]`, whose mean over channels is `gray`.
+
+    Raises:
+        ValueError: If a mode is unknown.
+    """
+    if "ab" in outputs:
+        return color.gray_ab_to_rgb(gray, targets.LAB_SCALE * outputs["ab"])
+    hue, chroma = (tf.nn.softmax(outputs[name]) for name in ("hue", "chroma"))
+    return color.histograms_to_rgb(gray, hue, chroma, hue_mode, chroma_mode)
 
 
 def image_metrics(predict, images, side=None):

@@ -33,6 +33,7 @@ def alexnet(
     dropout=0.5,
     bn_momentum=0.999,
     kernel_initializer="lecun_uniform",
+    rescaling=None,
 ):
     """Builds AlexNet with two groups in conv2, conv4 and conv5.
 
@@ -53,6 +54,8 @@ def alexnet(
         dropout: Rate after fc6 and fc7.
         bn_momentum: Momentum of the running statistics.
         kernel_initializer: Initializer of every kernel.
+        rescaling: Pair (scale, offset), each a number or one for each channel:
+            what imported weights want of the input, see `units.image_input`.
 
     Returns:
         A `keras.Model` from `[B, H, W, input_channels]` (in [0, 1] minus
@@ -63,8 +66,8 @@ def alexnet(
     """
     unit = units.Units(width, padding, normalization, bn_momentum, kernel_initializer)
     units.check_choice("fc6_padding", fc6_padding, ("same", "valid"))
-    inputs = units.image_input(input_channels)
-    x, border = inputs, None
+    inputs, x = units.image_input(input_channels, rescaling)
+    border = None
     for name, filters, kernel_size, strides, pad, groups, pooled in _CONVOLUTIONS:
         x, border = unit.conv(
             x,

@@ -47,8 +47,8 @@ def describe(model):
         A dict for `build`, of plain values that JSON can hold: `network`,
         `input_channels`, `width`, `padding`, `normalization`, `fov_blocks` and
         `bn_momentum`; `fc6_padding` and `dropout` of AlexNet and VGG, `lrn` of
-        AlexNet, `pool1` of ResNet. Without normalisation `bn_momentum` is the
-        default.
+        AlexNet, `pool1` of ResNet; `rescaling` of imported weights that want
+        one. Without normalisation `bn_momentum` is the default.
 
     Raises:
         ValueError: If the model is none of the networks, or no width gives its
@@ -77,6 +77,9 @@ def describe(model):
         if normalization is None
         else normalization.momentum,
     }
+    if "rescaling" in found:
+        layer = found["rescaling"]
+        description["rescaling"] = [layer.scale, layer.offset]
     if network.startswith("resnet"):
         pool1 = "symmetric" if "pool1_pad" in found else "caffe"
         return {**description, "pool1": pool1}

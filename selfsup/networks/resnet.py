@@ -62,10 +62,13 @@ def resnet50(
     pool1="caffe",
     bn_momentum=0.999,
     kernel_initializer="lecun_uniform",
+    rescaling=None,
 ):
     """Builds ResNet-50. Arguments and result are those of `resnet152`."""
     unit = units.Units(width, padding, normalization, bn_momentum, kernel_initializer)
-    return _resnet("resnet50", _RESNET50, input_channels, unit, fov_blocks, pool1)
+    return _resnet(
+        "resnet50", _RESNET50, input_channels, unit, fov_blocks, pool1, rescaling
+    )
 
 
 def resnet152(
@@ -78,6 +81,7 @@ def resnet152(
     pool1="caffe",
     bn_momentum=0.999,
     kernel_initializer="lecun_uniform",
+    rescaling=None,
 ):
     """Builds ResNet-152.
 
@@ -92,6 +96,8 @@ def resnet152(
             `keras.applications` does.
         bn_momentum: Momentum of the running statistics.
         kernel_initializer: Initializer of every kernel.
+        rescaling: Pair (scale, offset), each a number or one for each channel:
+            what imported weights want of the input, see `units.image_input`.
 
     Returns:
         A `keras.Model` from `[B, H, W, input_channels]` (in [0, 1] minus
@@ -101,14 +107,16 @@ def resnet152(
         ValueError: If an argument is out of its range.
     """
     unit = units.Units(width, padding, normalization, bn_momentum, kernel_initializer)
-    return _resnet("resnet152", _RESNET152, input_channels, unit, fov_blocks, pool1)
+    return _resnet(
+        "resnet152", _RESNET152, input_channels, unit, fov_blocks, pool1, rescaling
+    )
 
 
-def _resnet(name, stages, input_channels, unit, fov_blocks, pool1):
+def _resnet(name, stages, input_channels, unit, fov_blocks, pool1, rescaling):
     units.check_choice("pool1", pool1, ("caffe", "symmetric"))
-    inputs = units.image_input(input_channels)
+    inputs, x = units.image_input(input_channels, rescaling)
     x, border = unit.conv(
-        inputs,
+        x,
         None,
         unit.channels(64),
         7,

@@ -3,6 +3,7 @@
 import dataclasses
 
 import keras
+import numpy as np
 from keras import ops
 
 from selfsup import layers
@@ -209,26 +210,53 @@ def rectified_sum(*borders):
     return ops.relu(ops.add(*borders))
 
 
-def image_input(channels):
-    """Returns the input of a network: `gray` or `rgb`, of any size.
+def image_input(channels, rescaling=None):
+    """Returns the input of a network, `gray` or `rgb` of any size, and its values.
+
+    All networks take values in [0, 1] minus 0.4488. Weights that were trained
+    with another convention get it from a layer, `rescaling`, which is saved
+    with the model: whoever runs it need not know.
 
     Args:
         channels: 1 or 3.
+        rescaling: Pair (scale, offset): the network sees `scale * input +
+            offset`. Each is a number or a sequence with one for each channel.
 
     Returns:
-        Symbolic `[B, H, W, channels]`.
+        A pair: the symbolic input `[B, H, W, channels]`, and what the first
+        convolution takes: the input itself without `rescaling`.
 
     Raises:
-        ValueError: If `channels` is neither 1 nor 3.
+        ValueError: If `channels` is neither 1 nor 3, or `rescaling` is no such
+            pair.
     """
     if channels not in (1, 3):
         raise ValueError(
             "Argument `input_channels` must be 1 (gray) or 3 (RGB). "
             f"Received: input_channels={channels}"
         )
-    return keras.Input(
+    inputs = keras.Input(
         (None, None, channels), dtype="float32", name="gray" if channels == 1 else "rgb"
     )
+    if rescaling is None:
+        return inputs, inputs
+    scale, offset = _checked(rescaling, channels)
+    return inputs, keras.layers.Rescaling(scale, offset, name="rescaling")(inputs)
+
+
+def _checked(rescaling, channels):
+    try:
+        scale, offset = (np.asarray(value, np.float64) for value in rescaling)
+        fits = {scale.shape, offset.shape} <= {(), (channels,)}
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise ValueError(
+            "Argument `rescaling` must be a pair (scale, offset), each a number or "
+            f"{channels} of them. Received: rescaling={rescaling!r}"
+        )
+    # Plain values, as the layer's configuration is written to JSON.
+    return scale.tolist(), offset.tolist()
 
 
 def check_choice(name, value, choices):

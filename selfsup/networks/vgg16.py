@@ -33,6 +33,7 @@ def vgg16(
     dropout=0.5,
     bn_momentum=0.999,
     kernel_initializer="lecun_uniform",
+    rescaling=None,
 ):
     """Builds VGG-16 with its fully connected layers as convolutions.
 
@@ -47,6 +48,8 @@ def vgg16(
         dropout: Rate after fc6 and fc7.
         bn_momentum: Momentum of the running statistics.
         kernel_initializer: Initializer of every kernel.
+        rescaling: Pair (scale, offset), each a number or one for each channel:
+            what imported weights want of the input, see `units.image_input`.
 
     Returns:
         A `keras.Model` from `[B, H, W, input_channels]` (in [0, 1] minus
@@ -57,8 +60,8 @@ def vgg16(
     """
     unit = units.Units(width, padding, normalization, bn_momentum, kernel_initializer)
     units.check_choice("fc6_padding", fc6_padding, ("same", "valid"))
-    inputs = units.image_input(input_channels)
-    x, border = inputs, None
+    inputs, x = units.image_input(input_channels, rescaling)
+    border = None
     for i, stage in enumerate(_STAGES, 1):
         for j, filters in enumerate(stage, 1):
             name = f"conv{i}_{j}"

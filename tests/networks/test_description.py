@@ -24,6 +24,8 @@ _VARIANTS = [
     ("alexnet", {"fc6_padding": "valid", "dropout": 0.25, "padding": "bias"}),
     ("alexnet", {"padding": "bias", "lrn": True, "input_channels": 3}),
     ("resnet50", {"padding": "bias", "normalization": "affine", "fov_blocks": 1}),
+    ("resnet50", {"rescaling": [1.0, 0.4488]}),
+    ("vgg16", {"rescaling": [255.0, [1.0, 2.0, 3.0]], "input_channels": 3}),
     ("resnet50", {"pool1": "symmetric", "bn_momentum": 0.5, "input_channels": 3}),
 ]
 _COMMON = {

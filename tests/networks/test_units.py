@@ -194,8 +194,26 @@ def test_bad_settings_are_named(arguments, received):
 
 
 def test_input_is_gray_or_rgb_of_any_size():
-    assert units.image_input(1).name == "gray"
-    assert units.image_input(3).name == "rgb"
-    assert units.image_input(3).shape == (None, None, None, 3)
+    gray, seen = units.image_input(1)
+    assert gray is seen and gray.name == "gray"
+    rgb, _ = units.image_input(3)
+    assert rgb.name == "rgb" and rgb.shape == (None, None, None, 3)
     with pytest.raises(ValueError, match="Received: input_channels=4"):
         units.image_input(4)
+
+
+def test_input_is_brought_to_the_convention_of_the_weights():
+    rgb, seen = units.image_input(3, (255, [1.0, 2.0, np.float32(3)]))
+    model = keras.Model(rgb, seen)
+    image = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 4, 5, 3)).astype("float32")
+    np.testing.assert_allclose(model(image), 255 * image + [1, 2, 3], rtol=1e-6)
+    model = contracts.save_and_load(model)
+    np.testing.assert_allclose(model(image), 255 * image + [1, 2, 3], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "rescaling", [2.0, (1.0,), (1.0, [1.0, 2.0]), ("a", 0.0), (1.0, [[1.0] * 3])]
+)
+def test_bad_rescaling_is_named(rescaling):
+    with pytest.raises(ValueError, match="pair .scale, offset., each a number or 3"):
+        units.image_input(3, rescaling)

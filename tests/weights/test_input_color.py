@@ -52,6 +52,42 @@ def test_gray_network_sees_three_equal_channels(name, options):
     contracts.assert_close(transfer.arrays(rgb), before, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("normalization", ["none", "affine"])
+@pytest.mark.parametrize("name", ["vgg16", "resnet50"])
+def test_gray_network_keeps_the_convention_of_imported_weights(name, normalization):
+    rescaling = [[255.0, 200.0, 295.0], [-9.0, -2.0, 8.0]]
+    rgb = fakes.network(
+        name, input_channels=3, normalization=normalization, rescaling=rescaling
+    )
+    fakes.randomize(rgb, bias=0.3)
+    gray = weights.rgb_to_gray(rgb)
+    assert networks.describe(gray)["rescaling"] == [250.0, -1.0]
+    image = fakes.image(2, 37, 45, 1)
+    layer = "relu1_1" if name == "vgg16" else "conv1_relu"
+    expected, actual = (
+        keras.Model(model.input, model.get_layer(layer).output)(x).numpy()
+        for model, x in ((rgb, np.repeat(image, 3, axis=-1)), (gray, image))
+    )
+    # Padding differs: the outermost values see it.
+    expected, actual = expected[:, 2:-2, 2:-2], actual[:, 2:-2, 2:-2]
+    np.testing.assert_allclose(
+        actual, expected, rtol=0, atol=1e-5 * np.abs(expected).max()
+    )
+    assert np.abs(actual).max() > 0
+
+
+def test_rgb_network_keeps_the_convention_of_a_gray_one():
+    gray = fakes.randomize(fakes.network("vgg16", rescaling=[1.0, 0.4488]), bias=0.3)
+    image = _rgb(2, 37, 45)
+    expected = gray(image.mean(axis=-1, keepdims=True) - _MEAN).numpy()
+    np.testing.assert_allclose(
+        weights.gray_to_rgb(gray)(image - _MEAN),
+        expected,
+        rtol=0,
+        atol=1e-4 * np.abs(expected).max(),
+    )
+
+
 def test_there_and_back_is_the_same_network_and_can_be_saved():
     gray = fakes.randomize(fakes.network("alexnet", lrn=True))
     gray.get_layer("norm1").alpha = 0.5
