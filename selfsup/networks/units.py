@@ -3,7 +3,6 @@
 import dataclasses
 
 import keras
-import numpy as np
 from keras import ops
 
 from selfsup import layers
@@ -246,17 +245,23 @@ def image_input(channels, rescaling=None):
 
 def _checked(rescaling, channels):
     try:
-        scale, offset = (np.asarray(value, np.float64) for value in rescaling)
-        fits = {scale.shape, offset.shape} <= {(), (channels,)}
-    except (TypeError, ValueError):
-        fits = False
-    if not fits:
+        # Plain numbers, as the layer's configuration is written to JSON.
+        scale, offset = (_numbers(value, channels) for value in rescaling)
+    except (TypeError, ValueError) as error:
         raise ValueError(
             "Argument `rescaling` must be a pair (scale, offset), each a number or "
             f"{channels} of them. Received: rescaling={rescaling!r}"
-        )
-    # Plain values, as the layer's configuration is written to JSON.
-    return scale.tolist(), offset.tolist()
+        ) from error
+    return scale, offset
+
+
+def _numbers(value, channels):
+    if not hasattr(value, "__len__"):
+        return float(value)
+    (*numbers,) = map(float, value)
+    if len(numbers) != channels:
+        raise ValueError(f"{len(numbers)} numbers")
+    return numbers
 
 
 def check_choice(name, value, choices):
