@@ -10,6 +10,9 @@ from selfsup import layers
 PADDINGS = ("zeros", "bias")
 NORMALIZATIONS = ("plain", "affine", "none")
 
+# Of batch normalisation, as in Caffe.
+EPSILON = 1e-5
+
 # Filters of a field-of-view block at width 1.
 FOV_FILTERS = 1024
 
@@ -99,7 +102,7 @@ class Units:
             x = keras.layers.BatchNormalization(
                 center=False,
                 scale=self.normalization == "affine",
-                epsilon=1e-5,
+                epsilon=EPSILON,
                 momentum=self.bn_momentum,
                 name=batch_name,
             )(x)

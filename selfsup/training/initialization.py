@@ -1,8 +1,5 @@
 """The backbone that a downstream run starts from."""
 
-import os
-import pathlib
-
 import keras
 from absl import logging
 
@@ -10,14 +7,6 @@ from selfsup import networks, weights
 from selfsup.networks import units
 from selfsup.networks.description import FILTERS
 from selfsup.training import workdirs
-
-# Where Keras keeps what it has downloaded, and the files of its networks.
-_IMAGENET = {
-    "vgg16": "vgg16_weights_tf_dim_ordering_tf_kernels.h5",
-    "resnet50": "resnet50_weights_tf_dim_ordering_tf_kernels.h5",
-    "resnet152": "resnet152_weights_tf_dim_ordering_tf_kernels.h5",
-}
-_IMAGENET_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 
 def initial_backbone(config):
@@ -60,8 +49,11 @@ def _random(config):
 
 
 def _pretrained(config):
-    path = _path_of(config)
-    loaded = workdirs.open_run(path, "backbone.keras").model
+    path = config.init
+    if path == "imagenet":
+        loaded, _ = weights.applications.load(config.network or "vgg16")
+    else:
+        loaded = workdirs.open_run(path, "backbone.keras").model
     try:
         found = networks.describe(loaded)
     except ValueError as error:
@@ -91,39 +83,6 @@ def _task_arguments(config, network):
     # Classification sees a whole crop in fc6, where the crop is large enough.
     valid = config.task == "classification" and not 0 < config.crop_size < 224
     return {"dropout": config.dropout, "fc6_padding": "valid" if valid else "same"}
-
-
-def _path_of(config):
-    if config.init == "imagenet":
-        _refuse_imagenet(config.network or "vgg16")
-    path = pathlib.Path(config.init)
-    if path.suffix == ".h5":
-        raise ValueError(
-            "Weights of other programs must be imported first. Expected random, "
-            f"imagenet, a workdir or a .keras file. Received: --init {path}"
-        )
-    return path
-
-
-def _refuse_imagenet(network):
-    if network not in _IMAGENET:
-        raise ValueError(
-            "Keras has no ImageNet weights of this network. Expected --network "
-            f"{', '.join(_IMAGENET)}. Received: --network {network}"
-        )
-    home = os.environ.get("KERAS_HOME", pathlib.Path("~", ".keras"))
-    file = pathlib.Path(home, "models", _IMAGENET[network]).expanduser()
-    folder = "vgg16" if network == "vgg16" else "resnet"
-    if not file.is_file():
-        raise FileNotFoundError(
-            f"The ImageNet weights are missing. Expected {file}; get them with: "
-            f"curl --create-dirs -o {file} {_IMAGENET_URL}/{folder}/{file.name} "
-            f"Received: --init imagenet without the file"
-        )
-    raise ValueError(
-        "This version does not import Keras' ImageNet weights yet. Expected random, "
-        f"a workdir or a .keras file. Received: --init imagenet ({file})"
-    )
 
 
 def _check_agreement(config, found, path):

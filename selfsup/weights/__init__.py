@@ -9,6 +9,7 @@ Synopsis:
     backbone = weights.adapt(backbone, fov_blocks=2)
 """
 
+from selfsup.weights import applications
 from selfsup.weights.absorption import absorb
 from selfsup.weights.adaptation import adapt
 from selfsup.weights.input_color import gray_to_rgb, rgb_to_gray
@@ -21,6 +22,7 @@ __all__ = [
     "Row",
     "absorb",
     "adapt",
+    "applications",
     "assign",
     "gray_to_rgb",
     "load",

@@ -4,10 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from selfsup import heads, networks
+from selfsup import heads, networks, weights
 from selfsup.training import VocConfig
 from selfsup.training.initialization import balanced, freeze, initial_backbone
+from selfsup.weights import transfer
 
+import application_files
 import fakes
 
 # The inputs are sums over up to 3,136 products, scaled by the absorbed sigmas.
@@ -215,17 +217,24 @@ def test_missing_imagenet_weights_are_told_with_the_way_to_get_them(
     assert command in str(error.value)
 
 
-def test_present_imagenet_weights_are_not_imported_yet(tmp_path, monkeypatch):
+def test_imagenet_weights_are_taken_from_keras_downloads(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    file = tmp_path / "models" / "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
-    file.parent.mkdir()
-    file.write_bytes(b"weights")
-    with pytest.raises(ValueError, match=f"does not import Keras'.*{file}"):
-        _start(init="imagenet", width=0)
+    application = application_files.random_application("ResNet50", include_top=False)
+    name = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    (tmp_path / "models").mkdir()
+    application_files.write(application, tmp_path / "models" / name)
+    backbone = _start(init="imagenet", network="resnet50", width=0, fov_blocks=1)
+    expected = weights.applications.convert(application)[0]
+    values = transfer.arrays(backbone)
+    for name, array in transfer.arrays(weights.rgb_to_gray(expected)).items():
+        np.testing.assert_array_equal(values[name], array, name)
+    assert networks.describe(backbone)["fov_blocks"] == 1
+    with pytest.raises(ValueError, match="--width 0.5 where the file has 1.0"):
+        _start(init="imagenet", network="resnet50", width=0.5)
 
 
 def test_alexnet_has_no_imagenet_weights():
-    with pytest.raises(ValueError, match="vgg16, resnet50, .* --network alexnet"):
+    with pytest.raises(ValueError, match="vgg16, resnet50, .* network='alexnet'"):
         _start(init="imagenet", network="alexnet", width=0)
 
 

@@ -1,0 +1,291 @@
+"""ImageNet weights of `keras.applications` in our networks, function for function.
+
+Source: the files `*_weights_tf_dim_ordering_tf_kernels.h5` that Keras downloads;
+they hold networks for BGR in 0 to 255 minus the mean colour (their "caffe"
+preprocessing).
+"""
+
+import os
+import pathlib
+import re
+from typing import NamedTuple
+
+import h5py
+import keras
+import numpy as np
+
+from selfsup import color, networks
+from selfsup.networks import units
+from selfsup.networks.description import FILTERS
+from selfsup.weights import transfer
+
+# Mean of R, G and B over ImageNet, in 0 to 255, as `preprocess_input` has it.
+_MEAN_RGB = (123.68, 116.779, 103.939)
+
+# Of our inputs, [0, 1] minus 0.4488, to those of these weights.
+RESCALING = (255.0, tuple(255.0 * color.GRAY_MEAN - mean for mean in _MEAN_RGB))
+
+_MODELS = {
+    "vgg16": keras.applications.VGG16,
+    "resnet50": keras.applications.ResNet50,
+    "resnet152": keras.applications.ResNet152,
+}
+_FILE = "{}_weights_tf_dim_ordering_tf_kernels{}.h5"
+_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
+
+# Their names of the convolutions of a block.
+_BRANCHES = {"1": "0", "2a": "1", "2b": "2", "2c": "3"}
+
+# Of their batch normalisation.
+_EPSILON = 1.001e-5
+
+# A layer that the network has, and one that larger ones of its family have.
+_TELLING = {
+    "vgg16": ("block5_conv3", "block5_conv4"),
+    "resnet50": ("conv4_block6_3_conv", "conv4_block7_3_conv"),
+    "resnet152": ("conv4_block36_3_conv", "conv4_block37_3_conv"),
+}
+
+
+def load(network, path=None):
+    """Reads ImageNet weights from a file that Keras downloaded.
+
+    Args:
+        network: `"vgg16"`, `"resnet50"` or `"resnet152"`.
+        path: The `.h5` file; None looks where Keras keeps its downloads,
+            `~/.keras/models` or below `KERAS_HOME`.
+
+    Returns:
+        A pair: the backbone, see `convert`, and a `Report`.
+
+    Raises:
+        FileNotFoundError: If there is no such file; it says how to get it.
+        ValueError: If Keras has no weights of the network, or the file is not
+            that of the network, or lacks its fully connected layers.
+
+    Example:
+
+        model, report = applications.load("resnet50")
+        gray = weights.rgb_to_gray(model)
+    """
+    if network not in _MODELS:
+        raise ValueError(
+            "Keras has no ImageNet weights of this network. Expected one of "
+            f"{', '.join(_MODELS)}. Received: network={network!r}"
+        )
+    path = find(network) if path is None else pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            "The ImageNet weights are missing. Expected a file that Keras "
+            f"downloaded. Received: {path}"
+        )
+    found, has_top = _look_into(path)
+    if found != network:
+        raise ValueError(
+            "The file is of another network. Expected the ImageNet weights of "
+            f"{network}. Received: {path} with those of {found}"
+        )
+    if network == "vgg16" and not has_top:
+        raise ValueError(
+            "The file lacks fc6 and fc7, which are part of the network here. "
+            f"Expected {_FILE.format(network, '')}. Received: {path}"
+        )
+    application = _MODELS[network](weights=None, include_top=has_top)
+    try:
+        application.load_weights(path)
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(
+            "The ImageNet weights cannot be read. Expected a whole file for "
+            f"{network}. Received: {path} ({' '.join(str(error).split())})"
+        ) from error
+    return convert(application, origin=str(path))
+
+
+def find(network):
+    """Finds ImageNet weights among Keras' downloads.
+
+    Args:
+        network: A network that Keras has weights of.
+
+    Returns:
+        The path of the file; for ResNet the one without the classifier will
+        do.
+
+    Raises:
+        FileNotFoundError: If there is none; it says how to get it.
+    """
+    home = os.environ.get("KERAS_HOME", pathlib.Path("~", ".keras"))
+    folder = pathlib.Path(home, "models").expanduser()
+    file = folder / _FILE.format(network, "")
+    without_top = folder / _FILE.format(network, "_notop")
+    if not file.is_file() and network != "vgg16" and without_top.is_file():
+        return without_top
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"The ImageNet weights of {network} are missing. Expected {file}; get "
+            f"them with: curl --create-dirs -o {file} "
+            f"{_URL}/{_folder(network)}/{file.name} "
+            "Received: no such file"
+        )
+    return file
+
+
+def _folder(network):
+    """Returns the folder of the download."""
+    return "resnet" if network.startswith("resnet") else network
+
+
+def recognize(path):
+    """Returns the network whose ImageNet weights a file holds.
+
+    Args:
+        path: A `.h5` file.
+
+    Raises:
+        ValueError: If it is none of Keras' files for one of our networks.
+    """
+    return _look_into(path)[0]
+
+
+def convert(application, origin=None):
+    """Gives the weights of a model of `keras.applications` to one of our networks.
+
+    The new network computes the same: bias of convolutions goes into the mean
+    that batch normalisation subtracts, the difference of epsilons into the
+    variance, BGR becomes RGB, fully connected layers become convolutions, and
+    what their input is rescaled by is a layer.
+
+    Args:
+        application: A `VGG16` with its fully connected layers, a `ResNet50` or
+            `ResNet152` of `keras.applications`.
+        origin: What the weights came from, for the report.
+
+    Returns:
+        A pair: a backbone with the input `rgb [B, H, W, 3]` in [0, 1] minus
+        0.4488 as for all our networks, and a `Report`. VGG-16 has
+        `normalization="none"`, ResNet has `"affine"`.
+
+    Raises:
+        ValueError: If it is another model.
+    """
+    arrays = transfer.arrays(application)
+    network = _network_of(
+        {transfer.layer_of(name) for name in arrays}, application.name
+    )
+    vgg = network == "vgg16"
+    model = networks.BUILDERS[network](
+        input_channels=3,
+        normalization="none" if vgg else "affine",
+        kernel_initializer="zeros",
+        rescaling=RESCALING,
+        **({} if vgg else {"pool1": "symmetric"}),
+    )
+    moves = _vgg16(arrays) if vgg else _resnet(network, arrays)
+    first = moves[0]
+    moves[0] = first._replace(value=first.value[:, :, ::-1], how="BGR to RGB")
+    report = transfer.assign(
+        model,
+        {move.parameter: move.value for move in moves},
+        how={move.parameter: move.how for move in moves},
+        sources={move.parameter: move.source for move in moves},
+        origin=origin or f"model {application.name!r}",
+    )
+    return model, report
+
+
+class _Move(NamedTuple):
+    """One parameter: its name, its name there, its value, what changed it."""
+
+    parameter: str
+    source: str
+    value: np.ndarray
+    how: str = "copied"
+
+
+def _vgg16(arrays):
+    moves = []
+    for ours in FILTERS["vgg16"]:
+        theirs = ours.replace("fc6", "fc1").replace("fc7", "fc2")
+        theirs = re.sub(r"conv(\d)_", r"block\1_conv", theirs)
+        kernel, how = arrays[f"{theirs}/kernel"], "copied"
+        if kernel.ndim == 2:
+            size = 7 if ours == "fc6" else 1
+            kernel = kernel.reshape(size, size, -1, kernel.shape[-1])
+            how = "dense to convolution"
+        _, bias, _ = units.sequential_names(ours)
+        moves += [
+            _Move(f"{ours}/kernel", f"{theirs}/kernel", kernel, how),
+            *_bias(bias, f"{theirs}/bias", arrays),
+        ]
+    return moves
+
+
+def _resnet(network, arrays):
+    moves, numbers = [], {}
+    for ours in FILTERS[network]:
+        if ours == "conv1":
+            theirs, suffix = "conv1", "_conv1"
+        else:
+            block, branch = ours.removeprefix("res").split("_branch")
+            # Theirs number the blocks of each stage from 1.
+            first = 1 + sum(other[0] == block[0] for other in numbers)
+            number = numbers.setdefault(block, first)
+            theirs = f"conv{block[0]}_block{number}_{_BRANCHES[branch]}"
+            suffix = ours.removeprefix("res")
+        moves += _resnet_unit(ours, suffix, f"{theirs}_conv", f"{theirs}_bn", arrays)
+    return moves
+
+
+def _resnet_unit(ours, suffix, conv, norm, arrays):
+    mean, variance = f"{norm}/moving_mean", f"{norm}/moving_variance"
+    return [
+        _Move(f"{ours}/kernel", f"{conv}/kernel", arrays[f"{conv}/kernel"]),
+        _Move(f"bn{suffix}/gamma", f"{norm}/gamma", arrays[f"{norm}/gamma"]),
+        _Move(
+            f"bn{suffix}/moving_mean",
+            mean,
+            arrays[mean] - arrays[f"{conv}/bias"],
+            "minus the convolution's bias",
+        ),
+        _Move(
+            f"bn{suffix}/moving_variance",
+            variance,
+            arrays[variance] + np.float32(_EPSILON - units.EPSILON),
+            "plus the difference of epsilons",
+        ),
+        *_bias(f"bias{suffix}", f"{norm}/beta", arrays),
+    ]
+
+
+def _bias(bias, source, arrays):
+    value = arrays[source]
+    return [
+        _Move(f"{bias}/bias", source, value),
+        _Move(f"{bias}/shift", "none", np.zeros_like(value), "0"),
+    ]
+
+
+def _look_into(path):
+    """Returns the network of a file, and whether it has the classifier."""
+    try:
+        with h5py.File(path) as file:
+            names = {
+                name.decode() if isinstance(name, bytes) else name
+                for name in file.attrs.get("layer_names", ())
+            }
+    except OSError as error:
+        raise ValueError(
+            "The ImageNet weights cannot be read: the file is cut off, or no HDF5. "
+            f"Expected a file that Keras downloaded. Received: {path} ({error})"
+        ) from error
+    return _network_of(names, path), "predictions" in names
+
+
+def _network_of(layers, origin):
+    for network, (present, absent) in _TELLING.items():
+        if present in layers and absent not in layers:
+            return network
+    raise ValueError(
+        "The weights are of no network that can be imported. Expected those of "
+        f"`keras.applications` for {', '.join(_TELLING)}. Received: {origin}"
+    )
