@@ -188,7 +188,7 @@ def _log(workdir):
     "changes",
     [
         dict(loss="lab", hypercolumn=False),
-        dict(network="vgg16", padding="bias"),
+        pytest.param(dict(network="vgg16", padding="bias"), marks=pytest.mark.slow),
         pytest.param(dict(network="resnet50"), marks=pytest.mark.slow),
         dict(precision="bfloat16", ema=0.9, accumulation=2, schedule="multistep"),
     ],
@@ -203,8 +203,12 @@ def test_variants_train(changes, tmp_path):
     ]
     assert np.all(np.isfinite(values))
     assert set(os.listdir(tmp_path)) == WORKDIR_FILES
+    # Whatever the precision of the run.
+    backbone = keras.models.load_model(tmp_path / "backbone.keras")
+    assert backbone.output.dtype == "float32"
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_saved(unbroken, tmp_path):
     training.train_colorizer(_config(ema=0.9, keep_every=20), tmp_path)
     average = keras.models.load_model(tmp_path / "colorizer.keras")
@@ -240,15 +244,32 @@ def test_a_folder_of_unreadable_images_is_refused(tmp_path):
         training.train_colorizer(_config(data=(folder,)), tmp_path / "run")
 
 
-def test_one_unreadable_image_is_left_out(tmp_path, photos):
-    contents = {
-        path.name: path.read_bytes() for path in sorted(photos.glob("*.jpg"))[:8]
-    }
-    folder = _folder(tmp_path / "mixed", {**contents, "torn.jpg": b"\xff\xd8\xff"})
-    results = training.train_colorizer(
-        _config(data=(folder,), val_fraction=0.0), tmp_path / "run"
-    )
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory, photos):
+    """A run on a folder with one torn image; none that is held out is of use."""
+    path = tmp_path_factory.mktemp("mixed")
+    contents = {p.name: p.read_bytes() for p in sorted(photos.glob("*.jpg"))[:8]}
+    folder = _folder(path / "photos", {**contents, "torn.jpg": b"\xff\xd8\xff"})
+    gray = tf.io.encode_jpeg(np.full((40, 40, 1), 99, np.uint8)).numpy()
+    useless = _folder(path / "useless", {"a.jpg": gray, "b.jpg": b"text"})
+    config = _config(steps=6, data=(folder,), val_data=(useless,))
+    return path, config, training.train_colorizer(config, path / "run")
+
+
+def test_one_unreadable_image_is_left_out(mixed):
+    results = mixed[2]
     assert (results["images"], results["unreadable_images"]) == (9, 1)
+
+
+def test_useless_held_out_images_do_not_end_the_run(mixed):
+    assert mixed[2]["held_out_images"] == 2
+
+
+def test_other_images_are_refused_when_a_run_goes_on(mixed):
+    path, config, _ = mixed
+    shutil.copy(next((path / "photos").glob("a*.jpg")), path / "photos" / "new.jpg")
+    with pytest.raises(ValueError, match="not those that the run began with"):
+        training.train_colorizer(config, path / "run")
 
 
 @pytest.mark.parametrize("path", ["nowhere", "empty", "texts"])
@@ -262,37 +283,11 @@ def test_folders_without_images_are_refused_and_leave_nothing(path, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_useless_held_out_images_do_not_end_the_run(tmp_path, photos):
-    gray = tf.io.encode_jpeg(np.full((40, 40, 1), 99, np.uint8)).numpy()
-    folder = _folder(tmp_path / "gray", {"a.jpg": gray, "b.jpg": b"text"})
-    results = training.train_colorizer(
-        _config(steps=2, data=(str(photos),), val_data=(folder,)), tmp_path / "run"
-    )
-    assert (results["images"], results["held_out_images"]) == (46, 2)
-
-
-def test_other_images_are_refused_when_a_run_goes_on(tmp_path, photos):
-    contents = {p.name: p.read_bytes() for p in sorted(photos.glob("*.jpg"))[:6]}
-    folder = _folder(tmp_path / "photos", contents)
-    config = _config(steps=2, data=(folder,))
-    training.train_colorizer(config, tmp_path / "run")
-    (tmp_path / "photos" / "new.jpg").write_bytes(contents["aitzgorri.jpg"])
-    with pytest.raises(ValueError, match="not those that the run began with"):
-        training.train_colorizer(config, tmp_path / "run")
-
-
 def test_fewer_steps_than_done_are_not_claimed(unbroken, tmp_path):
     workdir = tmp_path / "copy"
     shutil.copytree(unbroken, workdir)
     results = training.train_colorizer(_config(keep_every=20, steps=10), workdir)
     assert results["steps"] == 30
-
-
-def test_bfloat16_run_saves_float32_models(tmp_path):
-    config = _config(steps=2, precision="bfloat16")
-    training.train_colorizer(config, tmp_path)
-    backbone = keras.models.load_model(tmp_path / "backbone.keras")
-    assert backbone.output.dtype == "float32"
 
 
 def test_xla_over_several_devices_is_refused(tmp_path):
