@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import inspect
 import os
 import sys
 import typing
@@ -91,11 +92,15 @@ def run(main):
     """Runs a tool; what a user can mend is told in one line, without traceback.
 
     Args:
-        main: Function of no arguments.
+        main: Function of no arguments; or of one, the list of what stands on the
+            command line beside the flags.
     """
+    takes_more = bool(inspect.signature(main).parameters)
+    # Flags may stand behind the rest, as users write them.
+    flags.FLAGS.set_gnu_getopt(True)
 
     def guarded(argv):
-        if len(argv) > 1:
+        if not takes_more and len(argv) > 1:
             _fail(f"Unknown argument. Expected flags only. Received: {argv[1]!r}")
         logging.set_verbosity(logging.INFO)
         logging.get_absl_handler().setFormatter(None)
@@ -104,7 +109,7 @@ def run(main):
             lambda record: not record.getMessage().startswith("Sharding callback")
         )
         try:
-            main()
+            main(argv[1:]) if takes_more else main()
         except KeyboardInterrupt:
             _fail(
                 "Stopped. The same command goes on from the newest checkpoint, if any."

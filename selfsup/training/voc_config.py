@@ -12,6 +12,7 @@ from selfsup.training.settings import (
     fail,
     setting,
 )
+from selfsup.weights import zoo
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +37,8 @@ class VocConfig:
     )
     init: str = setting(
         "random",
-        "Weights to start from: random, imagenet, a pretrained workdir or a .keras "
-        "file.",
+        "Weights to start from: random, imagenet, a pretrained workdir, a .keras "
+        "file, a .caffemodel.h5 file, or a name from the zoo.",
     )
     network: str = setting(
         "",
@@ -129,7 +130,9 @@ class VocConfig:
         if not self.voc_dir:
             fail("voc_dir", repr(self.voc_dir), "a folder in the layout of VOC")
         if not self.init:
-            fail("init", repr(self.init), "random, imagenet, a workdir or a file")
+            fail(
+                "init", repr(self.init), "random, imagenet, a workdir, a file or a name"
+            )
         if not self.trainable:
             fail("trainable", repr(self.trainable), "all, none or a layer's name")
         if self.crop_size and self.crop_size < 8:
@@ -193,7 +196,7 @@ class VocConfig:
             self,
             voc_dir=_absolute(self.voc_dir),
             sbd_dir=_absolute(self.sbd_dir),
-            init=_absolute(self.init),
+            init=_absolute_init(self.init),
             network=network,
             width=found["width"],
             padding=found["padding"],
@@ -206,9 +209,18 @@ class VocConfig:
 
 def _absolute(path):
     """Returns a path that means the same from every folder."""
-    if path in ("", "random", "imagenet") or path.startswith("tfds:"):
+    if not path or path.startswith("tfds:"):
         return path
     return os.path.abspath(path)
+
+
+def _absolute_init(init):
+    # As `open_run` reads it: what exists as a path is one.
+    if init in ("random", "imagenet"):
+        return init
+    if not os.path.exists(init) and init in zoo.names():
+        return init
+    return _absolute(init)
 
 
 # Fields that may differ when a run is resumed.

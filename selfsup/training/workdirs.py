@@ -11,6 +11,7 @@ from typing import NamedTuple
 import keras
 
 from selfsup import weights
+from selfsup.weights import zoo
 from selfsup.whole_files import replacing
 
 # Lets a killed evaluation go on; it is gone in the end.
@@ -115,45 +116,68 @@ class Run(NamedTuple):
     """A trained model and what was written beside it.
 
     Attributes:
-        folder: The folder that holds the model's file.
+        folder: Where reports on the model go: the folder that holds its file, or
+            `runs/NAME` for a model of the zoo, which is not written to.
         model: The Keras model.
         settings: Content of `config.json`, or None without one.
         results: Content of `results.json`, or None without one.
+        side: Shortest side at which the network saw images in training, on the
+            average, in pixels; None where that is not known.
     """
 
     folder: pathlib.Path
     model: keras.Model
     settings: dict | None
     results: dict | None
+    side: int | None = None
 
 
 def open_run(path, name):
-    """Opens a finished run, or a model's file.
+    """Opens a finished run, a model's file, or a model of the zoo.
 
     Args:
-        path: A workdir, or a `.keras` file.
+        path: A workdir, a `.keras` file, or the name of a model of the zoo; what
+            exists as a path is taken for one.
         name: File name of the model in a workdir.
 
     Returns:
         A `Run`.
 
     Raises:
-        FileNotFoundError: If there is no such folder or file.
-        ValueError: If the file is not a Keras model.
+        FileNotFoundError: If there is no such folder, file or model.
+        ValueError: If the file is not a Keras model, or not the one that the zoo
+            describes.
     """
-    path = pathlib.Path(path)
-    file = path / name if path.is_dir() else path
-    if not file.is_file():
-        raise FileNotFoundError(
-            f"There is no trained model. Expected a workdir with {name}, or a .keras "
-            f"file. Received: {path}"
-        )
+    given, path = path, pathlib.Path(path)
+    if not path.exists() and str(given) in zoo.names():
+        entry = zoo.entry(str(given))
+        folder, model = entry.folder, zoo.load(entry.name, name)
+        reports = pathlib.Path("runs", entry.name)
+    else:
+        file = path / name if path.is_dir() else path
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"There is no trained model. Expected a workdir with {name}, a .keras "
+                f"file, or a name from the zoo ({', '.join(zoo.names()) or 'empty'}). "
+                f"Received: {given}"
+            )
+        folder = reports = file.parent
+        model = weights.read_model(file)
+    settings = read_json(folder / "config.json")
     return Run(
-        file.parent,
-        weights.read_model(file),
-        read_json(file.parent / "config.json"),
-        read_json(file.parent / "results.json"),
+        reports,
+        model,
+        settings,
+        read_json(folder / "results.json"),
+        _trained_side(settings) or (read_json(folder / zoo.FACTS) or {}).get("side"),
     )
+
+
+def _trained_side(settings):
+    settings = settings or {}
+    if "min_side" in settings and "max_side" in settings:
+        return (settings["min_side"] + settings["max_side"]) // 2
+    return None
 
 
 def check_images(workdir, names, resuming):

@@ -7,7 +7,7 @@ import zlib
 import keras
 
 from selfsup import layers
-from selfsup.weights import adaptation, transfer
+from selfsup.weights import adaptation, importing, transfer
 
 # Layers of a head; their weights are left out.
 _HEAD = ("h_fc1", "prediction")
@@ -38,7 +38,8 @@ def load(backbone, source, new=()):
         backbone: A model of `selfsup.networks`, which is changed.
         source: A `.keras` file of a backbone, colorizer, segmenter or
             classifier, whose head is left out; a workdir, of which
-            `backbone.keras` is taken; or a Keras model.
+            `backbone.keras` is taken; a `.h5` file that `import_model` reads;
+            or a Keras model.
         new: Names of layers of the backbone that the source may lack, such as
             `("conv8_1", "bias8_1")`; they stay as they are.
 
@@ -74,27 +75,30 @@ def _find(source):
     path = source / "backbone.keras" if source.is_dir() else source
     if not path.is_file():
         raise FileNotFoundError(
-            "There are no weights. Expected a workdir with backbone.keras, or a "
-            f".keras file. Received: {source}"
+            "There are no weights. Expected a workdir with backbone.keras, a .keras "
+            f"or a .h5 file. Received: {source}"
         )
     return path
 
 
 def read_model(path):
-    """Reads a `.keras` file.
+    """Reads a `.keras` file, or a `.h5` file of another program.
 
     Args:
-        path: Path of the file.
+        path: Path of the file; a `.h5` file is imported, see `import_model`.
 
     Returns:
         A `keras.Model`, not compiled.
 
     Raises:
-        ValueError: If it is not a whole `.keras` file; it is named.
+        ValueError: If it is not a whole file of either kind; it is named.
     """
+    if pathlib.Path(path).suffix == ".h5":
+        return importing.import_model(path)[0]
     if pathlib.Path(path).suffix != ".keras":
         raise ValueError(
-            f"A model cannot be read. Expected a .keras file. Received: {path}"
+            "A model cannot be read. Expected a .keras file, or a .h5 file to "
+            f"import. Received: {path}"
         )
     if not zipfile.is_zipfile(path):
         raise ValueError(

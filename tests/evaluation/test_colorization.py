@@ -120,6 +120,96 @@ def test_colouring_keeps_the_gray_and_takes_the_predicted_colour(shape, side):
     np.testing.assert_allclose(chroma, 3.5 / 32, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    "shape, side, expected",
+    [
+        ((30, 40), 15, (15, 20)),
+        ((8, 64), 4, (4, 32)),
+        # Longer than 8 to 1: 8 * 16 pixels, still 25 to 1.
+        ((4, 100), 4, (2, 57)),
+        ((1, 5000), 4, (1, 800)),
+        ((1, 1), 4, (4, 4)),
+    ],
+)
+def test_the_network_sees_the_side_wanted_unless_the_image_is_long(
+    shape, side, expected
+):
+    image = np.full((*shape, 1), 0.25, np.float32)
+    small = colorization.at_side(image, side)
+    assert small.shape == (*expected, 1)
+    np.testing.assert_allclose(small, 0.25, atol=1e-6)
+
+
+def test_differences_sum_to_zero_and_make_the_colour():
+    gray = np.full((9, 12, 1), 0.5, np.float32)
+    predict = fakes.always(10, 3)
+    differences = colorization.predicted_differences(predict, gray, side=3)
+    assert differences.shape == (3, 4, 3)
+    np.testing.assert_allclose(np.sum(differences, -1), 0, atol=1e-6)
+    coloured = colorization.colorize(predict, gray, side=3)
+    np.testing.assert_allclose(
+        coloured - gray, np.broadcast_to(differences[0, 0], (9, 12, 3)), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    "shape, margin", [((1, 1), 0), ((9, 40), 1), ((40, 17), 2), ((300, 200), 16)]
+)
+def test_the_network_sees_a_mirrored_margin_that_is_cut_off(shape, margin):
+    gray = RNG.random((*shape, 1), dtype=np.float32)
+    seen = []
+
+    def predict(image):
+        seen.append(image.numpy())
+        return fakes.always(10, 3)(image)
+
+    differences = colorization.predicted_differences(predict, gray)
+    # NumPy calls it symmetric: the edge itself is repeated.
+    pads = [(margin, margin), (margin, margin), (0, 0)]
+    expected = np.pad(gray, pads, "symmetric") - 0.4488
+    np.testing.assert_allclose(seen[0][0], expected, atol=1e-6)
+    assert differences.shape == (*shape, 3)
+
+
+def test_each_pixel_gets_the_colour_predicted_there():
+    gray = np.full((8, 12, 1), 0.5, np.float32)
+
+    def predict(image):
+        # The chroma of a pixel tells its place; the margin has one pixel.
+        rows, columns = np.indices(image.shape[1:3]) - 1
+        return {
+            "hue": 30 * tf.one_hot(np.zeros((1, *rows.shape), int), 32),
+            "chroma": 30 * tf.one_hot((rows + columns)[None], 32),
+        }
+
+    differences = colorization.predicted_differences(predict, gray).numpy()
+    rows, columns = np.indices((8, 12))
+    # The centres of bins k lie at (k + 0.5) / 32.
+    expected = (rows + columns + 0.5) / 32
+    np.testing.assert_allclose(np.ptp(differences, axis=-1), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["backbone", "segmenter", "colour", "other names"])
+def test_models_that_are_no_colorizers_are_refused(kind):
+    backbone = fakes.network("vgg16", input_channels=3 if kind == "colour" else 1)
+    taps = networks.taps(backbone)
+    model = {
+        "backbone": lambda: backbone,
+        "segmenter": lambda: heads.segmenter(backbone, taps, 3, hidden=2),
+        "colour": lambda: heads.colorizer(backbone, taps, hidden=2),
+        "other names": lambda: heads.classifier(backbone, 3),
+    }[kind]()
+    with pytest.raises(ValueError, match=f"no colorizer.*Received: .*{model.name}"):
+        colorization.check_colorizer(model)
+
+
+@pytest.mark.parametrize("loss", ["histogram", "lab"])
+def test_colorizers_are_accepted(loss):
+    backbone = fakes.network("vgg16")
+    taps = networks.taps(backbone)
+    colorization.check_colorizer(heads.colorizer(backbone, taps, loss=loss, hidden=2))
+
+
 def test_gray_and_colour_images_are_coloured_alike():
     image = RNG.random((8, 9, 3), dtype=np.float32)
     gray = image.mean(-1, keepdims=True)

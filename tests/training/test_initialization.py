@@ -238,11 +238,27 @@ def test_alexnet_has_no_imagenet_weights():
         _start(init="imagenet", network="alexnet", width=0)
 
 
-def test_weights_of_other_programs_are_refused(tmp_path):
+def test_a_caffe_file_is_imported(tmp_path):
+    random = np.random.default_rng(0)
     path = tmp_path / "vgg16.caffemodel.h5"
-    path.write_bytes(b"weights")
-    with pytest.raises(ValueError, match=f"must be imported first.*--init {path}"):
+    model = fakes.randomize(fakes.network("vgg16"), bias=0.3)
+    weights.caffe.save(model, path)
+    backbone = _start(init=str(path))
+    assert networks.describe(backbone)["normalization"] == "none"
+    image = random.uniform(-0.4, 0.5, (1, 64, 64, 1)).astype("float32")
+    np.testing.assert_allclose(backbone(image), model(image), **CLOSE)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=f"Received: {path}"):
         _start(init=str(path))
+
+
+def test_a_name_of_the_zoo_stays_one_unless_it_is_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = VocConfig.for_task("segmentation", voc_dir="VOC", init="vgg16")
+    backbone = fakes.network("vgg16")
+    assert config.resolved(backbone).init == "vgg16"
+    (tmp_path / "vgg16").mkdir()
+    assert config.resolved(backbone).init == str(tmp_path / "vgg16")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.999], ids=str)

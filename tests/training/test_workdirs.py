@@ -6,8 +6,12 @@ import pathlib
 import keras
 import pytest
 
+from selfsup import heads, networks
 from selfsup.training import workdirs
 from selfsup.training.config import RESUMABLE, ColorizerConfig
+from selfsup.weights import zoo
+
+import fakes
 
 
 @pytest.fixture
@@ -91,6 +95,77 @@ def test_open_run_finds_model_settings_and_results(tmp_path):
     assert run.results == {"steps": 3}
     same = workdirs.open_run(tmp_path / "backbone.keras", "colorizer.keras")
     assert same.model.count_params() == run.model.count_params() == 3
+
+
+def _tiny_colorizer(folder):
+    backbone = fakes.network("vgg16")
+    model = heads.colorizer(backbone, networks.taps(backbone), 4, hidden=4)
+    model.save(folder / "colorizer.keras")
+    return model
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    """A zoo with one model, `tiny`, and a working folder elsewhere."""
+    run = tmp_path / "run"
+    run.mkdir()
+    _tiny_colorizer(run)
+    workdirs.write_json(run / "config.json", {"min_side": 20, "max_side": 31})
+    workdirs.write_json(run / "results.json", {"steps": 3})
+    facts = dict(title="", license="", recipe=[], metrics={})
+    zoo.publish(run, tmp_path / "models" / "tiny", **facts)
+    monkeypatch.setenv("SELFSUP_MODELS", str(tmp_path / "models"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "models"
+
+
+@pytest.mark.parametrize("name", ["colorizer.keras", "backbone.keras"])
+def test_open_run_finds_models_of_the_zoo(name, models):
+    run = workdirs.open_run("tiny", name)
+    assert run.model.name == "colorizer"
+    assert run.settings == {"min_side": 20, "max_side": 31}
+    assert run.results == {"steps": 3}
+    assert run.side == 25
+    # Reports must not go among the models.
+    assert run.folder == pathlib.Path("runs/tiny") and not run.folder.exists()
+    # Given as a path, as some callers do.
+    assert workdirs.open_run(pathlib.Path("tiny"), name).side == 25
+
+
+def test_a_path_wins_over_a_name(models):
+    workdir = pathlib.Path("tiny")
+    workdir.mkdir()
+    with pytest.raises(FileNotFoundError, match="Received: tiny"):
+        workdirs.open_run("tiny", "colorizer.keras")
+    _tiny_colorizer(workdir)
+    run = workdirs.open_run("tiny", "colorizer.keras")
+    assert run.folder == workdir and run.settings is None and run.side is None
+
+
+def test_a_changed_model_of_the_zoo_is_refused(models):
+    with (models / "tiny" / "colorizer.keras").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(ValueError, match="not the one that was released"):
+        workdirs.open_run("tiny", "colorizer.keras")
+
+
+def test_what_is_neither_path_nor_name_lists_the_names(models):
+    with pytest.raises(
+        FileNotFoundError, match=r"from the zoo \(.*tiny.*Received: tin"
+    ):
+        workdirs.open_run("tinny", "colorizer.keras")
+
+
+def test_side_of_training_comes_from_the_facts_where_there_are_no_settings(models):
+    folder = models / "tiny"
+    (folder / "config.json").unlink()
+    assert workdirs.open_run("tiny", "colorizer.keras").side is None
+    facts = workdirs.read_json(folder / "model.json")
+    workdirs.write_json(folder / "model.json", {**facts, "side": 77})
+    assert workdirs.open_run("tiny", "colorizer.keras").side == 77
+    # The folder itself, as a path, tells it too.
+    assert workdirs.open_run(folder, "colorizer.keras").side == 77
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"text"])

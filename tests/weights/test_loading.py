@@ -143,7 +143,7 @@ def test_damaged_files_never_load_silently(workdir, tmp_path):
 def test_other_files_are_named(name, tmp_path):
     path = tmp_path / name
     path.write_bytes(b"something else")
-    with pytest.raises(ValueError, match=f".keras file. Received: {path}$"):
+    with pytest.raises(ValueError, match=f"Received: {path}"):
         weights.load(fakes.network("vgg16"), path)
 
 

@@ -1,0 +1,187 @@
+"""The layout of Caffe's HDF5 files: `/data/<layer>/<blob>`, float32.
+
+Caffe writes an empty group for every layer without blobs, and gradients below
+`/diff` where asked to; both are ignored.
+"""
+
+import contextlib
+import json
+import pathlib
+
+import h5py
+import numpy as np
+
+from selfsup import whole_files
+from selfsup.weights import slices
+
+# Attribute of files that we write: what Caffe has in its prototxt, as JSON.
+_RECORD = "selfsup"
+
+# What h5py raises where a file is damaged.
+_UNREADABLE = (OSError, KeyError, RuntimeError, TypeError, ValueError)
+
+
+class Blobs:
+    """The blobs of an open file.
+
+    Attributes:
+        path: Path of the file.
+        shapes: Dict from `layer/index`, such as `conv1_1/0`, to the shape.
+        record: What `write` recorded of the model; empty in Caffe's own files.
+        not_finite: Names of blobs in which NaN or infinity was read so far.
+    """
+
+    def __init__(self, path, datasets, record):
+        self.path = path
+        self.record = record
+        self.shapes = {name: dataset.shape for name, dataset in datasets.items()}
+        self.not_finite = []
+        self._datasets = datasets
+
+    def layers(self):
+        """Returns the names of the layers that have blobs, in the file's order."""
+        return tuple(dict.fromkeys(map(layer_of, self.shapes)))
+
+    def without(self, layers):
+        """Returns the same file as if it lacked some layers.
+
+        Args:
+            layers: Their names.
+
+        Raises:
+            ValueError: If it has no such layers.
+        """
+        unknown = [name for name in layers if name not in self.layers()]
+        if isinstance(layers, str) or unknown:
+            raise ValueError(
+                "Argument `skip` must hold names of layers of the file, "
+                f"{', '.join(self.layers())}. Received: skip={layers!r}"
+            )
+        datasets = {
+            name: dataset
+            for name, dataset in self._datasets.items()
+            if layer_of(name) not in layers
+        }
+        return Blobs(self.path, datasets, self.record)
+
+    def read(self, name, where=...):
+        """Reads a blob, or part of it.
+
+        Args:
+            name: Its name, a key of `shapes`.
+            where: Index of the part.
+
+        Returns:
+            A float32 array.
+
+        Raises:
+            ValueError: If it cannot be read.
+        """
+        try:
+            values = self._datasets[name][where]
+            # Values beyond float32 become infinite, which is told below.
+            with np.errstate(over="ignore"):
+                array = np.asarray(values, np.float32)
+        except _UNREADABLE as error:
+            raise ValueError(
+                "A blob cannot be read. Expected an array of numbers. "
+                f"Received: {self.path}: {name} ({whole_files.first_line(error)})"
+            ) from error
+        if name not in self.not_finite and not np.isfinite(array).all():
+            self.not_finite.append(name)
+        return array
+
+    def slices(self, name):
+        """Reads a blob by its first axis.
+
+        Args:
+            name: Its name.
+
+        Yields:
+            Pairs of the first index and a float32 array `[n, ...]`.
+
+        Raises:
+            ValueError: If it cannot be read.
+        """
+        shape = self.shapes[name]
+        step = slices.step_of(shape)
+        for start in range(0, shape[0], step):
+            yield start, self.read(name, slice(start, start + step))
+
+
+def layer_of(name):
+    """Returns the layer of a blob's name."""
+    return name.rpartition("/")[0]
+
+
+@contextlib.contextmanager
+def opened(path):
+    """Opens a file of Caffe weights.
+
+    Args:
+        path: Path of the file.
+
+    Yields:
+        A `Blobs`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no HDF5, cut off, or not in Caffe's layout.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There are no weights. Expected a .caffemodel.h5 file. Received: {path}"
+        )
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(h5py.File(path))
+            data = file.get("data")
+            datasets = dict(_datasets(data)) if isinstance(data, h5py.Group) else {}
+            record = dict(json.loads(file.attrs.get(_RECORD, "{}")))
+        except _UNREADABLE as error:
+            raise ValueError(
+                "The weights cannot be read: the file is cut off, damaged or no HDF5. "
+                "Expected a whole .caffemodel.h5 file. "
+                f"Received: {path} ({whole_files.first_line(error)})"
+            ) from error
+        if not datasets:
+            raise ValueError(
+                "The file is HDF5, but holds no Caffe weights. Expected blobs "
+                "/data/LAYER/NUMBER. "
+                f"Received: {path} with /{', /'.join(file) or ' nothing'}"
+            )
+        yield Blobs(path, datasets, record)
+
+
+def _datasets(group, prefix=""):
+    """Lists the arrays below a group, whatever the depth, by name."""
+    for name in group:
+        item = group.get(name)
+        if isinstance(item, h5py.Group):
+            yield from _datasets(item, f"{prefix}{name}/")
+        elif item is not None:
+            yield f"{prefix}{name}", item
+
+
+def write(path, blobs, record):
+    """Writes a file of Caffe weights, whole or not at all.
+
+    Args:
+        path: Path of the file; one that exists is replaced.
+        blobs: Iterable of (name, shape, slices), slices an iterable of pairs of
+            the first index and an array `[n, ...]`.
+        record: Dict of plain values for `Blobs.record`.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    with (
+        whole_files.replacing(path) as unfinished,
+        h5py.File(unfinished, "w") as file,
+    ):
+        file.attrs[_RECORD] = json.dumps(record)
+        for name, shape, arrays in blobs:
+            dataset = file.create_dataset(f"data/{name}", shape, np.float32)
+            for start, array in arrays:
+                dataset[start : start + len(array)] = array

@@ -1,0 +1,64 @@
+"""Names of layers in Caffe's files and in our networks.
+
+Convolutions and batch normalisations have the same names in both. Scale layers
+are Caffe's alone, `Bias` layers ours: Caffe's biases are blobs of the layers
+before. Source: the authors' released networks.
+"""
+
+from typing import NamedTuple
+
+from selfsup.networks import description, units
+
+# The last of each is the deployed network's name, the other the training one's.
+HIDDEN = ("colorize_fc1", "h_fc1")
+PREDICTIONS = {
+    "prediction_h": ("prediction_h4", "prediction_h"),
+    "prediction_c": ("prediction_c4", "prediction_c"),
+    "prediction_ab": ("prediction_ab4", "prediction_ab"),
+}
+HEAD = (*HIDDEN, *(name for names in PREDICTIONS.values() for name in names))
+
+
+class Unit(NamedTuple):
+    """Names of the layers of one unit.
+
+    Attributes:
+        convolution: The convolution, in both.
+        batch: Its batch normalisation, in both.
+        scale: Caffe's layer that scales and offsets what was normalised.
+        bias: Our `Bias` layer.
+    """
+
+    convolution: str
+    batch: str
+    scale: str
+    bias: str
+
+
+def units_of(network, fov_blocks=0):
+    """Lists the units of a network.
+
+    Args:
+        network: A key of `networks.BUILDERS`.
+        fov_blocks: Number of field-of-view blocks.
+
+    Returns:
+        A tuple of `Unit`, from the input on.
+    """
+    return tuple(
+        _unit(network, name)
+        for name in (
+            *description.FILTERS[network],
+            *(f"conv{8 + index}_1" for index in range(fov_blocks)),
+        )
+    )
+
+
+def _unit(network, name):
+    if name.startswith("res"):
+        suffix = name.removeprefix("res")
+        return Unit(name, f"bn{suffix}", f"scale{suffix}", f"bias{suffix}")
+    if network.startswith("resnet") and name == "conv1":
+        return Unit(name, "bn_conv1", "scale_conv1", "bias_conv1")
+    batch, bias, _ = units.sequential_names(name)
+    return Unit(name, batch, f"scale_{name}", bias)

@@ -1,0 +1,217 @@
+"""Which network a Caffe file holds, told from names and shapes of its blobs."""
+
+from typing import NamedTuple
+
+from selfsup import color, networks
+from selfsup.networks import description, units
+from selfsup.weights.caffe import names
+
+_IMAGES = ("gray", "rgb")
+_DEFAULT_HIDDEN, _DEFAULT_BINS = 1024, 32
+
+
+class Head(NamedTuple):
+    """The head of a colorizer in a file.
+
+    Attributes:
+        hidden: Name of the hidden layer there.
+        inputs: Channels of the hypercolumn.
+        units: Units of the hidden layer.
+        bins: Bins of each histogram.
+        predictions: Dict from our layer to the name of the layer there.
+    """
+
+    hidden: str
+    inputs: int
+    units: int
+    bins: int
+    predictions: dict
+
+
+def find_network(blobs, expected=None):
+    """Finds the network whose convolutions a file holds.
+
+    Some may be missing, as long as the file is more like this network than
+    like the others.
+
+    Args:
+        blobs: A `Blobs`.
+        expected: The network that the user takes it for, if any.
+
+    Returns:
+        A key of `networks.BUILDERS`.
+
+    Raises:
+        ValueError: If the file holds another network than `expected`, or none
+            of ours.
+    """
+    if expected is not None:
+        units.check_choice("network", expected, tuple(networks.BUILDERS))
+    layers = set(blobs.layers())
+    shares = {
+        network: len(layers.intersection(filters)) / len(filters)
+        for network, filters in description.FILTERS.items()
+    }
+    found = max(shares, key=shares.get)
+    if shares[found] < 0.5:
+        raise ValueError(
+            "The file holds none of the networks of this package. Expected the layers "
+            f"of {expected or ', '.join(networks.BUILDERS)}. "
+            f"Received: {blobs.path} with {', '.join(blobs.layers())}"
+        )
+    if expected not in (None, found):
+        raise ValueError(
+            "The file holds another network. Expected the layers of "
+            f"{expected}. Received: {blobs.path} with those of {found}"
+        )
+    return found
+
+
+def describe(blobs, network):
+    """Finds the builder's arguments that blobs tell.
+
+    Args:
+        blobs: A `Blobs`.
+        network: The network it holds.
+
+    Returns:
+        A dict for `networks.build`: `network`, `input_channels`, `width`,
+        `normalization` and `fov_blocks`.
+
+    Raises:
+        ValueError: If the first convolution takes other than 1 or 3 channels.
+    """
+    layers = set(blobs.layers())
+    fov_blocks = 2 if "conv9_1" in layers else int("conv8_1" in layers)
+    found = names.units_of(network, fov_blocks)
+    normalization = "none"
+    if any(unit.scale in layers for unit in found):
+        normalization = "affine"
+    elif any(unit.batch in layers for unit in found):
+        normalization = "plain"
+    return {
+        "network": network,
+        "input_channels": _input_channels(blobs, found[0].convolution),
+        "width": _width(blobs, network),
+        "normalization": normalization,
+        "fov_blocks": fov_blocks,
+    }
+
+
+def find_head(blobs):
+    """Finds the head of a colorizer.
+
+    Args:
+        blobs: A `Blobs`.
+
+    Returns:
+        A `Head`, or None if there is no layer of one.
+    """
+    layers = set(blobs.layers())
+    if not layers.intersection(names.HEAD):
+        return None
+    # A name that is in the file, else the deployed network's.
+    hidden = _first(names.HIDDEN, layers)
+    predictions = {ours: _first(n, layers) for ours, n in names.PREDICTIONS.items()}
+    if predictions["prediction_ab"] not in layers:
+        del predictions["prediction_ab"]
+    else:
+        predictions = {"prediction_ab": predictions["prediction_ab"]}
+    outputs = [blobs.shapes.get(f"{name}/0", ()) for name in predictions.values()]
+    bins, inner = next((shape[:2] for shape in outputs if len(shape) > 1), (None, None))
+    shape = blobs.shapes.get(f"{hidden}/0", ())
+    return Head(
+        hidden=hidden,
+        inputs=shape[1] if len(shape) > 1 else 0,
+        units=(shape[0] if shape else inner) or _DEFAULT_HIDDEN,
+        bins=bins or _DEFAULT_BINS,
+        predictions=predictions,
+    )
+
+
+def find_taps(taps, inputs):
+    """Returns the taps of a hypercolumn of so many channels.
+
+    Args:
+        taps: Those of the network, `networks.taps`.
+        inputs: Channels of the hypercolumn.
+
+    Returns:
+        All taps, all but the image, or only the last, which is no hypercolumn;
+        None if none of these has so many channels.
+    """
+    layers = [tap for tap in taps if tap.layer not in _IMAGES]
+    for chosen in (taps, layers, taps[-1:]):
+        if sum(tap.channels for tap in chosen) == inputs:
+            return tuple(chosen)
+    return None
+
+
+def image_channels(taps):
+    """Returns how many channels of a hypercolumn are the image itself.
+
+    Args:
+        taps: Its taps.
+    """
+    return taps[0].channels if taps[0].layer in _IMAGES else 0
+
+
+def input_convention(blobs, normalization):
+    """Finds what a file's network subtracts from images in [0, 1].
+
+    The released networks subtract 0.4488, as ours do. The older network for
+    colouring, which was released for use only, takes raw gray. It is told by
+    the names of its head, without the batch normalisation that training has.
+
+    Args:
+        blobs: A `Blobs`.
+        normalization: That of the network.
+
+    Returns:
+        A pair of the number and of what told it.
+    """
+    deployed = {names.HIDDEN[-1], *(n[-1] for n in names.PREDICTIONS.values())}
+    telling = sorted(deployed.intersection(blobs.layers()))
+    if telling and normalization == "none":
+        return 0.0, f"{telling[0]} without batch normalisation"
+    return color.GRAY_MEAN, "the released networks' convention"
+
+
+def _first(candidates, layers):
+    return next((name for name in candidates if name in layers), candidates[-1])
+
+
+def _input_channels(blobs, first):
+    shape = blobs.shapes.get(f"{first}/0", ())
+    channels = shape[1] if len(shape) == 4 else 1
+    if channels not in (1, 3):
+        raise ValueError(
+            "The first convolution takes images of a kind that is not known. Expected "
+            "1 input channel (gray) or 3 (BGR). "
+            f"Received: {blobs.path}: {first}/0 {shape} with {channels}"
+        )
+    return channels
+
+
+def _width(blobs, network):
+    """Returns the width that explains the channels of most convolutions.
+
+    What it does not explain is of the wrong shape, and told so later.
+    """
+    filters = description.FILTERS[network]
+    channels = {
+        name: blobs.shapes[f"{name}/0"][0]
+        for name in filters
+        if blobs.shapes.get(f"{name}/0")
+    }
+    try:
+        return description.find_width({n: filters[n] for n in channels}, channels)
+    except ValueError:
+        ratios = {channels[name] / filters[name] for name in channels}
+        widths = [1.0, *sorted(ratio for ratio in ratios if 0 < ratio <= 16)]
+        return max(widths, key=lambda width: _explained(width, filters, channels))
+
+
+def _explained(width, filters, channels):
+    unit = units.Units(width)
+    return sum(unit.channels(filters[name]) == n for name, n in channels.items())

@@ -1,0 +1,209 @@
+"""Our networks as Caffe's weights."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from selfsup import color, layers, networks
+from selfsup.networks import units
+from selfsup.weights import saving, slices, transfer
+from selfsup.weights.caffe import blobs, names, recognition
+
+# What Caffe calls alpha = 1e-4 over five channels.
+_LRN = layers.LocalResponseNormalization(name="lrn")
+_LRN_SETTINGS = ("depth_radius", "alpha", "beta", "bias")
+
+
+def save(model, path, overwrite=False):
+    """Writes a backbone or colorizer to a `.caffemodel.h5` file.
+
+    Convolution, `BatchNorm` and `Scale` layers of these names give the same
+    activations in Caffe: what a `Bias` layer adds is multiplied by sigma and
+    becomes the convolution's bias, before the normalisation, or the offset of
+    the scale layer. A file holds weights alone. What stands in a prototxt
+    (local response normalisation, pads, the image's convention) is recorded
+    as an attribute of the file, which `load` obeys and Caffe ignores.
+
+    The head is named as in training (`colorize_fc1`, matrices), or as in the
+    network that was released for use (`h_fc1`, 1x1 convolutions) if the model
+    takes raw gray as that one does.
+
+    Args:
+        model: A network of `selfsup.networks` with zero padding, or
+            `heads.colorizer` on one.
+        path: Path of the file, which is written whole or not at all.
+        overwrite: Whether to replace a file that exists.
+
+    Returns:
+        A `Report`; its parameters are blobs.
+
+    Raises:
+        ValueError: If Caffe has no such network: bias padding, a head for
+            classes, rebalanced local response normalisation.
+        FileExistsError: If there is such a file.
+        OSError: If it cannot be written.
+    """
+    description = networks.describe(model)
+    _check(model, description)
+    path = saving.checked_output(path, ".h5", overwrite)
+    entries = _entries(model, description)
+    _check_all_used(model, entries)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record = {"alignment": "centers", "rescaling": None, **description}
+    if _has_head(model):
+        record["alignment"] = model.get_layer("hypercolumn").alignment
+    blobs.write(path, ((e.name, e.shape, e.slices()) for e in entries), record)
+    rows = (
+        transfer.Row(e.name, e.shape, ", ".join(e.weights) or "none", e.how)
+        for e in entries
+    )
+    return transfer.Report(tuple(rows), f"model {model.name!r}")
+
+
+class _Entry(NamedTuple):
+    """One blob to write: name, shape, the weights it is made of, how, and slices."""
+
+    name: str
+    shape: tuple
+    weights: tuple
+    how: str
+    slices: Callable
+
+
+def _entries(model, description):
+    variables = transfer.parameters(model)
+    found = names.units_of(description["network"], description["fov_blocks"])
+    entries = []
+    for unit in found:
+        flipped = description["input_channels"] == 3 and unit == found[0]
+        entries.append(_kernel(unit, variables, flipped))
+        entries += _vectors(unit, variables, model)
+    return entries + (_head(model, description, variables) if _has_head(model) else [])
+
+
+def _kernel(unit, variables, flipped):
+    name = f"{unit.convolution}/kernel"
+    variable = variables[name]
+
+    def read():
+        for start, array in slices.read_last(variable):
+            array = array.transpose(3, 2, 0, 1)
+            yield start, array[:, ::-1] if flipped else array
+
+    height, width, inputs, outputs = variable.shape
+    how = "HWIO to OIHW" + (", RGB to BGR" if flipped else "")
+    shape = (outputs, inputs, height, width)
+    return _Entry(f"{unit.convolution}/0", shape, (name,), how, read)
+
+
+def _vectors(unit, variables, model):
+    added = f"{unit.bias}/bias", f"{unit.bias}/shift"
+    bias = sum(_read(variables, name) for name in added)
+    mean, variance = f"{unit.batch}/moving_mean", f"{unit.batch}/moving_variance"
+    gamma = f"{unit.batch}/gamma"
+    if mean not in variables:
+        return [_vector(f"{unit.convolution}/1", bias, added, "the sum")]
+    epsilon = model.get_layer(unit.batch).epsilon
+    sums = _read(variables, variance) + (epsilon - units.EPSILON)
+    batch = [
+        _vector(f"{unit.batch}/0", _read(variables, mean), (mean,)),
+        _vector(f"{unit.batch}/1", sums, (variance,)),
+        _vector(f"{unit.batch}/2", np.ones(1), (), "1"),
+    ]
+    if gamma in variables:
+        return [
+            *batch,
+            _vector(f"{unit.scale}/0", _read(variables, gamma), (gamma,)),
+            _vector(f"{unit.scale}/1", bias, added, "the sum"),
+        ]
+    bias = bias * np.sqrt(sums + units.EPSILON)
+    how = "the sum, times sigma"
+    return [_vector(f"{unit.convolution}/1", bias, (*added, variance), how), *batch]
+
+
+def _head(model, description, variables):
+    rescaling = description.get("rescaling")
+    scale, offset = map(np.float64, rescaling or (1.0, 0.0))
+    raw = np.all(scale == 1) and np.all(offset == color.GRAY_MEAN)
+    deployed = raw and description["normalization"] == "none"
+    image = recognition.image_channels(_taps(model))
+    # [image channels, hidden units], as they are multiplied with Caffe's image.
+    rows = np.float64(variables["h_fc1/kernel"].value[:image].numpy())
+    rows = rows / np.reshape(scale, (-1, 1))
+    constant = (rows * np.reshape(offset, (-1, 1))).sum(axis=0)
+    found = {"h_fc1": names.HIDDEN, **names.PREDICTIONS}
+    entries = []
+    for ours in (name for name in found if f"{name}/kernel" in variables):
+        theirs = found[ours][-1 if deployed else 0]
+        first = rows[::-1] if ours == "h_fc1" else rows[:0]
+        entries.append(_matrix(ours, theirs, variables, deployed, first))
+        name = f"{ours}/bias"
+        bias = _read(variables, name) - (constant if ours == "h_fc1" else 0.0)
+        how = "copied"
+        if ours == "h_fc1" and constant.any():
+            how = "minus what the image's offset adds"
+        entries.append(_vector(f"{theirs}/1", bias, (name,), how))
+    return entries
+
+
+def _matrix(ours, theirs, variables, convolution, first):
+    """Returns the blob of a Dense layer; `first` replaces its first rows."""
+    name = f"{ours}/kernel"
+    inputs, outputs = variables[name].shape
+    shape = (outputs, inputs, *((1, 1) if convolution else ()))
+
+    def read():
+        for start, array in slices.read_last(variables[name]):
+            array[: len(first)] = first[:, start : start + array.shape[1]]
+            yield start, array.T.reshape(-1, *shape[1:])
+
+    how = "transposed" + (", RGB to BGR" if len(first) == 3 else "")
+    return _Entry(f"{theirs}/0", shape, (name,), how, read)
+
+
+def _vector(name, array, weights, how="copied"):
+    array = np.float32(array)
+    return _Entry(name, array.shape, weights, how, lambda: [(0, array)])
+
+
+def _read(variables, name):
+    return np.float64(variables[name].value.numpy())
+
+
+def _has_head(model):
+    return "hypercolumn" in {layer.name for layer in model.layers}
+
+
+def _taps(model):
+    """Returns the taps of a model with a hypercolumn, None if they are others."""
+    hypercolumn = model.get_layer("hypercolumn")
+    inputs = model.get_layer("h_fc1").kernel.shape[0]
+    taps = recognition.find_taps(networks.taps(model), inputs)
+    strides = taps and [tap.stride for tap in taps]
+    return taps if strides == hypercolumn.strides else None
+
+
+def _check(model, description):
+    if description["padding"] != "zeros":
+        _refuse("its convolutions pad with biases", model)
+    if description.get("lrn"):
+        for layer in (model.get_layer("norm1"), model.get_layer("norm2")):
+            if any(getattr(layer, n) != getattr(_LRN, n) for n in _LRN_SETTINGS):
+                _refuse(f"{layer.name} was rebalanced and is no longer Caffe's", model)
+    if _has_head(model) and _taps(model) is None:
+        _refuse("its hypercolumn has other taps than the network's", model)
+
+
+def _check_all_used(model, entries):
+    used = {name for entry in entries for name in entry.weights}
+    left = [name for name in transfer.parameters(model) if name not in used]
+    if left:
+        _refuse(f"there is no place for {', '.join(left)}", model)
+
+
+def _refuse(reason, model):
+    raise ValueError(
+        f"The model cannot be a Caffe file: {reason}. Expected a backbone with zero "
+        f"padding, or a colorizer on one. Received: model={model.name!r}"
+    )

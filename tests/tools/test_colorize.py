@@ -1,0 +1,104 @@
+"""The colouring tool from outside."""
+
+import os
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from selfsup import heads, networks
+from selfsup.training import workdirs
+from selfsup.weights import zoo
+
+import fakes
+import tool_calls
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, photos):
+    """A folder with a run, a zoo whose sample model it is, and photographs."""
+    place = tmp_path_factory.mktemp("colorize")
+    run = place / "run"
+    run.mkdir()
+    backbone = fakes.network("vgg16")
+    model = heads.colorizer(backbone, networks.taps(backbone), 8, hidden=8)
+    fakes.randomize(model, bias=0.3).save(run / "colorizer.keras")
+    backbone.save(run / "backbone.keras")
+    workdirs.write_json(run / "config.json", {"min_side": 20, "max_side": 31})
+    facts = dict(title="", license="", recipe=[], metrics={})
+    zoo.publish(run, place / "models" / "sample", **facts)
+    image = cv2.imread(str(photos / "coffee.jpg"))[::6, ::6]
+    (place / "in" / "deep").mkdir(parents=True)
+    cv2.imwrite(str(place / "in" / "a.jpg"), image)
+    cv2.imwrite(str(place / "in" / "deep" / "a.png"), image)
+    cv2.imwrite(str(place / "one.tif"), image)
+    (place / "bad").mkdir()
+    cv2.imwrite(str(place / "bad" / "good.bmp"), image)
+    (place / "bad" / "text.jpg").write_text("no image")
+    return place
+
+
+@pytest.fixture(scope="module")
+def answers(place):
+    """All calls in one process, because TensorFlow takes long to start."""
+    run = f"--ckpt={place / 'run'}"
+    calls = {
+        # Flags may stand behind the images.
+        "default": [place / "in", place / "one.tif", f"--output={place / 'default'}"],
+        "again": [place / "in", f"--output={place / 'default'}"],
+        "bad": [
+            *(run, "--output", place / "bad_out", "--nosheet", place / "bad"),
+            *"--side=16 --hue_mode=mode --chroma_mode=expectation".split(),
+            *"--saturation=2 --format=jpg --overwrite".split(),
+        ],
+        "nothing": [run, f"--output={place / 'never'}"],
+        "backbone": [
+            f"--ckpt={place / 'run' / 'backbone.keras'}",
+            f"--output={place / 'never'}",
+            place / "in",
+        ],
+        "mode": [run, f"--output={place / 'never'}", "--hue_mode=loud", place / "in"],
+        "no model": ["--ckpt=simple", f"--output={place / 'never'}", place / "in"],
+    }
+    prelude = f"import os; os.environ['SELFSUP_MODELS'] = {str(place / 'models')!r}"
+    done = tool_calls.call_each("colorize.py", calls.values(), place, prelude)
+    return dict(zip(calls, done, strict=True))
+
+
+def _found(folder):
+    return sorted(
+        os.path.relpath(os.path.join(parent, name), folder)
+        for parent, _, names in os.walk(folder)
+        for name in names
+    )
+
+
+def test_the_zoos_sample_model_colours_files_and_folders(place, answers):
+    assert answers["default"].code == 0, answers["default"].text
+    names = ["a.png", "deep/a.png", "one.png", "sheet.png"]
+    assert _found(place / "default") == names
+    before = cv2.imread(str(place / "one.tif")).astype(float)
+    after = cv2.imread(str(place / "default" / "one.png")).astype(float)
+    assert np.abs(before.mean(-1) - after.mean(-1)).max() <= 1
+    assert np.abs(before - after).mean() > 1
+
+
+def test_unreadable_images_end_in_an_error_after_the_rest(place, answers):
+    assert re.search("1 of 2 images .*text.jpg", answers["bad"].error_line())
+    assert _found(place / "bad_out") == ["good.jpg"]
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        ("again", "3 of 3 results exist already.*--overwrite"),
+        ("nothing", "There are no images"),
+        ("backbone", "no colorizer.*'vgg16'"),
+        ("mode", "`hue_mode` must be one of expectation_faded"),
+        ("no model", r"from the zoo \(.*sample.*Received: simple"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(call, message, place, answers):
+    assert re.search(message, answers[call].error_line())
+    assert not (place / "never").exists()
