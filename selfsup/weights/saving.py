@@ -33,8 +33,8 @@ def save(model, path, overwrite=False):
         OSError: If it cannot be written.
     """
     path = checked_output(path, ".keras", overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with whole_files.replacing(path) as unfinished:
+        path.parent.mkdir(parents=True, exist_ok=True)
         folder = unfinished.with_suffix(".folder")
         # What a kill may have left.
         shutil.rmtree(folder, ignore_errors=True)

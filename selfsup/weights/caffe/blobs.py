@@ -176,12 +176,11 @@ def write(path, blobs, record):
     Raises:
         OSError: If the file cannot be written.
     """
-    with (
-        whole_files.replacing(path) as unfinished,
-        h5py.File(unfinished, "w") as file,
-    ):
-        file.attrs[_RECORD] = json.dumps(record)
-        for name, shape, arrays in blobs:
-            dataset = file.create_dataset(f"data/{name}", shape, np.float32)
-            for start, array in arrays:
-                dataset[start : start + len(array)] = array
+    with whole_files.replacing(path) as unfinished:
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
+        with h5py.File(unfinished, "w") as file:
+            file.attrs[_RECORD] = json.dumps(record)
+            for name, shape, arrays in blobs:
+                dataset = file.create_dataset(f"data/{name}", shape, np.float32)
+                for start, array in arrays:
+                    dataset[start : start + len(array)] = array

@@ -49,7 +49,6 @@ def save(model, path, overwrite=False):
     path = saving.checked_output(path, ".h5", overwrite)
     entries = _entries(model, description)
     _check_all_used(model, entries)
-    path.parent.mkdir(parents=True, exist_ok=True)
     record = {"alignment": "centers", "rescaling": None, **description}
     if _has_head(model):
         record["alignment"] = model.get_layer("hypercolumn").alignment
