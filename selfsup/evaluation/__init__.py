@@ -10,16 +10,20 @@ from selfsup.evaluation.classification import (
     evaluate_classification,
     score_predictor,
 )
+from selfsup.evaluation.colored_files import ColoringSettings, color_files
 from selfsup.evaluation.colorization import (
     at_side,
+    check_colorizer,
     colorize,
     constant_predictions,
     dense_predictor,
     image_metrics,
     point_metrics,
     point_predictor,
+    predicted_differences,
     predicted_rgb,
 )
+from selfsup.evaluation.full_size import color_photograph
 from selfsup.evaluation.mean_iou import (
     confusion_matrix,
     iou_per_class,
@@ -45,14 +49,18 @@ from selfsup.evaluation.voc_figures import (
 
 __all__ = [
     "FIGURES",
+    "ColoringSettings",
     "at_side",
     "average_precision",
     "check_classes",
+    "check_colorizer",
     "choose_images",
     "class_map_predictor",
     "classification_figures",
     "classification_metrics",
     "classification_scores",
+    "color_files",
+    "color_photograph",
     "colorization_sheet",
     "colorize",
     "confusion_matrix",
@@ -69,6 +77,7 @@ __all__ = [
     "pixel_accuracy",
     "point_metrics",
     "point_predictor",
+    "predicted_differences",
     "predicted_rgb",
     "prediction_sheet",
     "score_predictor",

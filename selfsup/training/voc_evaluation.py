@@ -135,7 +135,8 @@ def eval_voc(ckpt, settings, output=None, strategy=None):
 def _model_file(ckpt):
     files = [task.model_file for task in TASKS.values()]
     folder = pathlib.Path(ckpt)
-    if folder.is_file():
+    if not folder.is_dir():
+        # A file, or perhaps a name of the zoo.
         return files[0]
     found = [file for file in files if (folder / file).is_file()]
     if not found:

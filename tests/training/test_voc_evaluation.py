@@ -271,3 +271,10 @@ def test_the_table_of_a_classification_by_hand():
 def test_the_table_of_a_run_that_was_not_tested():
     results = {"best_step": 3, "held_out_mean_iou": 0.123456}
     assert voc_table(results) == "Not tested. Held-out score: 12.35"
+
+
+def test_a_model_of_the_zoo_is_looked_at():
+    with pytest.raises(ValueError, match="no segmenter or classifier.*Received: samp"):
+        eval_voc("sample", VocEvaluation())
+    with pytest.raises(FileNotFoundError, match="name from the zoo .*Received: nothin"):
+        eval_voc("nothing", VocEvaluation())
