@@ -112,7 +112,7 @@ def resnet152(
     )
 
 
-def _resnet(name, stages, input_channels, unit, fov_blocks, pool1, rescaling):
+def _resnet(name, stages, input_channels, unit, fov_blocks, pool1, rescaling=None):
     units.check_choice("pool1", pool1, ("caffe", "symmetric"))
     inputs, x = units.image_input(input_channels, rescaling)
     x, border = unit.conv(
