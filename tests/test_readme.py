@@ -1,15 +1,27 @@
 """The code of the README runs as it stands there, only shorter."""
 
+import base64
+import concurrent.futures
+import http.server
+import json
 import pathlib
 import re
 import shutil
+import threading
 
+import cv2
+import numpy as np
 import pytest
+import tensorflow as tf
+
+from selfsup import evaluation, export, training
 
 import fakes
 
 README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+REQUESTS = [block for block in BLOCKS if "localhost" in block]
+CODE = [block for block in BLOCKS if block not in REQUESTS]
 
 SHORTER = (
     ("steps_per_epoch=50, epochs=2", "steps_per_epoch=1, epochs=1"),
@@ -17,33 +29,126 @@ SHORTER = (
 )
 
 
-@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def _run(code, name):
+    exec(compile(code, f"README, {name}", "exec"), {})
+
+
+@pytest.mark.parametrize("number", range(len(CODE)))
 def test_code_runs(number, tmp_path, monkeypatch, photos):
     workdir = tmp_path / "runs" / "colorizer"
     workdir.mkdir(parents=True)
     fakes.network("vgg16").save(workdir / "backbone.keras")
     shutil.copy(photos / "coffee.jpg", tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
-    code = BLOCKS[number]
+    code = CODE[number]
     for long, short in SHORTER:
         code = code.replace(long, short)
-    exec(compile(code, f"README, block {number}", "exec"), {})
+    _run(code, f"block {number}")
 
 
 def test_there_is_code_to_run_and_the_shortening_applies():
-    assert len(BLOCKS) == 3
+    assert (len(CODE), len(REQUESTS)) == (3, 2)
     for long, _ in SHORTER:
-        assert any(long in block for block in BLOCKS)
+        assert any(long in block for block in CODE)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The signature of an exported colorizer, small and random."""
+    folder = tmp_path_factory.mktemp("served") / "colors"
+    settings = export.ExportSettings(side=32)
+    version = export.export_model("sample", folder, settings)
+    return tf.saved_model.load(str(version)).signatures["serving_default"]
+
+
+class _Rest(http.server.BaseHTTPRequestHandler):
+    """Answers as the REST interface of TensorFlow Serving is documented to."""
+
+    def do_POST(self):
+        size = int(self.headers["Content-Length"])
+        instances = json.loads(self.rfile.read(size))["instances"]
+        files = [base64.b64decode(row["image_bytes"]["b64"]) for row in instances]
+        outputs = self.server.signature(image_bytes=tf.constant(files))
+        # A single output stands alone; strings named so are encoded.
+        ((name, values),) = outputs.items()
+        assert self.path == "/v1/models/colors:predict" and name.endswith("_bytes")
+        rows = [{"b64": base64.b64encode(value).decode()} for value in values.numpy()]
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"predictions": rows}).encode())
+
+    def log_message(self, *args):
+        pass
+
+
+def _rest_server(signature):
+    server = http.server.ThreadingHTTPServer(("localhost", 0), _Rest)
+    server.signature = signature
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def stop():
+        server.shutdown()
+        server.server_close()
+
+    return server.server_port, stop
+
+
+def _grpc_server(signature):
+    grpc = pytest.importorskip("grpc")
+    pytest.importorskip("tensorflow_serving")
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+    class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
+        def Predict(self, request, context):  # noqa: N802
+            assert request.model_spec.name == "colors"
+            inputs = {k: tf.make_ndarray(v) for k, v in request.inputs.items()}
+            outputs = signature(**{k: tf.constant(v) for k, v in inputs.items()})
+            response = predict_pb2.PredictResponse()
+            for name, value in outputs.items():
+                response.outputs[name].CopyFrom(tf.make_tensor_proto(value.numpy()))
+            return response
+
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(1))
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        Service(), server
+    )
+    port = server.add_insecure_port("localhost:0")
+    server.start()
+    return port, lambda: server.stop(None)
+
+
+@pytest.mark.parametrize("number, start", [(0, _rest_server), (1, _grpc_server)])
+def test_requests_are_answered(number, start, served, tmp_path, monkeypatch, photos):
+    shutil.copy(photos / "chelsea.jpg", tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    port, stop = start(served)
+    try:
+        code = re.sub(r"localhost:\d+", f"localhost:{port}", REQUESTS[number])
+        _run(code, f"request {number}")
+    finally:
+        stop()
+    coloured = cv2.imread("coloured.png").astype(int)
+    photo = cv2.imread("photo.jpg").astype(int)
+    assert coloured.shape == photo.shape
+    assert np.ptp(coloured, axis=-1).max() > 10
+    assert np.abs(coloured.mean(axis=-1) - photo.mean(axis=-1)).max() <= 1
 
 
 def test_links_and_flags_exist():
     text = README.read_text()
     for link in re.findall(r"\]\(([^)]+)\)", text):
-        assert (README.parent / link).exists(), link
-    from selfsup import training
-
-    known = {"workdir", "ckpt", "help"}
-    for config in ("ColorizerConfig", "VocConfig", "VocEvaluation"):
-        known |= getattr(training, config).__dataclass_fields__.keys()
+        file, _, heading = link.partition("#")
+        assert (README.parent / file).exists(), link
+        assert heading.replace("-", " ") in text.lower(), link
+    # Flags of import_weights.py and export_savedmodel.py that are no fields.
+    known = {"workdir", "ckpt", "help", "output", "source"}
+    for config in (
+        training.ColorizerConfig,
+        training.VocConfig,
+        training.VocEvaluation,
+        evaluation.ColoringSettings,
+        export.ExportSettings,
+    ):
+        known |= config.__dataclass_fields__.keys()
     for flag in re.findall(r"--(?:no)?([a-z_]{3,})", text):
         assert flag in known, flag

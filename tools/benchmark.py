@@ -3,6 +3,7 @@
     python tools/benchmark.py --what input --data photos --crop_size 352
     python tools/benchmark.py --what train --network vgg16 --batch_size 2
     python tools/benchmark.py --what segment --height 375 --image_width 500
+    python tools/benchmark.py --what serve --width 0.25 --crop_size 196 --images 40
 
 `input` compares the pretraining pipeline with two others over the same files
 and with the same parallelism: decoding alone, and a pipeline that decodes and
@@ -17,6 +18,11 @@ alone, forward and back; and the memory of a sparse and of a dense hypercolumn.
 does it at strides 1 and 4, and by concatenating the hypercolumns at stride 4 and at
 --concatenated_stride.
 
+`serve` exports a colorizer and colours photographs, one a request, in TensorFlow's
+C library and with the Keras model, in turns; --crop_size is the shortest side that
+the network sees. Then it watches the library's memory over --requests of images of
+different sizes.
+
 Writes a JSON file if --output is given.
 """
 
@@ -26,13 +32,14 @@ import os
 import _app
 import _benchmark_input
 import _benchmark_segment
+import _benchmark_serve
 import _benchmark_train
 from absl import flags
 
 from selfsup import data, networks
 
 _WHAT = flags.DEFINE_enum(
-    "what", "input", ["input", "train", "segment"], "What is measured."
+    "what", "input", ["input", "train", "segment", "serve"], "What is measured."
 )
 _DATA = flags.DEFINE_multi_string("data", [], "Sources; default: embedded photos.")
 _NETWORK = flags.DEFINE_enum("network", "vgg16", list(networks.BUILDERS), "Backbone.")
@@ -52,6 +59,7 @@ _CONCATENATED_STRIDE = flags.DEFINE_integer(
     "Finest stride at which hypercolumns are concatenated; stride 1 of the image "
     "above takes over 20 GB.",
 )
+_REQUESTS = flags.DEFINE_integer("requests", 1000, "Requests that memory is watched.")
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file with the result.")
 
 
@@ -90,8 +98,25 @@ def _segment():
     )
 
 
+def _serve():
+    return _benchmark_serve.measure(
+        _NETWORK.value,
+        _WIDTH.value,
+        _CROP_SIZE.value,
+        tuple(_DATA.value),
+        _IMAGES.value,
+        _ROUNDS.value,
+        _REQUESTS.value,
+    )
+
+
 def main():
-    measures = {"input": _input, "train": _train, "segment": _segment}
+    measures = {
+        "input": _input,
+        "train": _train,
+        "segment": _segment,
+        "serve": _serve,
+    }
     measured = measures[_WHAT.value]()
     result = json.dumps({"cores": os.cpu_count(), **measured}, indent=2)
     print(result)

@@ -108,7 +108,7 @@ def decode(encoded):
     is_png = (head == b"\x89PNG\r\n\x1a\n") & ((depth == b"\x08") | (depth == b"\x10"))
     is_gif = tf.strings.substr(head, 0, 4) == b"GIF8"
     kind = tf.where(is_jpeg(encoded), 0, tf.where(is_png, 1, tf.where(is_gif, 2, 3)))
-    branches = [_decode_jpeg, _decode_png, _decode_gif, _decode_other]
+    branches = [decode_jpeg, decode_png, decode_gif, _decode_other]
     image = tf.switch_case(kind, [lambda f=f: f(encoded) for f in branches])
     turned = (kind > 0) | orientation.may_be_turned(encoded)
     image = tf.cond(turned, lambda: orientation.upright(image, encoded), lambda: image)
@@ -135,7 +135,7 @@ def with_end_mark(encoded):
     # Decoders paint what is missing gray. Where nothing is, they skip whatever
     # stands before the mark.
     image, *others = [
-        _decode_jpeg(tf.strings.join([encoded, filling + _JPEG_END]))
+        decode_jpeg(tf.strings.join([encoded, filling + _JPEG_END]))
         for filling in (b"", b"\x5a" * 64, b"\xa5" * 64)
     ]
     same = [tf.reduce_all(image == other) for other in others]
@@ -149,24 +149,26 @@ def _decode_in_graph(encoded):
     return decode(encoded)
 
 
-def check_size(height, width):
+def check_size(height, width, limit=MAX_PIXELS):
     """Returns an op that fails if an image of this size must not be decoded."""
     pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
-    message = f"The header claims an empty image or one of over {MAX_PIXELS} pixels."
-    return tf.debugging.Assert((pixels > 0) & (pixels <= MAX_PIXELS), [message, pixels])
+    message = f"The header claims an empty image or one of over {limit} pixels."
+    return tf.debugging.Assert((pixels > 0) & (pixels <= limit), [message, pixels])
 
 
-def _decode_jpeg(encoded):
+def decode_jpeg(encoded, limit=MAX_PIXELS):
+    """Decodes a JPEG as it is stored, `[H, W, 3]`, uint8 RGB; runs in graphs."""
     shape = tf.io.extract_jpeg_shape(encoded)
-    with tf.control_dependencies([check_size(shape[0], shape[1])]):
+    with tf.control_dependencies([check_size(shape[0], shape[1], limit)]):
         return tf.io.decode_jpeg(encoded, channels=3, dct_method=DCT_METHOD)
 
 
-def _decode_png(encoded):
+def decode_png(encoded, limit=MAX_PIXELS):
+    """Decodes a PNG of 8 or 16 bits as it is stored, likewise."""
     # Signature, then the header chunk: width, height, bits a channel.
     header = tf.strings.substr(encoded, 16, 8)
     size = tf.io.decode_raw(header, tf.int32, little_endian=False)
-    with tf.control_dependencies([check_size(size[1], size[0])]):
+    with tf.control_dependencies([check_size(size[1], size[0], limit)]):
         encoded = tf.identity(encoded)
 
     def deep():
@@ -199,9 +201,10 @@ def on_white(rgba):
     return tf.cond(opaque, lambda: rgba[..., :3], blend)
 
 
-def _decode_gif(encoded):
+def decode_gif(encoded, limit=MAX_PIXELS):
+    """Decodes the first frame of a GIF, likewise."""
     size = tf.io.decode_raw(tf.strings.substr(encoded, 6, 4), tf.uint16)
-    with tf.control_dependencies([check_size(size[1], size[0])]):
+    with tf.control_dependencies([check_size(size[1], size[0], limit)]):
         # A GIF's frames all have its size; this op decodes the first only.
         return tf.io.decode_image(encoded, channels=3, expand_animations=False)
 

@@ -56,7 +56,19 @@ def upright(image, encoded):
         `[H, W, 3]` or `[W, H, 3]`.
     """
     value = tf.numpy_function(read_orientation, [encoded], tf.int64, stateful=False)
-    value = tf.ensure_shape(value, [])
+    return turned(image, tf.ensure_shape(value, []))
+
+
+def turned(image, value):
+    """Turns an image by an orientation; runs in graphs.
+
+    Args:
+        image: `[H, W, 3]`, uint8, as stored.
+        value: `[]`, int64, 1 to 8.
+
+    Returns:
+        `[H, W, 3]` or `[W, H, 3]`.
+    """
     # Orientations 5 to 8 have rows and columns exchanged; then flips follow.
     image = tf.cond(value >= 5, lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
     down = (value == 3) | (value == 4) | (value == 7) | (value == 8)

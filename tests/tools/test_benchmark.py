@@ -45,3 +45,22 @@ def test_segment_benchmark_measures_every_way(tmp_path, photos):
     ways = json.loads(output.read_text())["ways"]
     assert set(ways) == {"tiled, stride 1", "tiled, stride 4", "concatenated, stride 4"}
     assert all(way["seconds"] > 0 for way in ways.values())
+
+
+@pytest.mark.slow
+def test_serve_benchmark_measures_every_way(tmp_path, photos):
+    output = tmp_path / "result.json"
+    tool = photos.parents[2] / "tools" / "benchmark.py"
+    flags = "--what serve --network alexnet --width 0.02 --crop_size 32 --images 3"
+    command = [
+        *(sys.executable, str(tool), *flags.split()),
+        *("--rounds=1", "--requests=4", f"--output={output}"),
+    ]
+    subprocess.run(command, check=True, capture_output=True, cwd=photos.parents[2])
+    ways = json.loads(output.read_text())["ways"]
+    assert set(ways) == {"library", "library_without_onednn", "keras"}
+    assert ways["keras"]["ratio_to_keras"] == 1
+    for name, way in ways.items():
+        assert way["images_per_second"] > 0
+        if name != "keras":
+            assert way["peak_megabytes"] >= way["end_megabytes"] > 100

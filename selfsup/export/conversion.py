@@ -1,0 +1,101 @@
+"""Models for other runtimes, ONNX and LiteRT, by Keras' own export."""
+
+import importlib.util
+import pathlib
+import warnings
+
+import keras
+
+from selfsup.export import subjects
+from selfsup.training import workdirs
+from selfsup.whole_files import replacing
+
+# By the ending of the file: Keras' name of the format, the extra of this package
+# that brings the converter, and the modules that it needs.
+_FORMATS = {
+    ".onnx": ("onnx", "onnx", ("onnx", "tf2onnx")),
+    ".tflite": ("litert", "litert", ()),
+}
+
+
+def convert_run(ckpt, path, overwrite=False):
+    """Writes the model of a run as an ONNX or LiteRT file; see `convert`.
+
+    Args:
+        ckpt: A workdir, a `.keras` file, or the name of a model of the zoo.
+        path: Path of the file.
+        overwrite: Whether a file there is replaced.
+
+    Returns:
+        The path.
+
+    Raises:
+        FileNotFoundError: If there is no trained model.
+        ValueError: As `convert`, or if it is no model of this package.
+        ImportError, OSError: As `convert`.
+    """
+    model = workdirs.open_run(ckpt, subjects.model_file(ckpt)).model
+    subjects.kind_of(model, ckpt)
+    return convert(model, path, overwrite)
+
+
+def is_file_format(path):
+    """Tells whether the ending of a path is that of ONNX or LiteRT."""
+    return pathlib.Path(path).suffix in _FORMATS
+
+
+def convert(model, path, overwrite=False):
+    """Writes a model as an ONNX or LiteRT file.
+
+    The file takes what the Keras model takes, of any batch and image size:
+    `gray [B, H, W, 1]` or `rgb [B, H, W, 3]`, in [0, 1] minus 0.4488, and
+    `points [B, P, 2]` where the model predicts at points.
+
+    Args:
+        model: A backbone, classifier, colorizer or segmenter; the last two, for
+            points, as ONNX only.
+        path: Path of the file; its ending, `.onnx` or `.tflite`, tells the
+            format.
+        overwrite: Whether a file there is replaced.
+
+    Returns:
+        The path.
+
+    Raises:
+        ImportError: If the converter is not installed.
+        ValueError: If the ending is another one, there is a file already, or the
+            format cannot hold the model.
+        OSError: If the file cannot be written.
+    """
+    path = pathlib.Path(path)
+    if path.suffix not in _FORMATS:
+        raise ValueError(
+            "A model cannot be converted. Expected a file that ends in "
+            f"{' or '.join(_FORMATS)}. Received: {path}"
+        )
+    if path.exists() and not overwrite:
+        raise ValueError(
+            "There is a file already. Expected a new name, or overwrite=True. "
+            f"Received: {path}"
+        )
+    name, extra, modules = _FORMATS[path.suffix]
+    if any(importlib.util.find_spec(module) is None for module in modules):
+        raise ImportError(
+            f"The converter is not installed. Expected: pip install -e '.[{extra}]'. "
+            f"Received: {path} without {' and '.join(modules)}"
+        )
+    if name == "litert" and any(x.name == "points" for x in model.inputs):
+        raise ValueError(
+            "LiteRT cannot hold the sampling at points without TensorFlow's own "
+            "operations. Expected a backbone or a classifier, or a file that ends in "
+            f".onnx. Received: model={model.name!r}"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A view of the graph, and called: Keras refuses models that were just loaded.
+    view = keras.Model(model.input, model.output, name=model.name)
+    view(view.input)
+    with replacing(path) as unfinished, warnings.catch_warnings():
+        # Of the converters, about NumPy's and TensorFlow's future.
+        warnings.simplefilter("ignore")
+        view.export(unfinished, format=name, verbose=False)
+    return path

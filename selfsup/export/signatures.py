@@ -1,0 +1,141 @@
+"""The signatures of an export: functions that a model server calls.
+
+All inputs and outputs have the batch first, as the server wants it. Images of a
+batch are worked at one after the other, so that memory does not grow with it; but
+`features`, whose batch as a whole is limited.
+"""
+
+import keras
+import tensorflow as tf
+
+from selfsup import color, networks
+from selfsup.data import decoding as data_decoding
+from selfsup.export import decoding
+
+_DEFAULT_TAPS = 3
+
+
+def serving_default(task, max_pixels, max_side=None):
+    """Returns the function of encoded images, of any sizes in one batch.
+
+    Args:
+        task: A `Task`.
+        max_pixels: Greatest number of pixels of an image.
+        max_side: Its greatest side in pixels; None for no such limit.
+
+    Returns:
+        A pair of the function from `image_bytes [B]`, string, to a dict, and its
+        input signature.
+    """
+
+    decode = decoding.decoder(max_pixels)
+
+    def answer(encoded):
+        image = decode(encoded)
+        with tf.control_dependencies(_checked_sides(tf.shape(image), max_side)):
+            image = tf.cast(image, tf.float32) / 255.0
+        return task.encode(task.predict(image))
+
+    def serve(image_bytes):
+        return _one_by_one(answer, image_bytes, task.encoded)
+
+    return serve, [tf.TensorSpec([None], tf.string, "image_bytes")]
+
+
+def pixels(task, max_pixels, max_side=None):
+    """Returns the function of float images, `pixels [B, H, W, 3]`, likewise."""
+
+    def serve(pixels):
+        batch = _checked(pixels, max_pixels, max_side)
+        return _one_by_one(task.predict, batch, task.maps)
+
+    return serve, [_pixels_spec()]
+
+
+def features(subject, layers, max_pixels, max_side=None):
+    """Returns the function from float images to activations, at their own scale.
+
+    Args:
+        subject: A `Subject`.
+        layers: Names of layers; empty for the three deepest taps.
+        max_pixels: Greatest number of pixels of all images of a batch.
+        max_side: As for `serving_default`.
+
+    Returns:
+        A pair like that of `serving_default`; the outputs are named as the
+        layers.
+
+    Raises:
+        ValueError: If there is no such layer, or one does not yield a map.
+    """
+    model = keras.Model(subject.image, _activations(subject.model, layers))
+
+    def serve(pixels):
+        values = _checked(pixels, max_pixels, max_side, together=True)
+        values = values if subject.color else color.rgb_to_gray(values)
+        found = model(values - color.GRAY_MEAN, training=False)
+        return {name: tf.cast(value, tf.float32) for name, value in found.items()}
+
+    return serve, [_pixels_spec()]
+
+
+def _activations(model, layers):
+    maps = {layer.name: layer.output for layer in model.layers if _is_map(layer)}
+    # A head may have been built on some of the taps only.
+    layers = layers or _taps(model)[-_DEFAULT_TAPS:]
+    unknown = [name for name in layers if name not in maps]
+    if unknown:
+        raise ValueError(
+            "The network has no such layer with a feature map. Expected --features "
+            f"of {', '.join(maps)}. Received: {', '.join(unknown)}"
+        )
+    return {name: maps[name] for name in layers}
+
+
+def _taps(model):
+    if "hypercolumn" in {layer.name for layer in model.layers}:
+        *taps, _ = model.get_layer("hypercolumn").input
+        maps = [layer for layer in model.layers if _is_map(layer)]
+        names = {id(layer.output): layer.name for layer in maps}
+        return [names[id(tap)] for tap in taps]
+    return [tap.layer for tap in networks.taps(model)]
+
+
+def _is_map(layer):
+    output = layer.output
+    return not isinstance(output, (dict, list, tuple)) and len(output.shape) == 4
+
+
+def _pixels_spec():
+    return tf.TensorSpec([None, None, None, 3], tf.float32, "pixels")
+
+
+def _checked(pixels, max_pixels, max_side, together=False):
+    """Refuses what cannot be answered, and holds values inside [0, 1]."""
+    shape = tf.shape(pixels)
+    count = shape[0] if together else 1
+    checks = [
+        tf.debugging.Assert(
+            shape[0] > 0, ["There are no images. Expected at least one."]
+        ),
+        data_decoding.check_size(shape[1], count * shape[2], max_pixels),
+        tf.debugging.Assert(
+            tf.reduce_all(tf.math.is_finite(pixels)),
+            ["Pixels are not finite. Expected numbers in [0, 1]."],
+        ),
+        *_checked_sides(shape[1:], max_side),
+    ]
+    with tf.control_dependencies(checks):
+        return tf.clip_by_value(pixels, 0.0, 1.0)
+
+
+def _checked_sides(shape, max_side):
+    if max_side is None:
+        return []
+    longest = tf.maximum(shape[0], shape[1])
+    message = f"The image has a side of over {max_side} pixels:"
+    return [tf.debugging.Assert(longest <= max_side, [message, longest])]
+
+
+def _one_by_one(answer, batch, outputs):
+    return tf.map_fn(answer, batch, parallel_iterations=1, fn_output_signature=outputs)

@@ -1,0 +1,134 @@
+"""ONNX and LiteRT files give the numbers of the model that they were made from."""
+
+import os
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from selfsup import heads, networks
+from selfsup.export import conversion
+
+import contracts
+import fakes
+
+
+def _run_onnx(path, inputs):
+    session = pytest.importorskip("onnxruntime").InferenceSession(path)
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, inputs), strict=True))
+
+
+def _run_litert(path, inputs):
+    interpreter = tf.lite.Interpreter(str(path))
+    return interpreter.get_signature_runner()(**inputs)
+
+
+_RUN = {".onnx": _run_onnx, ".tflite": _run_litert}
+
+
+@pytest.fixture(params=[".onnx", ".tflite"])
+def ending(request):
+    if request.param == ".onnx":
+        for module in ("onnx", "tf2onnx", "onnxruntime"):
+            pytest.importorskip(module)
+    return request.param
+
+
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("vgg16", {"padding": "bias", "rescaling": (1.0, 0.4488)}),
+        pytest.param("alexnet", {"lrn": True}, marks=pytest.mark.slow),
+    ],
+)
+def test_a_backbone_gives_the_same_features(name, options, ending, tmp_path):
+    model = fakes.randomize(fakes.network(name, **options), bias=0.3)
+    # As from a file: Keras wants such models to have been called.
+    model = contracts.save_and_load(model)
+    path = conversion.convert(model, tmp_path / "new" / f"model{ending}")
+    assert os.listdir(path.parent) == [path.name]
+    for shape in ((1, 64, 96, 1), (2, 75, 50, 1)):
+        image = fakes.image(*shape)
+        expected = model(image).numpy()
+        (actual,) = _RUN[ending](path, {"gray": image}).values()
+        np.testing.assert_allclose(
+            actual, expected, rtol=0, atol=1e-5 * np.abs(expected).max()
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+def test_a_classifier_gives_the_same_scores(ending, tmp_path):
+    backbone = fakes.network("resnet50", input_channels=3, normalization="affine")
+    model = heads.classifier(fakes.randomize(backbone, bias=0.3), 5)
+    path = conversion.convert(model, tmp_path / f"model{ending}")
+    image = fakes.image(1, 64, 96, 3)
+    expected = model({"rgb": image})["classes"].numpy()
+    (actual,) = _RUN[ending](path, {"rgb": image}).values()
+    np.testing.assert_allclose(
+        actual, expected, rtol=0, atol=1e-4 * np.abs(expected).max()
+    )
+
+
+@pytest.mark.slow
+def test_a_colorizer_gives_the_same_histograms(tmp_path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    backbone = fakes.randomize(fakes.network("vgg16"), bias=0.3)
+    model = heads.colorizer(backbone, networks.taps(backbone), bins=5, hidden=7)
+    path = conversion.convert(model, tmp_path / "model.onnx")
+    points = np.float32([[[0, 0], [3, 70.5], [63, 95], [20, 7]]])
+    inputs = {"gray": fakes.image(1, 64, 96, 1), "points": points}
+    expected, actual = model(inputs), _run_onnx(path, inputs)
+    assert set(actual) == {"hue", "chroma"}
+    for name in actual:
+        np.testing.assert_allclose(actual[name], expected[name], rtol=0, atol=1e-5)
+    with pytest.raises(ValueError, match="LiteRT cannot hold .* model='colorizer'"):
+        conversion.convert(model, tmp_path / "model.tflite")
+    assert os.listdir(tmp_path) == ["model.onnx"]
+
+
+def test_what_is_there_is_kept_and_wrong_endings_are_told(tmp_path):
+    model = fakes.network("vgg16")
+    path = tmp_path / "model.onnx"
+    path.write_text("mine")
+    with pytest.raises(ValueError, match="a file already.*Received: .*model.onnx"):
+        conversion.convert(model, path)
+    assert path.read_text() == "mine"
+    with pytest.raises(ValueError, match="ends in .onnx or .tflite. Received: .*.pb"):
+        conversion.convert(model, tmp_path / "model.pb")
+
+
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+def test_a_run_is_converted_but_no_foreign_model(tmp_path):
+    backbone = fakes.randomize(fakes.network("alexnet"), bias=0.3)
+    (tmp_path / "run").mkdir()
+    backbone.save(tmp_path / "run" / "backbone.keras")
+    path = conversion.convert_run(tmp_path / "run", tmp_path / "model.tflite")
+    image = fakes.image(1, 64, 96, 1)
+    (actual,) = _run_litert(path, {"gray": image}).values()
+    np.testing.assert_allclose(actual, backbone(image), rtol=0, atol=1e-4)
+    inputs = keras.Input((None, None, 1))
+    other = keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs))
+    other.save(tmp_path / "other.keras")
+    with pytest.raises(ValueError, match="Received: .*other.keras|none of the netw"):
+        conversion.convert_run(tmp_path / "other.keras", tmp_path / "other.tflite")
+
+
+def test_a_missing_converter_is_told_with_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setattr(conversion.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install -e '.\[onnx\]'. Received: "):
+        conversion.convert(fakes.network("vgg16"), tmp_path / "model.onnx")
+
+
+def test_a_failing_converter_leaves_nothing(tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("no such operation")
+
+    monkeypatch.setattr(keras.Model, "export", fail)
+    with pytest.raises(RuntimeError, match="no such operation"):
+        conversion.convert(fakes.network("vgg16"), tmp_path / "model.tflite")
+    assert os.listdir(tmp_path) == []

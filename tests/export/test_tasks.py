@@ -1,0 +1,136 @@
+"""What is served equals what the package's evaluation computes."""
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from selfsup import data, evaluation, heads, networks
+from selfsup.export import ExportSettings, Subject, tasks
+
+import fakes
+
+SIDE = 24
+CLASSES = ("cat", "dog", "owl")
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    return fakes.randomize(fakes.network("alexnet"), bias=0.1)
+
+
+@pytest.fixture(scope="module")
+def image():
+    """Noise, `[H, W, 3]`, uint8, of a size that no network likes."""
+    return np.random.default_rng(0).integers(0, 256, (37, 50, 3), np.uint8)
+
+
+def answers(subject, image, settings=None):
+    """Returns the maps and the small answers, as in a graph."""
+    task = tasks.build(subject, settings or ExportSettings())
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, 3])], autograph=False)
+    def answer(image):
+        maps = task.predict(image)
+        return maps, task.encode(maps)
+
+    maps, small = answer(image / np.float32(255.0))
+    # The promises hold.
+    for found, promised in ((maps, task.maps), (small, task.encoded)):
+        assert found.keys() == promised.keys()
+        for name, spec in promised.items():
+            assert spec.is_compatible_with(found[name])
+    return maps, small
+
+
+@pytest.mark.parametrize(
+    "loss, side, modes",
+    [
+        ("histogram", SIDE, {}),
+        ("histogram", None, {"hue_mode": "mode", "chroma_mode": "expectation"}),
+        ("lab", SIDE, {}),
+    ],
+)
+def test_colours_are_those_of_colorize(backbone, image, loss, side, modes):
+    taps = networks.taps(backbone)
+    model = heads.colorizer(backbone, taps, 8, loss=loss, hidden=8, hidden_stddev=1.0)
+    maps, small = answers(
+        Subject("colorizer", model, side), image, ExportSettings(**modes)
+    )
+    predict = evaluation.dense_predictor(model)
+    expected = evaluation.colorize(predict, image / np.float32(255), side, **modes)
+    assert np.ptp(expected, axis=-1).max() > 0.1, "nothing is coloured"
+    np.testing.assert_allclose(maps["rgb"], expected, atol=1e-5)
+    png = tf.io.decode_png(small["colorized_bytes"]).numpy()
+    assert np.abs(png - 255.0 * expected).max() < 0.51
+
+
+def segmenter(backbone, image):
+    """Builds a segmenter that finds every class in an image."""
+    taps = networks.taps(backbone)
+    model = heads.segmenter(backbone, taps, 3, hidden=8, hidden_stddev=1.0)
+    logits = heads.dense(model)(data.as_network_input(image)[None])["classes"]
+    model.get_layer("prediction").bias.assign(-tf.reduce_mean(logits, (0, 1, 2)))
+    return model
+
+
+def test_classes_are_those_of_the_evaluation(backbone, image):
+    model = segmenter(backbone, image)
+    maps, small = answers(Subject("segmenter", model, None, None, CLASSES), image)
+    probabilities = maps["probabilities"].numpy()
+    np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-5)
+    png = tf.io.decode_png(small["class_map_bytes"]).numpy()
+    assert png.shape == (37, 50, 1)
+    np.testing.assert_array_equal(png[..., 0], probabilities.argmax(-1))
+    predict = evaluation.class_map_predictor(model)
+    expected = predict(data.as_network_input(image)).numpy()
+    assert len(np.unique(expected)) == 3
+    # Gray is computed in another order: a tie may fall the other way.
+    assert np.mean(png[..., 0] == expected) > 0.998
+
+
+def test_a_scaled_segmenter_sees_the_scaled_image(backbone, image):
+    model = segmenter(backbone, image)
+    maps, _ = answers(Subject("segmenter", model, SIDE, None, CLASSES), image)
+    gray = evaluation.at_side(data.as_network_input(image) + 0.4488, SIDE) - 0.4488
+    logits = heads.dense(model)(gray[None])["classes"]
+    expected = tf.image.resize(tf.nn.softmax(logits), image.shape[:2])[0]
+    np.testing.assert_allclose(maps["probabilities"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("crop_size", [20, 45])
+def test_scores_are_those_of_the_fixed_crops(backbone, image, crop_size):
+    model = heads.classifier(backbone, 3)
+    subject = Subject("classifier", model, None, crop_size, CLASSES)
+    maps, small = answers(subject, image)
+    crops = data.voc.fixed_crops(image, crop_size)
+    expected = evaluation.score_predictor(model)(crops)
+    np.testing.assert_allclose(small["scores"], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        maps["probabilities"], 1 / (1 + np.exp(-expected.numpy())), rtol=1e-4
+    )
+    assert [name.decode() for name in small["labels"].numpy()] == list(CLASSES)
+
+
+def test_features_are_the_mean_of_the_last_map(backbone, image, tmp_path):
+    maps, small = answers(Subject("backbone", backbone, SIDE), image)
+    cv2.imwrite(str(tmp_path / "x.png"), image[..., ::-1])
+    expected = backbone(data.network_input(tmp_path / "x.png", SIDE)).numpy()
+    np.testing.assert_allclose(maps["features"], expected[0], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        small["features"], expected.mean((0, 1, 2)), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_colour_networks_get_colour(image):
+    backbone = fakes.randomize(fakes.network("alexnet", input_channels=3), bias=0.1)
+    maps, _ = answers(Subject("backbone", backbone), image)
+    expected = backbone(data.as_network_input(image, color_input=True)[None])[0]
+    np.testing.assert_allclose(maps["features"], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_too_many_classes_are_refused(backbone):
+    classes = tuple(map(str, range(256)))
+    subject = Subject("segmenter", backbone, classes=classes)
+    with pytest.raises(ValueError, match="at most 255. Received: 256"):
+        tasks.build(subject, ExportSettings())

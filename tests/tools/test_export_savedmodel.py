@@ -1,0 +1,57 @@
+"""Exports made by the tool."""
+
+import json
+
+import pytest
+
+from selfsup import networks
+from selfsup.export import warmup
+
+import c_library
+import fakes
+import tool_calls
+
+TOOL = "export_savedmodel.py"
+
+
+@pytest.fixture(scope="module")
+def ckpt(tmp_path_factory):
+    """A backbone beside the settings of its training."""
+    folder = tmp_path_factory.mktemp("run")
+    fakes.network("alexnet").save(folder / "backbone.keras")
+    (folder / "config.json").write_text(json.dumps({"min_side": 20, "max_side": 40}))
+    return folder
+
+
+def test_versions_are_written_and_bad_calls_told_in_one_line(ckpt, tmp_path):
+    output = tmp_path / "served" / "textures"
+    given = [f"--ckpt={ckpt}", f"--output={output}"]
+    exported, existing, missing, layer, limit = tool_calls.call_each(
+        TOOL,
+        [
+            [*given, "--features=relu3", "--features=relu5", "--max_pixels=5000"]
+            + ["--hue_mode=mode", "--chroma_mode=mode", "--model_name=paper"],
+            [*given, "--version=1"],
+            [f"--ckpt={tmp_path}/none", f"--output={output}"],
+            [*given, "--features=relu77"],
+            [*given, "--side=-3"],
+        ],
+        tmp_path,
+    )
+    assert exported.code == 0, exported.text
+    # TensorFlow would tell the names of all variables.
+    assert exported.text == ""
+    assert "version exists" in existing.error_line()
+    assert "no trained model" in missing.error_line()
+    assert "Received: relu77" in layer.error_line()
+    assert "side=-3" in limit.error_line()
+    assert [path.name for path in output.iterdir()] == ["1"]
+
+    assert b"\x0a\x05paper" in (output / "1" / warmup.FILE).read_bytes()
+    facts = json.loads((output / "1" / "assets.extra" / "selfsup.json").read_text())
+    assert (facts["side"], facts["max_pixels"]) == (30, 5000)
+    channels = networks.taps(fakes.network("alexnet"))[-1].channels
+    with c_library.Client() as client:
+        signatures = client.signatures(output / "1")
+    assert sorted(signatures["features"][1]) == ["relu3", "relu5"]
+    assert signatures["serving_default"][1] == {"features": (1, (-1, channels))}
