@@ -30,6 +30,19 @@ RESNET50 = [
     for letter in letters
 ]
 
+RESNET152 = [
+    (block, 64 * 2**index)
+    for index, blocks in enumerate(
+        (
+            ("2a", "2b", "2c"),
+            ("3a", *(f"3b{i}" for i in range(1, 8))),
+            ("4a", *(f"4b{i}" for i in range(1, 36))),
+            ("5a", "5b", "5c"),
+        )
+    )
+    for block in blocks
+]
+
 
 def write(path, layers, empty=(), diff=False):
     """Writes `/data/<layer>/<k>`, empty groups, and gradients where asked to."""
@@ -97,8 +110,8 @@ def alexnet(divisor=16, channels=1, norm=True, seed=0):
     return layers
 
 
-def resnet50(divisor=16, channels=1, scale=True, seed=0):
-    """Makes blobs of ResNet-50: convolutions without bias."""
+def resnet(blocks=RESNET50, divisor=16, channels=1, scale=True, seed=0):
+    """Makes blobs of a ResNet: convolutions without bias."""
     rng, layers, inputs = np.random.default_rng(seed), {}, channels
 
     def add(conv, suffix, filters, inputs, size):
@@ -109,7 +122,7 @@ def resnet50(divisor=16, channels=1, scale=True, seed=0):
         return filters
 
     inputs = add("conv1", "_conv1", 64 // divisor, inputs, 7)
-    for block, filters in RESNET50:
+    for block, filters in blocks:
         filters //= divisor
         if block.endswith("a"):
             name = f"{block}_branch1"
@@ -225,7 +238,7 @@ def run_alexnet(layers, image, normalized=True):
     return found
 
 
-def run_resnet50(layers, image):
+def run_resnet(layers, image):
     """Returns the activations after conv1 and after each block."""
 
     def unit(x, conv_name, suffix, stride=1):
@@ -236,7 +249,8 @@ def run_resnet50(layers, image):
     x = relu(unit(np.float64(image), "conv1", "_conv1", 2))
     found = {"conv1": x}
     x = pool(x, 3, 2)
-    for block, _ in RESNET50:
+    blocks = [x[3:-9] for x in layers if x.endswith("_branch2a") and x[:3] == "res"]
+    for block in blocks:
         stride, shortcut = 1, x
         if block.endswith("a"):
             stride = 1 if block == "2a" else 2

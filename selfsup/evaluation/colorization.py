@@ -16,6 +16,9 @@ _LONGEST = 8.0
 # margins of 32 and 64 are no better.
 _MARGIN = 16
 
+# Mean squared error of RGB of no visible difference: 100 dB.
+_ALMOST_NOTHING = 1e-10
+
 # Undivided losses of one point, by output.
 _POINT_LOSSES = {
     "hue": HistogramKL(reduction=None),
@@ -276,19 +279,22 @@ def image_metrics(predict, images, side=None):
 
     Returns:
         A dict: `rmse` over all images (root of the mean squared error of RGB in
-        `[0, 1]`, each image counting the same), `psnr` (mean over images, in
-        dB), and `rmse_gray`, `psnr_gray` of the uncoloured image.
+        `[0, 1]`, each image counting the same), `psnr` (mean over the images
+        that have colour, in dB), and `rmse_gray`, `psnr_gray` of the uncoloured
+        image.
     """
     errors = {"": [], "_gray": []}
     for image in images:
         gray = np.repeat(np.mean(image, -1, keepdims=True), 3, -1)
         for name, other in (("", colorize(predict, image, side)), ("_gray", gray)):
             errors[name].append(float(np.mean(np.square(other - image))))
+    # The gray copy of an image without colour is infinitely good, whatever the
+    # others are. JSON has no infinity either.
+    colored = [square > _ALMOST_NOTHING for square in errors["_gray"]]
     metrics = {}
     for name, squares in errors.items():
         metrics[f"rmse{name}"] = math.sqrt(np.mean(squares))
-        # An exact copy would be infinitely good; JSON has no infinity.
-        metrics[f"psnr{name}"] = float(
-            np.mean([-10 * math.log10(max(square, 1e-10)) for square in squares])
-        )
+        chosen = np.compress(colored, squares) if any(colored) else squares
+        ratios = -10 * np.log10(np.maximum(chosen, _ALMOST_NOTHING))
+        metrics[f"psnr{name}"] = float(np.mean(ratios))
     return metrics

@@ -68,6 +68,11 @@ def _find(inputs, output):
     """Returns pairs of each image and its path below the folder of results."""
     found = {}
     for path in map(pathlib.Path, inputs):
+        if path.is_dir() and os.path.realpath(path) == os.path.realpath(output):
+            raise ValueError(
+                "The results would be among the images, and coloured themselves the "
+                f"next time. Expected another folder for them. Received: {path}"
+            )
         if path.is_dir():
             images = [pathlib.Path(image) for image in files.find_images(str(path))]
             inside = _is_below(output, path)

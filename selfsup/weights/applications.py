@@ -39,11 +39,12 @@ _BRANCHES = {"1": "0", "2a": "1", "2b": "2", "2c": "3"}
 # Of their batch normalisation.
 _EPSILON = 1.001e-5
 
-# A layer that the network has, and one that larger ones of its family have.
+# Layers that the network has, and one that larger ones of its family have. The
+# second version of ResNet has no normalisation after the first convolution.
 _TELLING = {
-    "vgg16": ("block5_conv3", "block5_conv4"),
-    "resnet50": ("conv4_block6_3_conv", "conv4_block7_3_conv"),
-    "resnet152": ("conv4_block36_3_conv", "conv4_block37_3_conv"),
+    "vgg16": ({"block5_conv3"}, "block5_conv4"),
+    "resnet50": ({"conv1_bn", "conv4_block6_3_conv"}, "conv4_block7_3_conv"),
+    "resnet152": ({"conv1_bn", "conv4_block36_3_conv"}, "conv4_block37_3_conv"),
 }
 
 
@@ -86,10 +87,7 @@ def load(network, path=None):
             f"{network}. Received: {path} with those of {found}"
         )
     if network == "vgg16" and not has_top:
-        raise ValueError(
-            "The file lacks fc6 and fc7, which are part of the network here. "
-            f"Expected {_FILE.format(network, '')}. Received: {path}"
-        )
+        _refuse_without_top(path)
     application = _MODELS[network](weights=None, include_top=has_top)
     try:
         application.load_weights(path)
@@ -123,9 +121,8 @@ def find(network):
     if not file.is_file():
         raise FileNotFoundError(
             f"The ImageNet weights of {network} are missing. Expected {file}; get "
-            f"them with: curl --create-dirs -o {file} "
-            f"{_URL}/{_folder(network)}/{file.name} "
-            "Received: no such file"
+            f"them with `curl --create-dirs -o {file} "
+            f"{_URL}/{_folder(network)}/{file.name}`. Received: no such file"
         )
     return file
 
@@ -173,6 +170,9 @@ def convert(application, origin=None):
         {transfer.layer_of(name) for name in arrays}, application.name
     )
     vgg = network == "vgg16"
+    if vgg and "fc1/kernel" not in arrays:
+        _refuse_without_top(f"model {application.name!r}")
+    _check_finite(arrays, origin or f"model {application.name!r}")
     model = networks.BUILDERS[network](
         input_channels=3,
         normalization="none" if vgg else "affine",
@@ -191,6 +191,22 @@ def convert(application, origin=None):
         origin=origin or f"model {application.name!r}",
     )
     return model, report
+
+
+def _refuse_without_top(origin):
+    raise ValueError(
+        "The weights lack fc6 and fc7, which are part of the network here. Expected "
+        f"those of {_FILE.format('vgg16', '')}. Received: {origin}"
+    )
+
+
+def _check_finite(arrays, origin):
+    wrong = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    if wrong:
+        raise ValueError(
+            "Weights are not finite. Expected numbers. "
+            f"Received: {origin} with NaN or infinity in {', '.join(wrong)}"
+        )
 
 
 class _Move(NamedTuple):
@@ -283,7 +299,7 @@ def _look_into(path):
 
 def _network_of(layers, origin):
     for network, (present, absent) in _TELLING.items():
-        if present in layers and absent not in layers:
+        if present <= layers and absent not in layers:
             return network
     raise ValueError(
         "The weights are of no network that can be imported. Expected those of "

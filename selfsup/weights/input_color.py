@@ -40,8 +40,9 @@ def rgb_to_gray(model):
 
     Its output on a gray image is that of the RGB network on the image with
     three equal channels. Imported weights that shift each channel by a number
-    of its own (`rescaling`) differ at the border: there the RGB network pads
-    with its mean colour, the gray one with the mean of that.
+    of its own (`rescaling`) differ at the border, and from there inwards as
+    receptive fields grow: the RGB network pads with its mean colour, the gray
+    one with the mean of that.
 
     Args:
         model: A backbone, which stays as it is.

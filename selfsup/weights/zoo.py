@@ -93,7 +93,7 @@ def path(name, file=None):
         raise FileNotFoundError(
             f"The weights of model {name!r} are not here. Expected "
             f"{found.folder / wanted.name}, or {name}/{wanted.name} in the folder "
-            f"that {VARIABLE} names. To get them: {' && '.join(found.obtain)} "
+            f"that {VARIABLE} names. To get them: `{' && '.join(found.obtain)}`. "
             "Received: no such file"
         )
     _verify(here, wanted)

@@ -270,3 +270,15 @@ def test_dense_predictor_takes_all_sizes_and_equals_the_dense_model():
         expected = dense(gray, training=False)
         for name, value in predict(gray).items():
             np.testing.assert_allclose(value, expected[name], atol=1e-4)
+
+
+def test_the_ratio_is_that_of_images_with_colour():
+    images = [fakes.image(8, 9, 3) + 0.45, np.full((8, 9, 3), 0.25, np.float32)]
+    images[0] = np.clip(images[0], 0, 1)
+    predict = fakes.always(3, 4)
+    both = colorization.image_metrics(predict, images)
+    one = colorization.image_metrics(predict, images[:1])
+    assert both["psnr_gray"] == one["psnr_gray"] < 30
+    assert both["psnr"] == one["psnr"]
+    assert both["rmse_gray"] < one["rmse_gray"]
+    assert colorization.image_metrics(predict, images[1:])["psnr_gray"] > 99

@@ -72,11 +72,12 @@ def test_results_of_an_earlier_call_are_not_read(tree):
 def test_an_image_is_never_replaced_by_its_result(tree, output):
     root = tree("in/a.png", "in/b.jpg")
     with pytest.raises(ValueError, match="1 results would replace.*a.png"):
-        output_paths.plan([root / "in"], root / output, "png")
-    # Beside them is allowed where the names differ.
-    (root / "in" / "a.png").unlink()
-    jobs = output_paths.plan([root / "in"], root / output, "png")
+        output_paths.plan([root / "in" / "a.png"], root / output, "png")
+    # Beside it is allowed where the names differ; a folder would grow each time.
+    jobs = output_paths.plan([root / "in" / "b.jpg"], root / output, "png")
     assert _names(jobs, root / output) == ["b.png"]
+    with pytest.raises(ValueError, match="Expected another folder.*Received: .*in$"):
+        output_paths.plan([root / "in"], root / output, "png")
 
 
 def test_missing_inputs_are_named(tree):

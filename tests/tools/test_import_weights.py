@@ -91,7 +91,7 @@ def test_import_and_export(files, tmp_path, monkeypatch):
     assert re.search(r"The output exists.*backbone.keras", exists.error_line())
     assert re.search(r"An export writes all", refused.error_line())
     assert re.search(r"Expected a .keras file.*x.npz", ending.error_line())
-    assert re.search(r"get them with: curl", absent.error_line())
+    assert re.search(r"get them with `curl", absent.error_line())
 
     expected, _ = caffe.load(files / "extra.h5", skip=("fc8",))
     loaded = keras.saving.load_model(model)

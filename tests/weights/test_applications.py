@@ -127,6 +127,23 @@ def test_a_file_is_found_among_the_downloads(resnet50, tmp_path, monkeypatch):
         applications.load("resnet152", path)
 
 
+def test_weights_that_are_no_numbers_are_refused(resnet50):
+    kernel = resnet50.get_layer("conv3_block2_2_conv").kernel
+    before = kernel.numpy()
+    try:
+        kernel.assign(
+            np.where(np.arange(before.size) == 7, np.nan, before.ravel()).reshape(
+                before.shape
+            )
+        )
+        with pytest.raises(
+            ValueError, match="NaN or infinity in conv3_block2_2_conv/k"
+        ):
+            applications.convert(resnet50)
+    finally:
+        kernel.assign(before)
+
+
 def test_files_of_other_kinds_are_refused(tmp_path):
     with pytest.raises(ValueError, match="Expected one of vgg16, resnet50, resnet152"):
         applications.load("alexnet")
@@ -143,11 +160,16 @@ def test_files_of_other_kinds_are_refused(tmp_path):
         applications.load("vgg16", other)
     with h5py.File(other, "w") as file:
         file.attrs["layer_names"] = [b"block5_conv3"]
-    with pytest.raises(ValueError, match="lacks fc6 and fc7.*tf_kernels.h5. Received"):
+    with pytest.raises(ValueError, match="lack fc6 and fc7.*tf_kernels.h5. Received"):
         applications.load("vgg16", other)
     with h5py.File(other, "w") as file:
-        file.attrs["layer_names"] = [b"conv4_block6_3_conv"]
+        file.attrs["layer_names"] = [b"conv1_bn", b"conv4_block6_3_conv"]
     with pytest.raises(ValueError, match="whole file for resnet50. Received: .*other"):
+        applications.load("resnet50", other)
+    # The second version is another network.
+    with h5py.File(other, "w") as file:
+        file.attrs["layer_names"] = [b"conv4_block6_3_conv"]
+    with pytest.raises(ValueError, match="no network that can be imported.*other.h5"):
         applications.load("resnet50", other)
     inputs = keras.Input((None, None, 3))
     with pytest.raises(ValueError, match="no network that can be imported"):

@@ -128,7 +128,7 @@ def test_missing_weights_tell_how_to_get_them(models):
     file = models / "tiny" / "colorizer.keras"
     file.unlink()
     _edit(models / "tiny", obtain=["curl -O http://a/b", "python import.py"])
-    message = f"Expected {file}, .*curl -O http://a/b && python import.py Received"
+    message = f"Expected {file}, .*curl -O http://a/b && python import.py`. Received"
     with pytest.raises(FileNotFoundError, match=message):
         zoo.load("tiny")
 

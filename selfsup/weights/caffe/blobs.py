@@ -139,6 +139,7 @@ def opened(path):
             data = file.get("data")
             datasets = dict(_datasets(data)) if isinstance(data, h5py.Group) else {}
             record = dict(json.loads(file.attrs.get(_RECORD, "{}")))
+            groups = list(file)
         except _UNREADABLE as error:
             raise ValueError(
                 "The weights cannot be read: the file is cut off, damaged or no HDF5. "
@@ -149,7 +150,7 @@ def opened(path):
             raise ValueError(
                 "The file is HDF5, but holds no Caffe weights. Expected blobs "
                 "/data/LAYER/NUMBER. "
-                f"Received: {path} with /{', /'.join(file) or ' nothing'}"
+                f"Received: {path} with /{', /'.join(groups) or ' nothing'}"
             )
         yield Blobs(path, datasets, record)
 

@@ -120,6 +120,10 @@ def _build(description, lrn, rescaling, record, head):
 
 def _plan_units(blobs, description, variables, absorbed):
     units_found = names.units_of(description["network"], description["fov_blocks"])
+    # All have a bias or none; but Caffe's ResNet-50 has one in its first only.
+    biased = None
+    if not description["network"].startswith("resnet"):
+        biased = any(f"{unit.convolution}/1" in blobs.shapes for unit in units_found)
     planned = []
     for unit in units_found:
         planned += moves.of_unit(
@@ -128,6 +132,8 @@ def _plan_units(blobs, description, variables, absorbed):
             blobs,
             bgr=description["input_channels"] == 3 and unit == units_found[0],
             absorbed=absorbed,
+            biased=biased,
+            scaled=description["normalization"] == "affine",
         )
     return planned
 
@@ -177,6 +183,11 @@ def _rescaling(blobs, description, input_mean, input_scale):
     if input_mean is not None:
         mean, told = np.float64(input_mean), "input_mean"
     scale = 1.0 if input_scale is None else float(input_scale)
+    if not (0 < scale < np.inf and np.isfinite(mean).all()):
+        raise ValueError(
+            "What the network wants of its input must be numbers, and its scale "
+            f"positive. Received: input_mean={input_mean}, input_scale={input_scale}"
+        )
     if np.size(mean) not in (1, description["input_channels"]):
         raise ValueError(
             "Argument `input_mean` must be a number, or one for each input channel, "

@@ -29,7 +29,9 @@ class Move(NamedTuple):
     run: Callable
 
 
-def of_unit(unit, variables, blobs, *, bgr=False, absorbed=False):
+def of_unit(
+    unit, variables, blobs, *, bgr=False, absorbed=False, biased=None, scaled=False
+):
     """Lists the moves of a convolution and of what follows up to the ReLU.
 
     Args:
@@ -38,6 +40,9 @@ def of_unit(unit, variables, blobs, *, bgr=False, absorbed=False):
         blobs: A `Blobs`, to see whether the convolution has a bias.
         bgr: Whether its input channels are blue, green, red.
         absorbed: Whether the model lacks the batch normalisation of the file.
+        biased: Whether convolutions before a batch normalisation have biases;
+            None takes them as they come.
+        scaled: Whether what is absorbed has a scale and an offset.
 
     Returns:
         A list of `Move`.
@@ -46,7 +51,9 @@ def of_unit(unit, variables, blobs, *, bgr=False, absorbed=False):
     channels = variables[kernel].shape[-1]
     shape = {f"{unit.convolution}/0": _kernel_shapes(unit, variables[kernel].shape)}
     bias, shift = f"{unit.bias}/bias", f"{unit.bias}/shift"
-    batch = _BatchNorm(unit, blobs, channels)
+    if biased is None:
+        biased = f"{unit.convolution}/1" in blobs.shapes
+    batch = _BatchNorm(unit, channels, biased, scaled)
     if not absorbed and f"{unit.batch}/moving_mean" not in variables:
         expected = {f"{unit.convolution}/1": ((channels,),)}
         return [
@@ -174,19 +181,19 @@ class _BatchNorm:
 
     Args:
         unit: A `names.Unit`.
-        blobs: A `Blobs`.
         channels: Number of channels.
+        biased: Whether the convolution before it has a bias.
+        scaled: Whether a scale and an offset follow it.
     """
 
-    def __init__(self, unit, blobs, channels):
+    def __init__(self, unit, channels, biased, scaled):
         self._unit = unit
         vector = ((channels,),)
         factor = {f"{unit.batch}/2": ((1,),)}
-        self._biased = f"{unit.convolution}/1" in blobs.shapes
+        self._biased = biased
         bias = {f"{unit.convolution}/1": vector} if self._biased else {}
         self.mean_shapes = {f"{unit.batch}/0": vector, **factor, **bias}
         self.variance_shapes = {f"{unit.batch}/1": vector, **factor}
-        scaled = unit.scale in blobs.layers()
         self.scale_shapes = {f"{unit.scale}/{k}": vector for k in range(2 * scaled)}
 
     def fill_mean(self, blobs, variable):
@@ -210,10 +217,13 @@ class _BatchNorm:
         return gamma / np.sqrt(self._variance(blobs) + units.EPSILON)
 
     def _factor(self, blobs):
-        factor = float(_read(blobs, f"{self._unit.batch}/2")[0])
+        name = f"{self._unit.batch}/2"
+        factor = float(_read(blobs, name)[0])
         if factor == 0:
             # Statistics without a single step: so Caffe takes them.
             return 0.0, "times 0, as the factor is 0"
+        if factor < 1e-30:
+            _refuse(blobs, name, f"a factor of {factor:.6g}")
         return 1 / factor, f"divided by the factor {factor:.6g}"
 
     def _mean(self, blobs):
@@ -223,8 +233,18 @@ class _BatchNorm:
         return mean * self._factor(blobs)[0] - bias
 
     def _variance(self, blobs):
-        variance = np.float64(_read(blobs, f"{self._unit.batch}/1"))
+        name = f"{self._unit.batch}/1"
+        variance = np.float64(_read(blobs, name))
+        if variance.min() < 0:
+            _refuse(blobs, name, f"a variance of {variance.min():.6g}")
         return variance * self._factor(blobs)[0]
+
+
+def _refuse(blobs, name, what):
+    raise ValueError(
+        "Statistics of a batch normalisation are none. Expected variances and a "
+        f"factor that are not negative. Received: {blobs.path}: {name} with {what}"
+    )
 
 
 class _Image:

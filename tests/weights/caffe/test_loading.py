@@ -91,23 +91,26 @@ def test_alexnet_activations(channels, lrn, tmp_path):
     "channels, scale", [(3, True), (1, False)], ids=["bgr, scaled", "gray, plain"]
 )
 def test_resnet50_activations(channels, scale, tmp_path):
-    layers = caffe_files.resnet50(channels=channels, scale=scale)
+    layers = caffe_files.resnet(channels=channels, scale=scale)
     model, _ = caffe.load(caffe_files.write(tmp_path / "x.h5", layers))
     description = networks.describe(model)
     assert description["normalization"] == ("affine" if scale else "plain")
     names = {"conv1": "conv1_relu", "res2a": "res2a_relu", "res5c": "res5c_relu"}
     image = _image(channels, 61, 80)
-    expected = caffe_files.run_resnet50(layers, image)
+    expected = caffe_files.run_resnet(layers, image)
     _assert_same_activations(model, expected, image, names)
 
 
 @pytest.mark.slow
-def test_resnet152_is_told_from_resnet50(tmp_path):
-    path = tmp_path / "x.caffemodel.h5"
-    made = fakes.randomize(fakes.network("resnet152", normalization="affine"))
-    caffe.save(made, path)
+def test_resnet152_activations(tmp_path):
+    layers = caffe_files.resnet(caffe_files.RESNET152, divisor=8, channels=3)
+    path = caffe_files.write(tmp_path / "x.h5", layers)
     model, _ = caffe.load(path)
     assert networks.recognize(model) == "resnet152"
+    names = {name: f"{name}_relu" for name in ("conv1", "res3b7", "res4b5", "res4b20")}
+    image = _image(3, 61, 80)
+    expected = caffe_files.run_resnet(layers, image)
+    _assert_same_activations(model, expected, image, names)
     with pytest.raises(ValueError, match="those of resnet152"):
         caffe.load(path, "resnet50")
 
@@ -293,7 +296,7 @@ def files(tmp_path_factory):
 def test_all_mistakes_are_listed(tmp_path):
     layers = caffe_files.vgg16()
     del layers["conv3_2"], layers["batch_conv4_1"]
-    layers["conv2_1"].pop()  # A bias before a normalisation may be missing.
+    layers["conv2_1"].pop()
     layers["fc8"], layers["drop9"] = [np.ones((10, 256)), np.ones(10)], [np.ones(3)]
     layers["conv1_1"].append(np.ones(2))
     layers["conv5_1"][0] = layers["conv5_1"][0].reshape(32, -1)
@@ -307,7 +310,9 @@ def test_all_mistakes_are_listed(tmp_path):
     assert str(path) in text and "`skip`" in text
     missing, superfluous, shapes = text.partition("missing: ")[2].split("; ")
     assert set(missing.split(", ")) == {
+        "conv2_1/1",
         "conv3_2/0",
+        "conv3_2/1",
         *(f"batch_conv4_1/{index}" for index in range(3)),
     }
     assert set(superfluous.removeprefix("superfluous: ").split(", ")) == {
@@ -369,7 +374,7 @@ def test_arguments_that_do_not_apply(files, tmp_path):
         caffe.load(files / "vgg16.h5", border="wide")
     with pytest.raises(ValueError, match=r"`input_mean`.*input_mean=\(0.5, 0.4\)"):
         caffe.load(files / "vgg16.h5", input_mean=(0.5, 0.4))
-    path = caffe_files.write(tmp_path / "x.h5", caffe_files.resnet50())
+    path = caffe_files.write(tmp_path / "x.h5", caffe_files.resnet())
     with pytest.raises(ValueError, match="a ResNet keeps.*'absorbed' for resnet50"):
         caffe.load(path, border="absorbed")
 
@@ -401,3 +406,40 @@ def test_full_vgg16(tmp_path):
     assert model.count_params() == 134_259_392 + 3 * 12_416
     image = _image(1, 48, 64)
     _assert_same_activations(model, caffe_files.run_vgg16(layers, image), image, _VGG)
+
+
+def test_one_lost_bias_or_scale_is_missed(tmp_path):
+    layers = caffe_files.vgg16()
+    layers["conv3_2"].pop()
+    path = caffe_files.write(tmp_path / "x.h5", layers)
+    with pytest.raises(ValueError, match="with missing: conv3_2/1$"):
+        caffe.load(path)
+    # Without any they are no part of the file.
+    for name, blobs in layers.items():
+        if not name.startswith("batch_"):
+            del blobs[1:]
+    caffe.load(caffe_files.write(tmp_path / "y.h5", layers))
+
+
+@pytest.mark.parametrize("border", ["separate", "absorbed"])
+@pytest.mark.parametrize(
+    "index, value, told",
+    [
+        (1, -500.0, "batch_conv2_1/1 with a variance"),
+        (2, -1.0, "/2 with a factor of -1"),
+    ]
+    + [(2, 1e-45, "batch_conv2_1/2 with a factor of 1.4")],
+)
+def test_statistics_that_are_none_are_refused(border, index, value, told, tmp_path):
+    layers = caffe_files.vgg16()
+    layers["batch_conv2_1"][index] = np.array(layers["batch_conv2_1"][index])
+    layers["batch_conv2_1"][index].flat[0] = value
+    path = caffe_files.write(tmp_path / "x.h5", layers)
+    with pytest.raises(ValueError, match=f"Received: .*{told}"):
+        caffe.load(path, border=border)
+
+
+@pytest.mark.parametrize("options", [{"input_scale": np.nan}, {"input_scale": 0.0}])
+def test_conventions_that_are_none_are_refused(files, options):
+    with pytest.raises(ValueError, match="numbers, and its scale positive. Received"):
+        caffe.load(files / "vgg16.h5", **options)

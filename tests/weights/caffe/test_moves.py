@@ -86,7 +86,7 @@ def test_absorbed_normalization(tmp_path):
     _fill(
         tmp_path,
         layers,
-        lambda file: moves.of_unit(_UNIT, variables, file, absorbed=True),
+        lambda file: moves.of_unit(_UNIT, variables, file, absorbed=True, scaled=True),
         variables,
     )
     # gamma / sigma is 2 / 2 and 3 / 4; (b - mean) of it is (1 - 3) and (2 - 4) 3/4.

@@ -24,7 +24,7 @@ def test_units_cover_the_weights_of_a_network(network):
     [
         ("vgg16", caffe_files.vgg16(scale=True)),
         ("alexnet", caffe_files.alexnet()),
-        ("resnet50", caffe_files.resnet50()),
+        ("resnet50", caffe_files.resnet()),
     ],
 )
 def test_units_cover_caffes_layers(network, layers):

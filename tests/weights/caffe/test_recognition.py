@@ -30,7 +30,7 @@ def _file(layers, record=None):
 _LAYERS = {
     "vgg16": caffe_files.vgg16(),
     "alexnet": caffe_files.alexnet(),
-    "resnet50": caffe_files.resnet50(),
+    "resnet50": caffe_files.resnet(),
     "resnet152": {
         unit.convolution: [np.ones((2, 2, 1, 1))]
         for unit in names.units_of("resnet152")
@@ -81,7 +81,7 @@ def test_description():
         "normalization": "plain",
         "fov_blocks": 0,
     }
-    layers = {**caffe_files.resnet50(8), "conv8_1": [], "conv9_1": [np.ones(3)]}
+    layers = {**caffe_files.resnet(divisor=8), "conv8_1": [], "conv9_1": [np.ones(3)]}
     assert recognition.describe(_file(layers), "resnet50") == {
         "network": "resnet50",
         "input_channels": 1,

@@ -69,7 +69,7 @@ def test_resnet50_in_caffe_and_back(tmp_path):
     blobs = _read(tmp_path / "x.caffemodel.h5")
     assert len(blobs["res2a_branch1"]) == 1  # No bias, as in the original.
     image = fakes.image(1, 60, 50, 3)
-    expected = caffe_files.run_resnet50(blobs, _blue_first(image))
+    expected = caffe_files.run_resnet(blobs, _blue_first(image))
     pairs = {"res2a": "res2a_relu", "res5c": "res5c_relu"}
     _assert_same_maps(model, expected, image, pairs)
     again, _ = caffe.load(tmp_path / "x.caffemodel.h5")
