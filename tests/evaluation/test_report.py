@@ -44,6 +44,7 @@ def test_report_of_held_out_photographs(model, tmp_path):
     assert cv2.imread(str(tmp_path / "s.png")).std() > 10
 
 
+@pytest.mark.slow
 def test_baseline_of_training_images_is_used_where_given(model):
     config = _config(val_fraction=0.1, subset="val")
     uniform = {name: np.zeros(32, np.float32) for name in ("hue", "chroma")}

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 
+@pytest.mark.slow
 def test_input_benchmark_writes_ratios(tmp_path, photos):
     output = tmp_path / "result.json"
     tool = photos.parents[2] / "tools" / "benchmark.py"
@@ -19,6 +20,7 @@ def test_input_benchmark_writes_ratios(tmp_path, photos):
         assert all(value > 0 for value in result[name].values())
 
 
+@pytest.mark.slow
 def test_train_benchmark_writes_the_share_of_the_hypercolumn(tmp_path, photos):
     output = tmp_path / "result.json"
     tool = photos.parents[2] / "tools" / "benchmark.py"

@@ -60,7 +60,10 @@ def test_errors_are_told_in_one_line(first, folder, tmp_path):
         (["--voc_dir=/no/where"], "Received: '/no/where'"),
         ([data, "--task=detection"], "one of segmentation, classification. Received"),
         ([data, "--width=20"], "Received: width=20"),
-        ([data, "--init=/no/where"], "a .keras file. Received: /no/where"),
+        (
+            [data, "--init=/no/where"],
+            "There is no trained model. Expected a workdir with",
+        ),
         ([data, f"--init={torn}"], f"Received: {torn}"),
         ([data, "--trainable=conv9"], "Received: --trainable conv9"),
         ([data, "--train_split=missing"], "Received: 'missing'"),

@@ -217,6 +217,7 @@ def test_missing_imagenet_weights_are_told_with_the_way_to_get_them(
     assert command in str(error.value)
 
 
+@pytest.mark.slow
 def test_imagenet_weights_are_taken_from_keras_downloads(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     application = application_files.random_application("ResNet50", include_top=False)

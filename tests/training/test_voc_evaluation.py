@@ -109,6 +109,7 @@ def test_a_classifiers_file_needs_to_be_told_the_crops_too(
     assert results["ap_area"] == _json(classified / "results.json")["ap_area"]
 
 
+@pytest.mark.slow
 def test_options_of_segmentation(segmented, folder, tmp_path):
     settings = VocEvaluation(flip=True, scales="0.5,1", stride=2)
     results, _ = eval_voc(segmented, settings, tmp_path)
