@@ -139,6 +139,7 @@ def test_training_learns(tmp_path, photos):
         assert results["training"][name] < 0.7 * baseline
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_left_as_it_is(unbroken):
     before = _weights(unbroken)
     training.train_colorizer(_config(keep_every=20), unbroken)
