@@ -42,9 +42,10 @@ _DEFINE = {
 }
 
 
-# What bad input, a full disk or a small device end in.
+# What bad input, a full disk, a small device or a missing extra end in.
 _MENDABLE = (
     ArithmeticError,
+    ImportError,
     MemoryError,
     OSError,
     RuntimeError,
