@@ -27,6 +27,10 @@ _WHITE = (0.95047, 1.0, 1.08883)
 _LAB_EPSILON = 0.008856
 _LAB_SLOPE = 7.787
 
+# Ways to take one hue, and one chroma, from a histogram.
+HUE_MODES = ("expectation_faded", "expectation", "mode")
+CHROMA_MODES = ("median", "expectation", "mode")
+
 # Below this length of the mean hue vector colour fades out. The original takes
 # 0.03 of the vector averaged over 32 bins, which is 0.96 of the summed one.
 _FULL_CHROMA_CONCENTRATION = 0.96
@@ -232,7 +236,7 @@ def decode_hue(hue, mode="expectation_faded"):
     Raises:
         ValueError: If `mode` is unknown.
     """
-    _check_mode("hue_mode", mode, ("expectation_faded", "expectation", "mode"))
+    _check_mode("hue_mode", mode, HUE_MODES)
     hue = tf.convert_to_tensor(hue, tf.float32)
     centers = _bin_centers(hue)
     if mode == "mode":
@@ -261,7 +265,7 @@ def decode_chroma(chroma, mode="median"):
     Raises:
         ValueError: If `mode` is unknown.
     """
-    _check_mode("chroma_mode", mode, ("median", "expectation", "mode"))
+    _check_mode("chroma_mode", mode, CHROMA_MODES)
     chroma = tf.convert_to_tensor(chroma, tf.float32)
     centers = _bin_centers(chroma)
     if mode == "expectation":

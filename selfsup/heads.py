@@ -1,17 +1,105 @@
-"""What sits on a backbone: colorizer, segmenter and classifier."""
+"""Heads on a backbone, and what kind of model they make."""
+
+from typing import NamedTuple
 
 import keras
 
-from selfsup import layers
+from selfsup import layers, networks
+
+# Names of the outputs. `CLASSES` are the classes of a point, or all those that an
+# image shows; `LABEL` is the only one that it has.
+HUE, CHROMA, AB, CLASSES, LABEL = "hue", "chroma", "ab", "classes", "label"
 
 # Layers that make the outputs, named as in Caffe where it has them.
 _PREDICTIONS = {
-    "hue": "prediction_h",
-    "chroma": "prediction_c",
-    "ab": "prediction_ab",
-    "classes": "prediction",
+    HUE: "prediction_h",
+    CHROMA: "prediction_c",
+    AB: "prediction_ab",
+    CLASSES: "prediction",
+    LABEL: "prediction",
 }
-_COLORS = {"histogram": ("hue", "chroma"), "lab": ("ab",)}
+_COLORS = {"histogram": (HUE, CHROMA), "lab": (AB,)}
+
+
+class Kind(NamedTuple):
+    """What all models of a kind have in common.
+
+    Attributes:
+        inputs: The sets of inputs that such a model may have.
+        outputs: The sets of outputs that it may have.
+        activation: What turns its logits into probabilities: `"softmax"`,
+            `"sigmoid"`, or None where the outputs are no probabilities.
+    """
+
+    inputs: tuple
+    outputs: tuple
+    activation: str | None
+
+
+# Kinds of models with a head; all others are backbones. A workdir holds a model of
+# kind K as `K.keras`.
+KINDS = {
+    "colorizer": Kind(({"gray", "points"},), ({HUE, CHROMA}, {AB}), "softmax"),
+    "segmenter": Kind(({"gray", "points"}, {"rgb", "points"}), ({CLASSES},), "softmax"),
+    "classifier": Kind(({"gray"}, {"rgb"}), ({CLASSES},), "sigmoid"),
+    "single_label_classifier": Kind(({"gray"}, {"rgb"}), ({LABEL},), "softmax"),
+}
+BACKBONE = "backbone"
+
+
+def kind(model, origin=None):
+    """Returns of which kind a model is.
+
+    Its inputs and outputs decide, so models loaded from a file are recognized.
+
+    Args:
+        model: A Keras model.
+        origin: What the error calls it; None for its name.
+
+    Returns:
+        A key of `KINDS`, or `"backbone"`.
+
+    Raises:
+        ValueError: If it is a model of none of these kinds.
+
+    Example:
+
+    >>> kind(classifier(networks.vgg16(width=0.05), classes=20))
+    'classifier'
+    """
+    outputs = set(model.output) if isinstance(model.output, dict) else set()
+    inputs = {tensor.name for tensor in model.inputs}
+    for name, facts in KINDS.items():
+        if inputs in facts.inputs and outputs in facts.outputs:
+            return name
+    if inputs in ({"gray"}, {"rgb"}) and not outputs and networks.is_network(model):
+        return BACKBONE
+    raise ValueError(
+        f"The model is of no known kind. Expected one of {', '.join(KINDS)} or "
+        f"{BACKBONE}. Received: {origin or model.name} with inputs "
+        f"{', '.join(sorted(inputs))} and {len(model.outputs)} outputs "
+        f"({', '.join(sorted(outputs)) or 'without names'})"
+    )
+
+
+def check_kind(model, expected, origin=None):
+    """Raises a ValueError unless a model is of one of some kinds.
+
+    Args:
+        model: A Keras model.
+        expected: Names of kinds.
+        origin: What the error calls the model; None for its name.
+
+    Returns:
+        The kind of the model.
+    """
+    found = kind(model, origin)
+    if found not in expected:
+        raise ValueError(
+            f"The model is of another kind. Expected a {' or '.join(expected)}. "
+            f"Received: {origin or model.name}, a {found}"
+        )
+    return found
 
 
 def colorizer(
@@ -112,14 +200,14 @@ def segmenter(
     (None, None, None, 21)
     """
     _check_positive("classes", classes)
-    outputs = {"classes": classes}
+    outputs = {CLASSES: classes}
     return _point_model(
         "segmenter", backbone, taps, outputs, hidden, dropout, hidden_stddev, alignment
     )
 
 
-def classifier(backbone, classes):
-    """Builds a model that predicts which classes an image shows.
+def classifier(backbone, classes, *, multi_label=True):
+    """Builds a model that predicts which classes, or which class, an image shows.
 
     The scores are linear in the last feature map and averaged over it: one
     vector where the crop just fits fc6 ("valid"), the pooled map of a ResNet.
@@ -127,10 +215,13 @@ def classifier(backbone, classes):
     Args:
         backbone: A model of `selfsup.networks`.
         classes: Number of classes `K`.
+        multi_label: Whether an image may show several classes, or none. The kind
+            is then `classifier`, else `single_label_classifier`.
 
     Returns:
         A `keras.Model` with the input `{"gray": [B, H, W, 1]}` (`"rgb"` for a
-        colour backbone) and the float32 output `{"classes": [B, K]}`, logits.
+        color backbone) and the float32 output `{"classes": [B, K]}`, logits of
+        independent classes, or `{"label": [B, K]}`, logits of exclusive ones.
 
     Raises:
         ValueError: If `classes` is out of its range.
@@ -141,10 +232,11 @@ def classifier(backbone, classes):
         classes,
         kernel_initializer="he_normal",
         dtype="float32",
-        name=_PREDICTIONS["classes"],
+        name=_PREDICTIONS[CLASSES],
     )(x)
-    image = backbone.input
-    return keras.Model({image.name: image}, {"classes": x}, name="classifier")
+    image, output = backbone.input, CLASSES if multi_label else LABEL
+    name = "classifier" if multi_label else "single_label_classifier"
+    return keras.Model({image.name: image}, {output: x}, name=name)
 
 
 def _point_model(

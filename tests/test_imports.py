@@ -10,15 +10,18 @@ _PACKAGE = _ROOT / "selfsup"
 
 # From left to right; a module imports what stands before it.
 _RANKS = (
-    ("progress", "whole_files"),
+    ("settings", "atomic", "progress"),
     ("color", "targets"),
     ("layers",),
     ("networks",),
     ("heads", "losses"),
     ("weights", "data"),
+    ("inference",),
     ("evaluation", "pictures"),
+    ("runs",),
     ("training",),
     ("analysis", "export"),
+    ("cli",),
 )
 _RANK = {name: rank for rank, names in enumerate(_RANKS) for name in names}
 

@@ -10,7 +10,7 @@ import time
 import keras
 import tensorflow as tf
 
-from selfsup import evaluation, heads, layers, networks
+from selfsup import heads, inference, layers, networks
 
 _CLASSES = 21
 
@@ -53,7 +53,7 @@ def _measure_one(way, stride, network, width, image_size, rounds):
     hidden = max(8, round(1024 * width))
     model = heads.segmenter(backbone, taps, _CLASSES, hidden=hidden)
     if way == "tiled":
-        predict = evaluation.class_map_predictor(model, stride)
+        predict = inference.class_map_predictor(model, stride)
     else:
         predict = _concatenating(model, stride)
     # The weights and the code are in memory before counting begins.

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from selfsup import data, evaluation, export, heads, networks
+from selfsup import data, export, heads, inference, networks
 from selfsup.data.decoding import decode_bytes
 
 _TESTS = pathlib.Path(__file__).resolve().parents[1] / "tests"
@@ -94,11 +94,11 @@ def _photographs(sources, count):
 
 
 def _by_keras(model, side):
-    predict = evaluation.dense_predictor(model)
+    predict = inference.dense_predictor(model)
 
     def color(encoded):
         image = decode_bytes(encoded, "image") / np.float32(255.0)
-        rgb = evaluation.colorize(predict, image, side)
+        rgb = inference.colorize(predict, image, side)
         return tf.io.encode_png(np.rint(255.0 * rgb).astype(np.uint8)).numpy()
 
     return color

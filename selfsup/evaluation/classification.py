@@ -1,34 +1,12 @@
 """Multi-label classification: scores averaged over crops, and their report."""
 
 import numpy as np
-import tensorflow as tf
 
-from selfsup import data
+from selfsup import data, inference
 from selfsup.evaluation.average_precision import mean_average_precision
 from selfsup.evaluation.journal import Journal, fingerprint
-from selfsup.evaluation.replicas import over_replicas
-from selfsup.evaluation.segmentation import check_classes, takes_color
+from selfsup.inference import over_replicas
 from selfsup.progress import progress_bar
-
-
-def score_predictor(model):
-    """Compiles a classifier that averages its scores over an image's crops.
-
-    Args:
-        model: A classifier.
-
-    Returns:
-        A function from `[N, S, S, C]`, float32, the crops of one image as the
-        network takes them, to `[K]`, float32, the mean logits.
-    """
-    (name, image), *_ = model.input.items()
-    signature = tf.TensorSpec([None, None, None, image.shape[-1]], tf.float32)
-
-    @tf.function(input_signature=[signature])
-    def predict(crops):
-        return tf.reduce_mean(model({name: crops}, training=False)["classes"], axis=0)
-
-    return predict
 
 
 def classification_scores(
@@ -115,15 +93,15 @@ def evaluate_classification(
         ValueError: If the classes are of another number than the model's, or an
             image is unreadable; it is named.
     """
-    check_classes(model, samples)
+    inference.check_classes(model, samples)
     about = [fingerprint(model), samples.folder, samples.split]
     journal = Journal(journal, [*about, crop_size, crops, seed])
     scores = classification_scores(
-        score_predictor(model),
+        inference.score_predictor(model),
         samples,
         crop_size,
         crops,
-        color=takes_color(model),
+        color=inference.takes_color(model),
         seed=seed,
         strategy=strategy,
         progress=samples.split,

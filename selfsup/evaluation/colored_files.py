@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 from absl import logging
 
-from selfsup import data, pictures
-from selfsup.evaluation import colorization, full_size, output_paths
+from selfsup import color, data, heads, inference, pictures
+from selfsup.evaluation import output_paths
 from selfsup.progress import progress_bar
+from selfsup.settings import check_choices, check_ranges, setting
 
 # Shortest side that the network sees, if nothing is known of its training.
 DEFAULT_SIDE = 256
@@ -26,55 +27,42 @@ _WIDEST = 2  # Greatest width of each, in heights.
 _COLORFUL = 24
 
 _CHOICES = {
-    "hue_mode": ("expectation_faded", "expectation", "mode"),
-    "chroma_mode": ("median", "expectation", "mode"),
+    "hue_mode": color.HUE_MODES,
+    "chroma_mode": color.CHROMA_MODES,
     "format": ("png", "jpg"),
 }
 _RANGES = {"side": (0, 2048), "saturation": (0.0, 10.0)}
-
-
-def _setting(default, help_text):
-    return dataclasses.field(default=default, metadata={"help": help_text})
 
 
 @dataclasses.dataclass(frozen=True)
 class ColoringSettings:
     """How images are coloured and written."""
 
-    side: int = _setting(
+    side: int = setting(
         0,
         "Shortest side that the network sees, in pixels; 0 for the mean of its "
         f"training, or {DEFAULT_SIDE} where that is not known.",
     )
-    hue_mode: str = _setting(
+    hue_mode: str = setting(
         "expectation_faded",
         "Hue of a histogram: expectation, with colour fading where hues disagree "
         "(expectation_faded), or mode.",
     )
-    chroma_mode: str = _setting(
+    chroma_mode: str = setting(
         "median", "Chroma of a histogram: median, expectation or mode."
     )
-    saturation: float = _setting(
+    saturation: float = setting(
         1.0, "Factor of all colours; they are held inside the gamut."
     )
-    format: str = _setting(
+    format: str = setting(
         "png", "png, which keeps the gray exactly, or jpg, which is smaller."
     )
-    sheet: bool = _setting(True, f"Whether to draw a contact sheet, {SHEET}.")
-    overwrite: bool = _setting(False, "Whether to replace existing results.")
+    sheet: bool = setting(True, f"Whether to draw a contact sheet, {SHEET}.")
+    overwrite: bool = setting(False, "Whether to replace existing results.")
 
     def __post_init__(self):
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                _fail(name, repr(getattr(self, name)), f"one of {', '.join(choices)}")
-        for name, (low, high) in _RANGES.items():
-            # Written so that NaN fails too.
-            if not low <= getattr(self, name) <= high:
-                _fail(name, getattr(self, name), f"in [{low}, {high}]")
-
-
-def _fail(name, value, expected):
-    raise ValueError(f"Field `{name}` must be {expected}. Received: {name}={value}")
+        check_choices(self, _CHOICES)
+        check_ranges(self, _RANGES)
 
 
 def color_files(model, inputs, output, settings=None, trained_side=None):
@@ -103,13 +91,13 @@ def color_files(model, inputs, output, settings=None, trained_side=None):
         OSError: If a result cannot be written.
     """
     settings = settings or ColoringSettings()
-    colorization.check_colorizer(model)
+    heads.check_kind(model, ["colorizer"])
     output = pathlib.Path(output)
     sheet = [SHEET] if settings.sheet else []
     jobs = output_paths.plan(inputs, output, settings.format, sheet)
     targets = [job.target for job in jobs] + [output / name for name in sheet]
     output_paths.check_free(targets, settings.overwrite)
-    color = _colorer(colorization.dense_predictor(model), settings, trained_side)
+    colored_copy = _colorer(inference.dense_predictor(model), settings, trained_side)
     shown, unreadable, written = {}, [], []
     chosen = set(data.spread(jobs, _SHOWN)) if sheet else ()
     for number, job in enumerate(progress_bar(jobs, "colouring")):
@@ -119,7 +107,7 @@ def color_files(model, inputs, output, settings=None, trained_side=None):
             logging.warning("Left out: %s", error)
             unreadable.append(error)
             continue
-        colored = color(image)
+        colored = colored_copy(image)
         _write(job.target, colored)
         written.append(job.target)
         if number in chosen:
@@ -144,8 +132,8 @@ def _received(error):
 def _colorer(predict, settings, trained_side):
     side = settings.side or trained_side or DEFAULT_SIDE
 
-    def color(image):
-        return full_size.color_photograph(
+    def colored_copy(image):
+        return inference.color_photograph(
             predict,
             image,
             side,
@@ -154,7 +142,7 @@ def _colorer(predict, settings, trained_side):
             settings.saturation,
         )
 
-    return color
+    return colored_copy
 
 
 def _write(path, image):

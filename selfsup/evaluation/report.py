@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from selfsup import data, pictures
+from selfsup import data, inference, pictures
 from selfsup.evaluation import colorization, sheets
 from selfsup.progress import progress_bar
 
@@ -39,9 +39,9 @@ def evaluate_colorizer(model, config, constants=None, pictures_path=None):
     if constants is None:
         constants = colorization.constant_predictions(checked("baseline"))
     points = colorization.point_metrics(
-        colorization.point_predictor(model), checked("points"), constants
+        inference.point_predictor(model), checked("points"), constants
     )
-    predict = colorization.dense_predictor(model)
+    predict = inference.dense_predictor(model)
     whole = (
         image.astype(np.float32) / 255.0
         for _, image in progress_bar(data.whole_images(images), "images", len(images))

@@ -8,7 +8,7 @@ import numpy as np
 from absl import logging
 
 from selfsup import data, pictures
-from selfsup.evaluation.colorization import colorize
+from selfsup.inference import colorize
 
 # Images that are looked at for the choice.
 _CANDIDATES = 48

@@ -5,11 +5,7 @@ import math
 import numpy as np
 
 from selfsup import pictures
-from selfsup.evaluation.segmentation import (
-    class_map_predictor,
-    segment,
-    takes_color,
-)
+from selfsup.inference import class_map_predictor, segment, takes_color
 
 # What is drawn of an evaluation, of either task.
 FIGURES = ("per_class.png", "predictions.png", "rankings.png")

@@ -6,9 +6,9 @@ import warnings
 
 import keras
 
+from selfsup import atomic, heads, runs
 from selfsup.export import subjects
-from selfsup.training import workdirs
-from selfsup.whole_files import replacing
+from selfsup.weights import saving
 
 # By the ending of the file: Keras' name of the format, the extra of this package
 # that brings the converter, and the modules that it needs.
@@ -32,10 +32,10 @@ def convert_run(ckpt, path, overwrite=False):
     Raises:
         FileNotFoundError: If there is no trained model.
         ValueError: As `convert`, or if it is no model of this package.
-        ImportError, OSError: As `convert`.
+        FileExistsError, ImportError, OSError: As `convert`.
     """
-    model = workdirs.open_run(ckpt, subjects.model_file(ckpt)).model
-    subjects.kind_of(model, ckpt)
+    model = runs.open_run(ckpt, subjects.model_file(ckpt)).model
+    heads.kind(model, ckpt)
     return convert(model, path, overwrite)
 
 
@@ -63,8 +63,9 @@ def convert(model, path, overwrite=False):
 
     Raises:
         ImportError: If the converter is not installed.
-        ValueError: If the ending is another one, there is a file already, or the
-            format cannot hold the model.
+        FileExistsError: If there is a file already.
+        ValueError: If the ending is another one, or the format cannot hold the
+            model.
         OSError: If the file cannot be written.
     """
     path = pathlib.Path(path)
@@ -73,11 +74,7 @@ def convert(model, path, overwrite=False):
             "A model cannot be converted. Expected a file that ends in "
             f"{' or '.join(_FORMATS)}. Received: {path}"
         )
-    if path.exists() and not overwrite:
-        raise ValueError(
-            "There is a file already. Expected a new name, or overwrite=True. "
-            f"Received: {path}"
-        )
+    saving.checked_output(path, path.suffix, overwrite)
     name, extra, modules = _FORMATS[path.suffix]
     if any(importlib.util.find_spec(module) is None for module in modules):
         raise ImportError(
@@ -94,7 +91,7 @@ def convert(model, path, overwrite=False):
     # A view of the graph, and called: Keras refuses models that were just loaded.
     view = keras.Model(model.input, model.output, name=model.name)
     view(view.input)
-    with replacing(path) as unfinished, warnings.catch_warnings():
+    with atomic.write(path) as unfinished, warnings.catch_warnings():
         # Of the converters, about NumPy's and TensorFlow's future.
         warnings.simplefilter("ignore")
         view.export(unfinished, format=name, verbose=False)

@@ -10,10 +10,9 @@ import keras
 import tensorflow as tf
 from absl import logging
 
+from selfsup import atomic, runs
 from selfsup.export import decoding, signatures, stock_ops, subjects, tasks, warmup
 from selfsup.export.settings import ExportSettings
-from selfsup.training import workdirs
-from selfsup.whole_files import first_line
 
 # What is told about an export beside its graph; the server does not read it.
 FACTS = pathlib.PurePath("assets.extra", "selfsup.json")
@@ -73,7 +72,7 @@ def write(subject, output, settings=None, origin=None):
             archive.write_out(str(folder), verbose=False)
         stock_ops.check(folder)
         warmup.write(folder, requests, name)
-        workdirs.write_json(folder / FACTS, _facts(subject, settings, origin))
+        runs.write_json(folder / FACTS, _facts(subject, settings, origin))
     return output / str(version)
 
 
@@ -227,7 +226,7 @@ def _appearing(folder):
     except (OSError, tf.errors.OpError) as error:
         raise OSError(
             "The export could not be written. Expected a writable folder with room "
-            f"for it. Received: {folder} ({first_line(error)})"
+            f"for it. Received: {folder} ({atomic.first_line(error)})"
         ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from selfsup.training.settings import check_choices, check_ranges, fail, setting
+from selfsup import color
+from selfsup.settings import check_choices, check_ranges, fail, setting
 
 # Of photographs of 16 megapixels, and of those that the network sees whole.
 _MAX_PIXELS, _MAX_PIXELS_WHOLE = 2**24, 2**21
@@ -57,14 +58,14 @@ class ExportSettings:
                 "version": (0, 2**63 - 1),
                 "side": (0, 2**11),
                 "max_pixels": (0, 2**28),
-                "crop_size": (0, 2**13),
+                "crop_size": (0, 2**11),
             },
         )
         check_choices(
             self,
             {
-                "hue_mode": ("expectation_faded", "expectation", "mode"),
-                "chroma_mode": ("median", "expectation", "mode"),
+                "hue_mode": color.HUE_MODES,
+                "chroma_mode": color.CHROMA_MODES,
             },
         )
         if "/" in self.model_name:

@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import keras
 
-from selfsup import networks
-from selfsup.training import workdirs
+from selfsup import heads, runs
 
 # Files of a workdir; the first one that is there is exported.
 _FILES = ("colorizer.keras", "segmenter.keras", "classifier.keras", "backbone.keras")
@@ -61,8 +60,8 @@ def open_subject(ckpt, settings):
         ValueError: If it is of none of the kinds, or it is not known how large
             the network shall see images.
     """
-    run = workdirs.open_run(ckpt, model_file(ckpt))
-    kind = kind_of(run.model, ckpt)
+    run = runs.open_run(ckpt, model_file(ckpt))
+    kind = heads.kind(run.model, ckpt)
     side = settings.side or run.side
     if kind in ("segmenter", "classifier"):
         # They are trained on images at their own scale.
@@ -79,39 +78,6 @@ def open_subject(ckpt, settings):
     if kind == "classifier":
         subject = subject._replace(crop_size=_crop_size(run, settings, ckpt))
     return subject
-
-
-def kind_of(model, name):
-    """Tells of which kind a model is.
-
-    Args:
-        model: A Keras model.
-        name: What the error calls it.
-
-    Returns:
-        `"colorizer"`, `"segmenter"`, `"classifier"` or `"backbone"`.
-
-    Raises:
-        ValueError: If it is of none of them.
-    """
-    outputs = model.output if isinstance(model.output, dict) else {}
-    inputs = {tensor.name for tensor in model.inputs}
-    if set(outputs) in ({"hue", "chroma"}, {"ab"}) and inputs == {"gray", "points"}:
-        return "colorizer"
-    if set(outputs) == {"classes"}:
-        return "segmenter" if "points" in inputs else "classifier"
-    if not outputs and len(model.outputs) == 1 and inputs in ({"gray"}, {"rgb"}):
-        try:
-            networks.recognize(model)
-        except ValueError as error:
-            raise ValueError(f"{error}: {name}") from error
-        return "backbone"
-    raise ValueError(
-        "The model is of no known kind. Expected a colorizer, segmenter, classifier "
-        f"or backbone of this package. Received: {name} with inputs "
-        f"{', '.join(sorted(inputs))} and {len(model.outputs)} outputs "
-        f"({', '.join(sorted(outputs)) or 'without names'})"
-    )
 
 
 def model_file(ckpt):

@@ -8,9 +8,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from selfsup import color, evaluation, heads
+from selfsup import color, heads, inference
 from selfsup.data.voc.augmentation import crop_corner, cut
-from selfsup.evaluation import colorization
 
 # A class map has 8 bits, and 255 means void.
 _MOST_CLASSES = 255
@@ -60,7 +59,7 @@ def _colorizer(subject, settings):
 
     def colored(image):
         gray = color.rgb_to_gray(image)
-        differences = colorization.predicted_differences(
+        differences = inference.predicted_chroma_offsets(
             predict, gray, subject.side, settings.hue_mode, settings.chroma_mode
         )
         enlarged = tf.image.resize(differences, tf.shape(gray)[:2])
@@ -101,7 +100,7 @@ def _segmenter(subject, settings):
 
 def _classifier(subject, settings):
     del settings
-    score = evaluation.score_predictor(subject.model)
+    score = inference.score_predictor(subject.model)
     labels = tf.constant(subject.classes, tf.string)
 
     def scored(image):
@@ -155,7 +154,7 @@ def _traced_once(model):
 def _network_input(image, subject):
     """Scales an image `[H, W, 3]` and turns it into what the network takes."""
     values = image if subject.color else color.rgb_to_gray(image)
-    return colorization.at_side(values, subject.side) - color.GRAY_MEAN
+    return inference.resize_short_side(values, subject.side) - color.GRAY_MEAN
 
 
 _BUILDERS = {

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from selfsup.data import load_image
+from selfsup.data import files, load_image
 
 FILE = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 
-_PHOTO = pathlib.Path(__file__).parents[1] / "data" / "photos" / "astronaut.jpg"
+_PHOTO = files.PHOTOS / "astronaut.jpg"
 
 # Numbers of the fields in tensorflow_serving/apis: prediction_log.proto,
 # predict.proto and model.proto. Entries of a map have key and value.

@@ -16,6 +16,7 @@ __all__ = [
     "build",
     "describe",
     "grids",
+    "is_network",
     "recognize",
     "resnet50",
     "resnet152",
@@ -70,6 +71,12 @@ def taps(model):
             *(name for name in _FOV_TAPS if name in layers),
         )
     )
+
+
+def is_network(model):
+    """Tells whether `recognize` knows a model."""
+    names = {layer.name for layer in model.layers}
+    return any(names.issuperset(tapped) for _, tapped in _TAPS.values())
 
 
 def recognize(model):

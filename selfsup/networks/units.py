@@ -261,7 +261,7 @@ def _checked(rescaling, channels):
 def _numbers(value, channels):
     if not hasattr(value, "__len__"):
         return float(value)
-    (*numbers,) = map(float, value)
+    numbers = [float(number) for number in value]
     if len(numbers) != channels:
         raise ValueError(f"{len(numbers)} numbers")
     return numbers

@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 
-from selfsup.whole_files import replacing
+from selfsup import atomic
 
 
 def curves(log, path, baselines=None):
@@ -112,7 +112,7 @@ def _figure(width, height):
 
 
 def _save(figure, path):
-    with replacing(path) as unfinished:
+    with atomic.write(path) as unfinished:
         figure.savefig(unfinished, dpi=110)
 
 

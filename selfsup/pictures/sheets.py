@@ -5,8 +5,8 @@ import pathlib
 import cv2
 import numpy as np
 
+from selfsup import atomic
 from selfsup.pictures.text import text_width, write
-from selfsup.whole_files import replacing
 
 _MARGIN = 6
 _HEADER = 26
@@ -74,7 +74,7 @@ def save_image(path, image):
             "A picture could not be encoded. Expected an ending such as .png or "
             f".jpg. Received: {path}"
         )
-    with replacing(path) as unfinished:
+    with atomic.write(path) as unfinished:
         unfinished.write_bytes(encoded.tobytes())
 
 

@@ -1,5 +1,6 @@
 """Training: configurations, the loop, checkpoints and one trainer a task."""
 
+from selfsup.runs import Run, open_run, write_json
 from selfsup.training.colorizer import (
     evaluation_config,
     pipeline_config,
@@ -11,7 +12,6 @@ from selfsup.training.plateau import Plateau
 from selfsup.training.voc import train_voc
 from selfsup.training.voc_config import VocConfig
 from selfsup.training.voc_evaluation import VocEvaluation, eval_voc, voc_table
-from selfsup.training.workdirs import Run, open_run, write_json
 
 __all__ = [
     "ColorizerConfig",

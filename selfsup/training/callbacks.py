@@ -5,8 +5,8 @@ import contextlib
 import keras
 import tensorflow as tf
 
+from selfsup import atomic
 from selfsup.progress import progress_bar
-from selfsup.whole_files import first_line
 
 
 class Progress(keras.callbacks.Callback):
@@ -63,7 +63,7 @@ class Summaries(keras.callbacks.Callback):
             raise OSError(
                 "TensorBoard's file could not be written. Expected a writable folder "
                 f"with room for it. Received: {self.folder} "
-                f"({first_line(error)})"
+                f"({atomic.first_line(error)})"
             ) from error
 
     def on_train_end(self, logs=None):

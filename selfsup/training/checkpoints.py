@@ -8,7 +8,7 @@ import time
 import tensorflow as tf
 from absl import logging
 
-from selfsup.whole_files import first_line, replacing
+from selfsup import atomic
 
 
 class Checkpoints:
@@ -67,7 +67,7 @@ class Checkpoints:
                 ValueError,
                 tf.errors.OpError,
             ) as error:
-                logging.warning("Cannot restore %s: %s", path, first_line(error))
+                logging.warning("Cannot restore %s: %s", path, atomic.first_line(error))
                 failure = failure or (path, error)
                 continue
             self._saved_step = int(self.step.numpy())
@@ -77,7 +77,7 @@ class Checkpoints:
         path, error = failure
         raise ValueError(
             "No checkpoint can be restored. Expected the state of this model and "
-            f"optimizer. Received: {path} ({first_line(error)})"
+            f"optimizer. Received: {path} ({atomic.first_line(error)})"
         ) from error
 
     def save_if_due(self, step):
@@ -110,7 +110,7 @@ class Checkpoints:
             raise OSError(
                 "A checkpoint could not be written. Expected a writable folder with "
                 f"room for it. Received: {self.folder} at step {step} "
-                f"({first_line(error)}); the newest whole one is "
+                f"({atomic.first_line(error)}); the newest whole one is "
                 f"{self._manager.latest_checkpoint or 'none'}"
             ) from error
         self._saved_step = step
@@ -142,7 +142,7 @@ def save_model(model, path):
     # `include_optimizer=False` is ignored for `.keras` files.
     optimizer, model.optimizer = getattr(model, "optimizer", None), None
     try:
-        with replacing(path) as unfinished:
+        with atomic.write(path) as unfinished:
             model.save(unfinished)
     finally:
         model.optimizer = optimizer

@@ -6,8 +6,7 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from selfsup import data, evaluation, pictures
-from selfsup.training import workdirs
+from selfsup import data, evaluation, inference, pictures, runs
 from selfsup.training.callbacks import Periodically, Progress, Summaries
 from selfsup.training.checkpoints import Checkpoints, save_model
 from selfsup.training.colorizer_model import build_colorizer, loss_terms
@@ -136,7 +135,7 @@ def train_colorizer(config, workdir, overwrite=False, strategy=None):
     one_device_for_jit(config.jit, replicas)
     images = data.images_of(pipeline_config(config))
     held_out = _open_held_out(config)
-    workdir = workdirs.prepare(workdir, config, RESUMABLE, overwrite)
+    workdir = runs.prepare(workdir, config, RESUMABLE, overwrite)
     run = _Run(config, workdir, strategy, images, held_out)
     return run.run()
 
@@ -167,8 +166,8 @@ class _Run:
             self.optimizer.build(self.model.trainable_variables)
         # Keras callbacks look for it there.
         self.model.optimizer = self.optimizer
-        self.predict = evaluation.dense_predictor(self.model)
-        self.predict_points = evaluation.point_predictor(self.model)
+        self.predict = inference.dense_predictor(self.model)
+        self.predict_points = inference.point_predictor(self.model)
         self.shown = {"training": evaluation.choose_images(images)}
         if held_out is not None:
             self.shown["held out"] = evaluation.choose_images(held_out)
@@ -187,7 +186,7 @@ class _Run:
         )
         first_step = checkpoints.restore()
         self._check_images(first_step)
-        workdirs.cut_log(self.workdir / "log.csv", first_step)
+        runs.cut_log(self.workdir / "log.csv", first_step)
         self._announce(first_step)
         step = Step(
             self.model,
@@ -233,7 +232,7 @@ class _Run:
         if self.held_out is not None:
             parts["held_out"] = self.held_out
         names = {part: _names(images) for part, images in parts.items()}
-        workdirs.check_images(self.workdir, names, resuming=first_step > 0)
+        runs.check_images(self.workdir, names, resuming=first_step > 0)
 
     def _announce(self, first_step):
         logging.info(
@@ -320,7 +319,7 @@ class _Run:
                 self.workdir / "curves.png",
                 _baselines(results.get("held_out") or results["training"]),
             )
-        workdirs.write_json(self.workdir / "results.json", results)
+        runs.write_json(self.workdir / "results.json", results)
         return results
 
 

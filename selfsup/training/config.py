@@ -5,7 +5,7 @@ import math
 import types
 
 from selfsup import networks
-from selfsup.training.settings import (
+from selfsup.settings import (
     check_choice,
     check_choices,
     check_ranges,

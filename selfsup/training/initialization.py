@@ -3,10 +3,9 @@
 import keras
 from absl import logging
 
-from selfsup import networks, weights
+from selfsup import networks, runs, weights
 from selfsup.networks import units
 from selfsup.networks.description import FILTERS
-from selfsup.training import workdirs
 
 
 def initial_backbone(config):
@@ -53,7 +52,7 @@ def _pretrained(config):
     if path == "imagenet":
         loaded, _ = weights.applications.load(config.network or "vgg16")
     else:
-        loaded = workdirs.open_run(path, "backbone.keras").model
+        loaded = runs.open_run(path, "backbone.keras").model
     try:
         found = networks.describe(loaded)
     except ValueError as error:

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from selfsup import data
-from selfsup.training import workdirs
+from selfsup import data, runs
+from selfsup.runs import JOURNAL
 from selfsup.training.checkpoints import save_model
 from selfsup.training.initialization import balanced, freeze, initial_backbone
 from selfsup.training.loop import divisible_batch, one_device_for_jit
@@ -17,7 +17,6 @@ from selfsup.training.strategies import default_strategy
 from selfsup.training.voc_config import RESUMABLE
 from selfsup.training.voc_phases import Replay, Search
 from selfsup.training.voc_tasks import TASKS
-from selfsup.training.workdirs import JOURNAL
 
 # Training batches that second moments are measured on.
 _BALANCING_BATCHES = 4
@@ -70,7 +69,7 @@ def train_voc(config, workdir, overwrite=False, strategy=None):
     if not overwrite:
         _check_length(config, workdir)
     inputs = _inputs(task, samples, backbone)
-    workdir = workdirs.prepare(workdir, config, RESUMABLE, overwrite)
+    workdir = runs.prepare(workdir, config, RESUMABLE, overwrite)
     _announce(config, training, held_out, test, strategy)
     backbone = balanced(backbone, inputs)
     search = Search(
@@ -97,7 +96,7 @@ def train_voc(config, workdir, overwrite=False, strategy=None):
     if test is not None:
         results["split"] = config.val_split
         results |= task.evaluate(model, test, strategy, workdir / JOURNAL)
-    workdirs.write_json(workdir / "results.json", results)
+    runs.write_json(workdir / "results.json", results)
     return results
 
 
@@ -130,7 +129,7 @@ def _of_same_period(config, workdir):
     """Lets a run that is prolonged keep the evaluation period it began with."""
     if config.eval_every or not workdir.is_dir():
         return config
-    before = workdirs.read_json(workdir / "config.json") or {}
+    before = runs.read_json(workdir / "config.json") or {}
     return dataclasses.replace(config, eval_every=before.get("eval_every", 0))
 
 

@@ -5,9 +5,8 @@ import pathlib
 
 from absl import logging
 
-from selfsup import data, evaluation
-from selfsup.training import workdirs
-from selfsup.training.settings import check_ranges, fail, from_json, setting
+from selfsup import data, evaluation, inference, runs
+from selfsup.settings import check_ranges, fail, from_json, setting
 from selfsup.training.strategies import default_strategy
 from selfsup.training.voc_config import VocConfig
 from selfsup.training.voc_tasks import TASKS
@@ -98,7 +97,7 @@ def eval_voc(ckpt, settings, output=None, strategy=None):
     """
     strategy = strategy or default_strategy()
     with strategy.scope():
-        run = workdirs.open_run(ckpt, _model_file(ckpt))
+        run = runs.open_run(ckpt, _model_file(ckpt))
     task = _task_of(run, ckpt)
     _warn_of_other_task(settings, task)
     settings = _completed(settings, run, task)
@@ -112,7 +111,7 @@ def eval_voc(ckpt, settings, output=None, strategy=None):
             "The folder of the report cannot be made. Expected one that can be "
             f"written. Received: {output} ({error.strerror})"
         ) from error
-    journal = output / workdirs.JOURNAL
+    journal = output / runs.JOURNAL
     if task == "segmentation":
         results, figures = _segmentation(
             run.model, samples, settings, strategy, journal
@@ -122,8 +121,8 @@ def eval_voc(ckpt, settings, output=None, strategy=None):
             run.model, samples, settings, strategy, journal
         )
     results = {"ckpt": str(ckpt), "split": settings.split, **results}
-    workdirs.write_json(output / "config.json", workdirs.to_json(settings))
-    workdirs.write_json(output / "results.json", results)
+    runs.write_json(output / "config.json", runs.to_json(settings))
+    runs.write_json(output / "results.json", results)
     # Pictures of an earlier evaluation would lie beside other numbers.
     for name in evaluation.FIGURES:
         (output / name).unlink(missing_ok=True)
@@ -209,7 +208,7 @@ def _open(settings, task):
 
 
 def _check_names(run, samples):
-    evaluation.check_classes(run.model, samples)
+    inference.check_classes(run.model, samples)
     trained = (run.results or {}).get("classes")
     if trained is not None and trained != list(samples.classes):
         raise ValueError(

@@ -3,8 +3,7 @@
 import keras
 from absl import logging
 
-from selfsup import data, pictures, weights
-from selfsup.training import workdirs
+from selfsup import data, pictures, runs, weights
 from selfsup.training.callbacks import Periodically, Progress, Summaries
 from selfsup.training.checkpoints import Checkpoints, save_model
 from selfsup.training.initialization import freeze
@@ -75,8 +74,8 @@ class Phase:
     def train(self):
         """Trains to the end of the phase, from the newest checkpoint on."""
         first_step = self.checkpoints.restore()
-        workdirs.check_images(self.folder, self.image_sets(), first_step > 0)
-        workdirs.cut_log(self.folder / "log.csv", first_step)
+        runs.check_images(self.folder, self.image_sets(), first_step > 0)
+        runs.cut_log(self.folder / "log.csv", first_step)
         self.begin(first_step)
         if first_step:
             logging.info("Resuming after step %d", first_step)
@@ -152,7 +151,7 @@ class Search(Phase):
         return {**super().image_sets(), "held_out": self.held_out.names}
 
     def begin(self, first_step):
-        before = workdirs.read_json(self.folder / "schedule.json") or {}
+        before = runs.read_json(self.folder / "schedule.json") or {}
         # A run that was killed may have evaluated beyond its checkpoint; one that
         # is prolonged evaluated at its end, where a longer one would not have.
         self.evaluations = [
@@ -185,7 +184,7 @@ class Search(Phase):
         if self.state.finished:
             logging.info("Step %d: no progress, the end", step)
             self.model.stop_training = True
-        workdirs.write_json(self.folder / "schedule.json", self.schedule())
+        runs.write_json(self.folder / "schedule.json", self.schedule())
         return {self._column: score}
 
     def _follow(self, state, step):

@@ -1,6 +1,6 @@
 """What differs between segmentation and classification on VOC."""
 
-from selfsup import data, evaluation, heads, losses, networks
+from selfsup import data, evaluation, heads, inference, losses, networks
 from selfsup.progress import progress_bar
 from selfsup.training.loop import Term
 
@@ -83,7 +83,7 @@ class Segmentation:
         It predicts at every fourth pixel and interpolates, several times as fast
         as the final evaluation.
         """
-        return evaluation.class_map_predictor(model, stride=4)
+        return inference.class_map_predictor(model, stride=4)
 
     def score(self, predict, samples, strategy):
         """Returns the score of the plateau rule, higher is better."""
@@ -152,7 +152,7 @@ class Classification:
 
     def predictor(self, model):
         """Compiles what `score` takes."""
-        return evaluation.score_predictor(model)
+        return inference.score_predictor(model)
 
     def score(self, predict, samples, strategy):
         """Returns the score of the plateau rule, higher is better."""

@@ -9,7 +9,7 @@ import h5py
 import keras
 import numpy as np
 
-from selfsup import whole_files
+from selfsup import atomic
 from selfsup.weights import slices
 
 _WEIGHTS = "model.weights.h5"
@@ -33,7 +33,7 @@ def save(model, path, overwrite=False):
         OSError: If it cannot be written.
     """
     path = checked_output(path, ".keras", overwrite)
-    with whole_files.replacing(path) as unfinished:
+    with atomic.write(path) as unfinished:
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = unfinished.with_suffix(".folder")
         # What a kill may have left.

@@ -22,9 +22,8 @@ import sysconfig
 
 from absl import logging
 
-from selfsup import networks
+from selfsup import atomic, networks
 from selfsup.weights import loading, zoo_entry
-from selfsup.whole_files import replacing
 
 # A folder of one's own; it comes first.
 VARIABLE = "SELFSUP_MODELS"
@@ -172,7 +171,7 @@ def publish(run, folder, *, title, license, recipe, metrics, side=None):
     folder.mkdir(parents=True, exist_ok=True)
     for name in (source.name, *_BESIDE):
         if (source.parent / name).is_file():
-            with replacing(folder / name) as unfinished:
+            with atomic.write(folder / name) as unfinished:
                 shutil.copyfile(source.parent / name, unfinished)
     size, digest = _measure(folder / source.name)
     return zoo_entry.write(

@@ -5,7 +5,7 @@ import json
 import pathlib
 import re
 
-from selfsup.whole_files import replacing
+from selfsup import atomic
 
 # Name of the file.
 FACTS = "model.json"
@@ -137,6 +137,6 @@ def write(entry):
     """
     content = dataclasses.asdict(entry)
     del content["folder"]
-    with replacing(entry.folder / FACTS) as unfinished:
+    with atomic.write(entry.folder / FACTS) as unfinished:
         unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return read(entry.folder)

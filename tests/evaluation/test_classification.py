@@ -18,6 +18,7 @@ import fakes
 
 CLASSES = ("cat", "dog", "unicorn")
 
+
 # As in VOC's lists: 1, -1, or 0 for difficult. No image shows a unicorn.
 LABELS = (
     (1, -1, -1),
@@ -29,9 +30,13 @@ LABELS = (
     (-1, -1, -1),
 )
 
+
 # (height, width), smaller and larger than the crops; an odd number of images.
 SIZES = ((40, 60), (20, 24), (56, 33), (33, 70), (48, 48), (25, 64), (61, 29))
+
+
 SIDE = 32
+
 
 _PHOTOS = sorted(pathlib.Path(data.__file__).parent.glob("photos/*.jpg"))
 
@@ -76,35 +81,6 @@ def samples(root):
 def _mean_gray(crops):
     """A predictor of one class: the mean of all crops."""
     return tf.reduce_mean(crops)[None]
-
-
-# Scores.
-
-
-@pytest.mark.parametrize("channels, name", [(1, "gray"), (3, "rgb")])
-def test_scores_are_means_over_crops_of_logits(channels, name):
-    model = _classifier(input_channels=channels)
-    predict = evaluation.score_predictor(model)
-    for count, side in ((1, 40), (3, 33), (10, 47)):
-        crops = fakes.image(count, side, side, channels, seed=count)
-        # One crop after the other.
-        logits = [model({name: crop[None]})["classes"][0].numpy() for crop in crops]
-        expected = np.mean(np.float64(logits), axis=0)
-        scores = predict(crops)
-        assert scores.dtype == tf.float32
-        np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-4)
-    assert np.ptp(logits, axis=0).min() > 1e-3
-    assert predict.experimental_get_tracing_count() == 1
-
-
-def test_statistics_and_dropout_are_those_of_inference():
-    model = _classifier(name="vgg16", dropout=0.5)
-    before = [np.array(weight) for weight in model.weights]
-    predict = evaluation.score_predictor(model)
-    crops = fakes.image(2, 40, 40, 1)
-    np.testing.assert_array_equal(predict(crops), predict(crops))
-    for weight, value in zip(model.weights, before, strict=True):
-        np.testing.assert_array_equal(weight, value)
 
 
 @pytest.mark.parametrize("color", [False, True])
@@ -163,9 +139,6 @@ def test_images_are_read_one_at_a_time(samples, monkeypatch):
     evaluation.classification_scores(predict, samples, SIDE, 1)
     expected = [event for index in range(7) for event in (("read", index), "scored")]
     assert events == expected
-
-
-# Reports.
 
 
 def test_metrics_worked_by_hand():

@@ -7,8 +7,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from selfsup import data, heads, networks
-from selfsup.evaluation import colored_files, colorization, full_size
+from selfsup import data, heads, inference, networks
+from selfsup.evaluation import colored_files
 from selfsup.evaluation.colored_files import ColoringSettings
 
 import fakes
@@ -25,9 +25,7 @@ def model():
 @pytest.fixture
 def quick(monkeypatch):
     """Spares the compilation of the network: one colour for all pixels."""
-    monkeypatch.setattr(
-        colorization, "dense_predictor", lambda model: fakes.always(2, 20)
-    )
+    monkeypatch.setattr(inference, "dense_predictor", lambda model: fakes.always(2, 20))
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +99,8 @@ def test_results_are_those_of_the_library(model, photos, tmp_path):
         hue_mode="mode",
         chroma_mode="expectation",
     )
-    predict = colorization.dense_predictor(model)
-    expected = full_size.color_photograph(
+    predict = inference.dense_predictor(model)
+    expected = inference.color_photograph(
         predict, image, 32, "mode", "expectation", 2.0
     )
     np.testing.assert_array_equal(_read(path), expected)
@@ -201,7 +199,7 @@ def test_sheet_of_many_images_is_bounded(picture):
 
 def test_other_models_are_refused_before_anything_is_written(picture, tmp_path):
     picture.save(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="no colorizer"):
+    with pytest.raises(ValueError, match="Expected a colorizer. Received: vgg16"):
         _color(fakes.network("vgg16"), [tmp_path / "a.png"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

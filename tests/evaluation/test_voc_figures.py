@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from selfsup import data, evaluation, heads, networks, pictures
+from selfsup import data, evaluation, heads, inference, networks, pictures
 
 import fakes
 
@@ -129,7 +129,7 @@ def test_few_images_are_shown_all_from_the_worst_on(samples, color, tmp_path):
     sheet = _read(tmp_path / "predictions.png")
     assert _order(sheet, samples) == [3, 8, 1]
     # Beside the photographs what the model says, with the options given.
-    predict = evaluation.class_map_predictor(model, **options)
+    predict = inference.class_map_predictor(model, **options)
     rows = []
     for number in (3, 8, 1):
         image = samples.image(number)

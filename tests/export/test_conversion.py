@@ -95,7 +95,7 @@ def test_what_is_there_is_kept_and_wrong_endings_are_told(tmp_path):
     model = fakes.network("vgg16")
     path = tmp_path / "model.onnx"
     path.write_text("mine")
-    with pytest.raises(ValueError, match="a file already.*Received: .*model.onnx"):
+    with pytest.raises(FileExistsError, match="output exists.*: .*model.onnx"):
         conversion.convert(model, path)
     assert path.read_text() == "mine"
     with pytest.raises(ValueError, match="ends in .onnx or .tflite. Received: .*.pb"):
@@ -114,7 +114,7 @@ def test_a_run_is_converted_but_no_foreign_model(tmp_path):
     inputs = keras.Input((None, None, 1))
     other = keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs))
     other.save(tmp_path / "other.keras")
-    with pytest.raises(ValueError, match="Received: .*other.keras|none of the netw"):
+    with pytest.raises(ValueError, match="no known kind.*other.keras"):
         conversion.convert_run(tmp_path / "other.keras", tmp_path / "other.tflite")
 
 

@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from selfsup import heads, networks
-from selfsup.training import workdirs
+from selfsup import heads, networks, runs
 from selfsup.weights import zoo
 
 import fakes
@@ -25,7 +24,7 @@ def place(tmp_path_factory, photos):
     model = heads.colorizer(backbone, networks.taps(backbone), 8, hidden=8)
     fakes.randomize(model, bias=0.3).save(run / "colorizer.keras")
     backbone.save(run / "backbone.keras")
-    workdirs.write_json(run / "config.json", {"min_side": 20, "max_side": 31})
+    runs.write_json(run / "config.json", {"min_side": 20, "max_side": 31})
     facts = dict(title="", license="", recipe=[], metrics={})
     zoo.publish(run, place / "models" / "sample", **facts)
     image = cv2.imread(str(photos / "coffee.jpg"))[::6, ::6]

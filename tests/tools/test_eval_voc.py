@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from selfsup import heads, networks, training
-from selfsup.training.workdirs import to_json, write_json
+from selfsup.runs import to_json, write_json
 
 import fakes
 import tool_calls
@@ -18,8 +18,8 @@ import voc_folders
 # What is predicted does not matter where a mask cannot be read.
 _NO_PREDICTION = """
 import tensorflow as tf
-from selfsup.evaluation import segmentation
-segmentation.class_map_predictor = lambda *args: (
+from selfsup import inference
+inference.class_map_predictor = lambda *args: (
     lambda image: tf.zeros(image.shape[:2], tf.uint8))
 """
 

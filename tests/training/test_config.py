@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from selfsup import networks
-from selfsup.training import config, workdirs
+from selfsup import networks, runs
+from selfsup.training import config
 from selfsup.training.config import ColorizerConfig
 
 
@@ -78,11 +78,11 @@ def test_wrong_fields_are_named(changes, message):
 def test_every_field_has_a_help_text_and_is_known_to_json():
     made = ColorizerConfig.from_preset(data=("a", "b"))
     assert all(field.metadata["help"] for field in dataclasses.fields(made))
-    assert ColorizerConfig.from_json(workdirs.to_json(made)) == made
+    assert ColorizerConfig.from_json(runs.to_json(made)) == made
 
 
 def test_settings_of_another_version_are_named():
-    settings = workdirs.to_json(ColorizerConfig.from_preset())
+    settings = runs.to_json(ColorizerConfig.from_preset())
     del settings["bins"]
     settings["colour"] = 1
     with pytest.raises(ValueError, match=r"without \['bins'\].*\['colour'\]"):

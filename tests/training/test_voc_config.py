@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 
 from selfsup import networks
-from selfsup.training.settings import from_json
+from selfsup.runs import to_json
+from selfsup.settings import from_json
 from selfsup.training.voc_config import RESUMABLE, VocConfig
-from selfsup.training.workdirs import to_json
 
 
 def _resolved(task, network="vgg16", **changes):

@@ -8,7 +8,7 @@ import sklearn.metrics
 import tensorflow as tf
 from PIL import Image
 
-from selfsup import data, evaluation
+from selfsup import data, inference
 from selfsup.training import VocConfig
 from selfsup.training.voc_tasks import TASKS
 
@@ -137,9 +137,9 @@ def test_the_plateau_rule_looks_at_every_fourth_pixel(folder):
     model = task.model(fakes.network("alexnet", normalization="none"), 3)
     fakes.randomize(model, bias=0.0)
     image = data.as_network_input(task.open("val").image(0), False)
-    expected = evaluation.class_map_predictor(model, stride=4)(image).numpy()
+    expected = inference.class_map_predictor(model, stride=4)(image).numpy()
     np.testing.assert_array_equal(task.predictor(model)(image), expected)
-    fine = evaluation.class_map_predictor(model, stride=1)(image).numpy()
+    fine = inference.class_map_predictor(model, stride=1)(image).numpy()
     assert 0 < np.mean(fine != expected) < 0.2
 
 

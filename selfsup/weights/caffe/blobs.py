@@ -11,7 +11,7 @@ import pathlib
 import h5py
 import numpy as np
 
-from selfsup import whole_files
+from selfsup import atomic
 from selfsup.weights import slices
 
 # Attribute of files that we write: what Caffe has in its prototxt, as JSON.
@@ -85,7 +85,7 @@ class Blobs:
         except _UNREADABLE as error:
             raise ValueError(
                 "A blob cannot be read. Expected an array of numbers. "
-                f"Received: {self.path}: {name} ({whole_files.first_line(error)})"
+                f"Received: {self.path}: {name} ({atomic.first_line(error)})"
             ) from error
         if name not in self.not_finite and not np.isfinite(array).all():
             self.not_finite.append(name)
@@ -144,7 +144,7 @@ def opened(path):
             raise ValueError(
                 "The weights cannot be read: the file is cut off, damaged or no HDF5. "
                 "Expected a whole .caffemodel.h5 file. "
-                f"Received: {path} ({whole_files.first_line(error)})"
+                f"Received: {path} ({atomic.first_line(error)})"
             ) from error
         if not datasets:
             raise ValueError(
@@ -177,7 +177,7 @@ def write(path, blobs, record):
     Raises:
         OSError: If the file cannot be written.
     """
-    with whole_files.replacing(path) as unfinished:
+    with atomic.write(path) as unfinished:
         unfinished.parent.mkdir(parents=True, exist_ok=True)
         with h5py.File(unfinished, "w") as file:
             file.attrs[_RECORD] = json.dumps(record)

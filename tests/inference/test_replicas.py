@@ -7,7 +7,7 @@ import textwrap
 import numpy as np
 import tensorflow as tf
 
-from selfsup.evaluation.replicas import over_replicas
+from selfsup.inference.replicas import over_replicas
 
 
 def test_one_device_gives_results_in_order():
@@ -43,7 +43,7 @@ def test_two_replicas_share_the_items_whatever_their_sizes():
         cpus = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(
             cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-        from selfsup.evaluation.replicas import over_replicas
+        from selfsup.inference.replicas import over_replicas
         strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
         with strategy.scope():
             weight = tf.Variable(2.0)

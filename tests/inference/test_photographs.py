@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from selfsup import data, heads, networks
-from selfsup.evaluation import colorization, full_size
+from selfsup.inference import colorization, photographs
 
 import fakes
 
@@ -27,11 +27,11 @@ def uneven(gray):
 @pytest.mark.parametrize("side", [5, 24, None])
 def test_equals_the_colouring_of_the_whole(shape, side):
     image = RNG.integers(0, 256, (*shape, 3), dtype=np.uint8)
-    coloured = full_size.color_photograph(uneven, image, side, strip_pixels=100)
+    coloured = photographs.color_photograph(uneven, image, side, strip_pixels=100)
     whole = colorization.colorize(uneven, image / np.float32(255), side)
     # 0.5 is the rounding to 8 bits.
     assert np.abs(coloured - 255 * whole).max() < 0.51
-    one = full_size.color_photograph(uneven, image, side, strip_pixels=10**9)
+    one = photographs.color_photograph(uneven, image, side, strip_pixels=10**9)
     np.testing.assert_array_equal(coloured, one)
 
 
@@ -40,7 +40,7 @@ def test_the_mean_of_every_pixel_stays_though_the_gamut_ends(saturation):
     # All values from black to white, also the ends, where no chroma fits.
     image = RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)
     image[:8], image[8:16] = 0, 255
-    coloured = full_size.color_photograph(
+    coloured = photographs.color_photograph(
         fakes.always(3, 31), image, 16, saturation=saturation
     )
     assert coloured.dtype == np.uint8
@@ -55,7 +55,7 @@ def test_saturation_multiplies_the_differences():
     image = np.full((4, 4, 3), 128, np.uint8)
     # Bin 3 of 32: chroma 0.109, so the channels spread over 28 of 255 levels.
     once, twice = (
-        full_size.color_photograph(fakes.always(0, 3), image, saturation=s)
+        photographs.color_photograph(fakes.always(0, 3), image, saturation=s)
         for s in (1, 2)
     )
     # Twice 27.9, but for the rounding of two channels.
@@ -66,16 +66,16 @@ def test_rows_are_those_of_tensorflow():
     small = RNG.random((7, 5, 3), dtype=np.float32)
     for height in (3, 7, 8, 50):
         expected = tf.image.resize(small, [height, 5])
-        rows = full_size._rows(small, np.arange(height), height)
+        rows = photographs._rows(small, np.arange(height), height)
         np.testing.assert_allclose(rows, expected, atol=1e-6)
 
 
 def test_modes_reach_the_decoding():
     image = np.full((4, 4, 3), 128, np.uint8)
     with pytest.raises(ValueError, match="hue_mode='loud'"):
-        full_size.color_photograph(fakes.always(0, 3), image, hue_mode="loud")
+        photographs.color_photograph(fakes.always(0, 3), image, hue_mode="loud")
     with pytest.raises(ValueError, match="chroma_mode='loud'"):
-        full_size.color_photograph(fakes.always(0, 3), image, chroma_mode="loud")
+        photographs.color_photograph(fakes.always(0, 3), image, chroma_mode="loud")
 
 
 def test_imported_weights_are_fed_as_they_want(photos):
@@ -93,7 +93,7 @@ def test_imported_weights_are_fed_as_they_want(photos):
             mean = backbone.get_layer("batch_conv1_1").moving_mean
             mean.assign(mean + shift)
         predict = heads.dense(model)
-        results.append(full_size.color_photograph(predict, image, 24))
+        results.append(photographs.color_photograph(predict, image, 24))
     # Zero padding is not rescaled, so the outermost pixels differ.
     inner = [result[8:-8, 8:-8].astype(int) for result in results]
     assert np.ptp(inner[0], axis=-1).mean() > 1.5

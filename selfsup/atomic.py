@@ -16,7 +16,7 @@ def first_line(error):
 
 
 @contextlib.contextmanager
-def replacing(path):
+def write(path):
     """Lets a file be written beside its place, and puts it there when done.
 
     A failure or a kill leaves the old file as it was; a failure leaves nothing

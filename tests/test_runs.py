@@ -6,8 +6,7 @@ import pathlib
 import keras
 import pytest
 
-from selfsup import heads, networks
-from selfsup.training import workdirs
+from selfsup import heads, networks, runs
 from selfsup.training.config import RESUMABLE, ColorizerConfig
 from selfsup.weights import zoo
 
@@ -17,7 +16,7 @@ import fakes
 @pytest.fixture
 def used(tmp_path):
     """A workdir with a run that has a checkpoint."""
-    workdir = workdirs.prepare(tmp_path / "run", ColorizerConfig.from_preset())
+    workdir = runs.prepare(tmp_path / "run", ColorizerConfig.from_preset())
     (workdir / "checkpoints").mkdir()
     return workdir
 
@@ -25,33 +24,33 @@ def used(tmp_path):
 def test_other_settings_are_listed(used):
     other = ColorizerConfig.from_preset(width=0.5, seed=7)
     with pytest.raises(ValueError, match=r"seed \(there 0, now 7\); width \(there"):
-        workdirs.prepare(used, other, RESUMABLE)
+        runs.prepare(used, other, RESUMABLE)
 
 
 def test_length_and_logging_may_change(used):
     longer = ColorizerConfig.from_preset(steps=900, log_every=5, keep_every=10)
-    workdirs.prepare(used, longer, RESUMABLE)
-    assert workdirs.read_json(used / "config.json")["steps"] == 900
+    runs.prepare(used, longer, RESUMABLE)
+    assert runs.read_json(used / "config.json")["steps"] == 900
 
 
 def test_a_run_without_checkpoint_may_be_replaced(tmp_path):
-    workdirs.prepare(tmp_path, ColorizerConfig.from_preset())
-    workdirs.prepare(tmp_path, ColorizerConfig.from_preset(width=0.5))
-    assert workdirs.read_json(tmp_path / "config.json")["width"] == 0.5
+    runs.prepare(tmp_path, ColorizerConfig.from_preset())
+    runs.prepare(tmp_path, ColorizerConfig.from_preset(width=0.5))
+    assert runs.read_json(tmp_path / "config.json")["width"] == 0.5
 
 
 @pytest.mark.parametrize("name", ["colorizer.keras", "results.json"])
 def test_a_finished_run_without_checkpoints_is_kept(name, tmp_path):
-    workdirs.prepare(tmp_path, ColorizerConfig.from_preset())
+    runs.prepare(tmp_path, ColorizerConfig.from_preset())
     (tmp_path / name).write_text("{}")
     with pytest.raises(ValueError, match="another --workdir, or --overwrite"):
-        workdirs.prepare(tmp_path, ColorizerConfig.from_preset(seed=7), RESUMABLE)
+        runs.prepare(tmp_path, ColorizerConfig.from_preset(seed=7), RESUMABLE)
 
 
 def test_overwrite_removes_the_run_and_nothing_else(used):
     (used / "notes.txt").write_text("mine")
     (used / "results.json").write_text("{}")
-    workdirs.prepare(used, ColorizerConfig.from_preset(seed=1), overwrite=True)
+    runs.prepare(used, ColorizerConfig.from_preset(seed=1), overwrite=True)
     assert sorted(os.listdir(used)) == ["config.json", "notes.txt"]
 
 
@@ -59,7 +58,7 @@ def test_a_file_is_no_workdir(tmp_path):
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(ValueError, match="must be a folder"):
-        workdirs.prepare(file, ColorizerConfig.from_preset())
+        runs.prepare(file, ColorizerConfig.from_preset())
 
 
 def test_a_folder_that_cannot_be_written_is_named():
@@ -67,33 +66,33 @@ def test_a_folder_that_cannot_be_written_is_named():
     if not pathlib.Path("/proc/self").exists():
         pytest.skip("needs /proc")
     with pytest.raises(OSError, match="The workdir cannot be used.*proc/run"):
-        workdirs.prepare("/proc/run", ColorizerConfig.from_preset())
+        runs.prepare("/proc/run", ColorizerConfig.from_preset())
 
 
 def test_broken_settings_are_named(used):
     (used / "config.json").write_text('{"width": ')
     with pytest.raises(ValueError, match="cannot be read.*config.json"):
-        workdirs.prepare(used, ColorizerConfig.from_preset())
+        runs.prepare(used, ColorizerConfig.from_preset())
 
 
 def test_log_is_cut_back_to_the_step_and_torn_rows_go(tmp_path):
     log = tmp_path / "log.csv"
     log.write_text("epoch,loss,step\n0,3.5,10.0\n1,2.5,20.0\n2,1.5,30.0\n3,1.")
-    workdirs.cut_log(log, 20)
+    runs.cut_log(log, 20)
     assert log.read_text().split() == ["epoch,loss,step", "0,3.5,10.0", "1,2.5,20.0"]
-    workdirs.cut_log(log, 5)
+    runs.cut_log(log, 5)
     assert not log.exists()
-    workdirs.cut_log(log, 5)
+    runs.cut_log(log, 5)
 
 
 def test_open_run_finds_model_settings_and_results(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.save(tmp_path / "backbone.keras")
-    workdirs.write_json(tmp_path / "results.json", {"steps": 3})
-    run = workdirs.open_run(tmp_path, "backbone.keras")
+    runs.write_json(tmp_path / "results.json", {"steps": 3})
+    run = runs.open_run(tmp_path, "backbone.keras")
     assert run.folder == tmp_path and run.settings is None
     assert run.results == {"steps": 3}
-    same = workdirs.open_run(tmp_path / "backbone.keras", "colorizer.keras")
+    same = runs.open_run(tmp_path / "backbone.keras", "colorizer.keras")
     assert same.model.count_params() == run.model.count_params() == 3
 
 
@@ -110,8 +109,8 @@ def models(tmp_path, monkeypatch):
     run = tmp_path / "run"
     run.mkdir()
     _tiny_colorizer(run)
-    workdirs.write_json(run / "config.json", {"min_side": 20, "max_side": 31})
-    workdirs.write_json(run / "results.json", {"steps": 3})
+    runs.write_json(run / "config.json", {"min_side": 20, "max_side": 31})
+    runs.write_json(run / "results.json", {"steps": 3})
     facts = dict(title="", license="", recipe=[], metrics={})
     zoo.publish(run, tmp_path / "models" / "tiny", **facts)
     monkeypatch.setenv("SELFSUP_MODELS", str(tmp_path / "models"))
@@ -122,7 +121,7 @@ def models(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["colorizer.keras", "backbone.keras"])
 def test_open_run_finds_models_of_the_zoo(name, models):
-    run = workdirs.open_run("tiny", name)
+    run = runs.open_run("tiny", name)
     assert run.model.name == "colorizer"
     assert run.settings == {"min_side": 20, "max_side": 31}
     assert run.results == {"steps": 3}
@@ -130,16 +129,16 @@ def test_open_run_finds_models_of_the_zoo(name, models):
     # Reports must not go among the models.
     assert run.folder == pathlib.Path("runs/tiny") and not run.folder.exists()
     # Given as a path, as some callers do.
-    assert workdirs.open_run(pathlib.Path("tiny"), name).side == 25
+    assert runs.open_run(pathlib.Path("tiny"), name).side == 25
 
 
 def test_a_path_wins_over_a_name(models):
     workdir = pathlib.Path("tiny")
     workdir.mkdir()
     with pytest.raises(FileNotFoundError, match="Received: tiny"):
-        workdirs.open_run("tiny", "colorizer.keras")
+        runs.open_run("tiny", "colorizer.keras")
     _tiny_colorizer(workdir)
-    run = workdirs.open_run("tiny", "colorizer.keras")
+    run = runs.open_run("tiny", "colorizer.keras")
     assert run.folder == workdir and run.settings is None and run.side is None
 
 
@@ -147,25 +146,25 @@ def test_a_changed_model_of_the_zoo_is_refused(models):
     with (models / "tiny" / "colorizer.keras").open("ab") as file:
         file.write(b"x")
     with pytest.raises(ValueError, match="not the one that was released"):
-        workdirs.open_run("tiny", "colorizer.keras")
+        runs.open_run("tiny", "colorizer.keras")
 
 
 def test_what_is_neither_path_nor_name_lists_the_names(models):
     with pytest.raises(
         FileNotFoundError, match=r"from the zoo \(.*tiny.*Received: tin"
     ):
-        workdirs.open_run("tinny", "colorizer.keras")
+        runs.open_run("tinny", "colorizer.keras")
 
 
 def test_side_of_training_comes_from_the_facts_where_there_are_no_settings(models):
     folder = models / "tiny"
     (folder / "config.json").unlink()
-    assert workdirs.open_run("tiny", "colorizer.keras").side is None
-    facts = workdirs.read_json(folder / "model.json")
-    workdirs.write_json(folder / "model.json", {**facts, "side": 77})
-    assert workdirs.open_run("tiny", "colorizer.keras").side == 77
+    assert runs.open_run("tiny", "colorizer.keras").side is None
+    facts = runs.read_json(folder / "model.json")
+    runs.write_json(folder / "model.json", {**facts, "side": 77})
+    assert runs.open_run("tiny", "colorizer.keras").side == 77
     # The folder itself, as a path, tells it too.
-    assert workdirs.open_run(folder, "colorizer.keras").side == 77
+    assert runs.open_run(folder, "colorizer.keras").side == 77
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"text"])
@@ -173,7 +172,7 @@ def test_a_broken_model_is_named(tmp_path, content):
     file = tmp_path / "broken.keras"
     file.write_bytes(content)
     with pytest.raises(ValueError, match="cannot be read.*broken.keras"):
-        workdirs.open_run(file, "colorizer.keras")
+        runs.open_run(file, "colorizer.keras")
 
 
 def test_a_truncated_model_is_named(tmp_path):
@@ -181,9 +180,9 @@ def test_a_truncated_model_is_named(tmp_path):
     keras.Sequential([keras.Input((9,)), keras.layers.Dense(99)]).save(file)
     file.write_bytes(file.read_bytes()[:-2000])
     with pytest.raises(ValueError, match="cannot be read.*model.keras"):
-        workdirs.open_run(file, "colorizer.keras")
+        runs.open_run(file, "colorizer.keras")
 
 
 def test_a_missing_model_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=f"Received: {tmp_path}"):
-        workdirs.open_run(tmp_path, "colorizer.keras")
+        runs.open_run(tmp_path, "colorizer.keras")

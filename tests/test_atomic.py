@@ -2,13 +2,13 @@
 
 import pytest
 
-from selfsup.whole_files import replacing
+from selfsup import atomic
 
 
 def test_file_is_replaced_when_all_is_written(tmp_path):
     path = tmp_path / "a.json"
     path.write_text("old")
-    with replacing(path) as unfinished:
+    with atomic.write(path) as unfinished:
         assert unfinished.suffix == ".json"
         unfinished.write_text("new")
         assert path.read_text() == "old"
@@ -21,7 +21,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(error, tmp_path):
     path = tmp_path / "a.png"
     path.write_text("old")
     with pytest.raises(type(error), match="no|could not be written.*a.png.*No space"):
-        with replacing(path) as unfinished:
+        with atomic.write(path) as unfinished:
             unfinished.write_text("half")
             raise error
     assert path.read_text() == "old"
@@ -30,5 +30,5 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(error, tmp_path):
 
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(OSError, match="could not be written.*gone/a.txt"):
-        with replacing(tmp_path / "gone" / "a.txt") as unfinished:
+        with atomic.write(tmp_path / "gone" / "a.txt") as unfinished:
             unfinished.write_text("x")

@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 import keras
 
-from selfsup import weights
+from selfsup import atomic, weights
 from selfsup.weights import zoo
-from selfsup.whole_files import replacing
 
 # Lets a killed evaluation go on; it is gone in the end.
 JOURNAL = "unfinished.jsonl"
@@ -242,7 +241,7 @@ def write_json(path, content):
         path: Path of the file.
         content: What `json.dumps` accepts.
     """
-    with replacing(path) as unfinished:
+    with atomic.write(path) as unfinished:
         unfinished.write_text(json.dumps(content, indent=2) + "\n")
 
 
@@ -266,7 +265,7 @@ def cut_log(path, step):
     if not rows:
         path.unlink()
         return
-    with replacing(path) as unfinished, unfinished.open("w", newline="") as file:
+    with atomic.write(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)

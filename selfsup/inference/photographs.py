@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from selfsup import color
-from selfsup.evaluation import colorization
+from selfsup.inference import colorization
 
 # Pixels of a strip: 3 MB for each array of colours.
 _STRIP_PIXELS = 2**18
@@ -47,7 +47,7 @@ def color_photograph(
         ValueError: If a mode is unknown.
     """
     height, width = image.shape[:2]
-    differences = saturation * colorization.predicted_differences(
+    differences = saturation * colorization.predicted_chroma_offsets(
         predict, _gray(image), side, hue_mode, chroma_mode
     )
     # Enlarged in width only: few rows so far.

@@ -1,0 +1,196 @@
+"""Configurations: frozen dataclasses whose fields carry their own rules."""
+
+import dataclasses
+import json
+import types
+import typing
+
+
+def setting(default, help, low=None, high=None, *, choices=None, resumable=False):
+    """Declares a field of a configuration.
+
+    Args:
+        default: Its default; `None` where it depends on other fields.
+        help: One or two sentences, the text of the command-line flag.
+        low: Smallest value allowed.
+        high: Largest value allowed.
+        choices: The values allowed.
+        resumable: Whether the value may change when a run is resumed.
+
+    Returns:
+        A `dataclasses.field`.
+    """
+    metadata = {
+        "help": help,
+        "low": low,
+        "high": high,
+        "choices": choices and tuple(choices),
+        "resumable": resumable,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def changed(config_class, name, default, help=None):
+    """Declares an inherited field again, with another default.
+
+    Args:
+        config_class: The class that declares the field.
+        name: Name of the field.
+        default: The new default.
+        help: A new help text; `None` keeps the inherited one.
+
+    Returns:
+        A `dataclasses.field`.
+    """
+    metadata = dict(config_class.__dataclass_fields__[name].metadata)
+    metadata["help"] = help or metadata["help"]
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Base class of all configurations.
+
+    Every field is checked against its declaration when an instance is made.
+
+    Raises:
+        ValueError: If a field is out of its range or none of its choices.
+        TypeError: If a field is of another type than declared.
+
+    Example:
+
+    >>> import dataclasses
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Training(Config):
+    ...     steps: int = setting(10, "Number of steps.", 1, 1000, resumable=True)
+    >>> Training(steps=20).to_json()
+    {'steps': 20}
+    """
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            _check(field, getattr(self, field.name))
+
+    @classmethod
+    def from_json(cls, content):
+        """Builds the configuration from the content of its JSON file.
+
+        Args:
+            content: A dict. Fields that it lacks take their defaults.
+
+        Returns:
+            An instance of this class.
+
+        Raises:
+            ValueError: If a field is unknown; all unknown ones are named.
+            TypeError: If `content` is not a dict.
+        """
+        if not isinstance(content, dict):
+            raise TypeError(
+                f"The settings of {cls.__name__} must be a JSON object. "
+                f"Received: {content!r}"
+            )
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(content.keys() - known)
+        if unknown:
+            raise ValueError(
+                f"The settings have unknown fields. Expected fields of {cls.__name__}: "
+                f"{', '.join(sorted(known))}. Received: {', '.join(unknown)}"
+            )
+        return cls(
+            **{
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in content.items()
+            }
+        )
+
+    def to_json(self):
+        """Returns the fields as a dict of what JSON can hold."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    def differences(self, other):
+        """Compares with the configuration that a run was started with.
+
+        Args:
+            other: A configuration of the same class.
+
+        Returns:
+            Dict from the names of fields that differ and are not resumable to
+            pairs `(other's value, own value)`.
+        """
+        return {
+            field.name: (getattr(other, field.name), getattr(self, field.name))
+            for field in dataclasses.fields(self)
+            if not field.metadata["resumable"]
+            and getattr(other, field.name) != getattr(self, field.name)
+        }
+
+
+def value_type(field):
+    """Returns the type of a field's values: `int` for `int | None`.
+
+    Args:
+        field: A `dataclasses.Field`.
+    """
+    if isinstance(field.type, types.UnionType):
+        return next(t for t in typing.get_args(field.type) if t is not types.NoneType)
+    return typing.get_origin(field.type) or field.type
+
+
+def fail(name, value, expected):
+    """Raises the ValueError of a field out of its range."""
+    raise ValueError(f"Field `{name}` must be {expected}. Received: {name}={value!r}")
+
+
+def _check(field, value):
+    if value is None and isinstance(field.type, types.UnionType):
+        return
+    kind, rules = value_type(field), field.metadata
+    accepted = (int, float) if kind is float else kind
+    if not isinstance(value, accepted) or isinstance(value, bool) != (kind is bool):
+        name = "tuple of strings" if kind is tuple else kind.__name__
+        raise TypeError(
+            f"Field `{field.name}` must be of type {name}. "
+            f"Received: {field.name}={value!r}"
+        )
+    if rules["choices"] and value not in rules["choices"]:
+        fail(field.name, value, f"one of {', '.join(map(str, rules['choices']))}")
+    low, high = rules["low"], rules["high"]
+    # Written so that NaN fails too.
+    if low is not None and not value >= low or high is not None and not value <= high:
+        expected = f"at least {low}" if high is None else f"in [{low}, {high}]"
+        fail(field.name, value, expected)
+
+
+# TRANSITION: old helpers, removed once every configuration is a `Config`.
+def from_json(config_class, settings):
+    """Builds a configuration from the content of its file."""
+    return config_class(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+    )
+
+
+def check_tuples(config, names):
+    """Checks tuples."""
+    for name in names:
+        if not isinstance(getattr(config, name), tuple):
+            raise TypeError(f"Field `{name}` must be a tuple of strings.")
+
+
+def check_choices(config, choices):
+    """Checks choices."""
+    for name, values in choices.items():
+        check_choice(name, getattr(config, name), values)
+
+
+def check_choice(name, value, choices):
+    """Checks a choice."""
+    if value not in choices:
+        fail(name, value, f"one of {', '.join(choices)}")
+
+
+def check_ranges(config, ranges):
+    """Checks ranges."""
+    for name, (low, high) in ranges.items():
+        if not low <= getattr(config, name) <= high:
+            fail(name, getattr(config, name), f"in [{low}, {high}]")
