@@ -1,7 +1,6 @@
 """The folder of a run: its configuration, its log and its results."""
 
 import csv
-import dataclasses
 import hashlib
 import json
 import pathlib
@@ -9,62 +8,54 @@ import shutil
 from typing import NamedTuple
 
 import keras
+import tensorflow as tf
 
-from selfsup import atomic, weights
+from selfsup import atomic, heads, weights
 from selfsup.weights import zoo
 
-# Lets a killed evaluation go on; it is gone in the end.
+# Lets an interrupted evaluation continue; removed when it is done.
 JOURNAL = "unfinished.jsonl"
 
-# What a run writes; `--overwrite` removes these and nothing else.
+_MODELS = tuple(f"{kind}.keras" for kind in (*heads.KINDS, heads.BACKBONE))
+
+# Not overwritten unless asked for.
+_PRECIOUS = (*_MODELS, "checkpoints", "results.json")
+
+# What a run writes; `overwrite` removes these and nothing else.
 _OWN = (
-    "backbone.keras",
+    *_PRECIOUS,
     "best",
-    "checkpoints",
-    "classifier.keras",
-    "colorizer.keras",
     "config.json",
     "curves.png",
     "evaluation",
     "images.json",
     "log.csv",
-    "results.json",
     "retrained",
     "samples.png",
     "schedule.json",
-    "segmenter.keras",
     "snapshots",
     "tensorboard",
     JOURNAL,
 )
 
-# Any of these is worth asking for before it is replaced.
-_PRECIOUS = (
-    "backbone.keras",
-    "checkpoints",
-    "classifier.keras",
-    "colorizer.keras",
-    "results.json",
-    "segmenter.keras",
-)
+# The only task whose settings did not name it, in version 0.1.0.
+_UNNAMED_TASK = "colorization"
 
 
-def prepare(workdir, config, resumable=frozenset(), overwrite=False):
+def prepare(workdir, task, config, overwrite=False):
     """Makes the folder of a run, or checks that it holds the same run.
 
     Args:
         workdir: Path of the folder.
-        config: Dataclass with the settings of the run; written to
-            `config.json`.
-        resumable: Names of fields that may differ from the run in the folder.
+        task: Name of the task; `config.json` holds it beside the settings.
+        config: A `Config` with the settings of the run.
         overwrite: Whether to remove the run in the folder first.
 
     Returns:
         The path of the folder, as a `pathlib.Path`.
 
     Raises:
-        ValueError: If the folder holds a run with other settings, or other
-            files.
+        ValueError: If the folder holds a run with other settings, or is a file.
         OSError: If the folder cannot be written.
     """
     workdir = pathlib.Path(workdir)
@@ -74,12 +65,10 @@ def prepare(workdir, config, resumable=frozenset(), overwrite=False):
         workdir.mkdir(parents=True, exist_ok=True)
         if overwrite:
             _clear(workdir)
-        settings = to_json(config)
-        old = read_json(workdir / "config.json")
         # A run that stopped before its first checkpoint has nothing to lose.
         if any((workdir / name).exists() for name in _PRECIOUS):
-            _check_same(workdir, old or {}, settings, resumable)
-        write_json(workdir / "config.json", settings)
+            _check_same(workdir, task, config)
+        write_json(workdir / "config.json", {"task": task, **config.to_json()})
     except OSError as error:
         raise OSError(
             "The workdir cannot be used. Expected a folder that can be written. "
@@ -97,18 +86,51 @@ def _clear(workdir):
             path.unlink(missing_ok=True)
 
 
-def _check_same(workdir, old, new, resumable):
-    differing = [
-        f"{name} (there {old.get(name)!r}, now {new.get(name)!r})"
-        for name in sorted(old.keys() | new.keys())
-        if name not in resumable and old.get(name) != new.get(name)
-    ]
+def _check_same(workdir, task, config):
+    settings = read_json(workdir / "config.json")
+    if settings is None:
+        raise ValueError(
+            f"The workdir {workdir} holds a run without settings. Expected its "
+            "config.json to resume, another --workdir, or --overwrite. "
+            "Received: no config.json"
+        )
+    before, fields = split_settings(settings)
+    differing = {"task": (before, task)} if before != task else {}
+    if not differing:
+        differing = config.differences(type(config).from_json(fields))
     if differing:
+        received = [
+            f"{name} (there {old!r}, now {new!r})"
+            for name, (old, new) in sorted(differing.items())
+        ]
         raise ValueError(
             f"The workdir {workdir} holds a run with other settings. Expected the "
             "same ones to resume, another --workdir, or --overwrite. "
-            f"Received: {'; '.join(differing)}"
+            f"Received: {'; '.join(received)}"
         )
+
+
+def split_settings(settings):
+    """Returns the name of the task and the other settings of a `config.json`.
+
+    Args:
+        settings: The content of the file.
+
+    Raises:
+        TypeError: If it is no JSON object.
+    """
+    if not isinstance(settings, dict):
+        raise TypeError(
+            f"The settings of a run must be a JSON object. Received: {settings!r}"
+        )
+    fields = dict(settings)
+    return fields.pop("task", _UNNAMED_TASK), fields
+
+
+def steps_done(workdir):
+    """Returns the step of the newest checkpoint of a run, 0 without one."""
+    newest = tf.train.latest_checkpoint(str(pathlib.Path(workdir, "checkpoints")))
+    return int(newest.rsplit("-", 1)[-1]) if newest else 0
 
 
 class Run(NamedTuple):
@@ -120,8 +142,8 @@ class Run(NamedTuple):
         model: The Keras model.
         settings: Content of `config.json`, or None without one.
         results: Content of `results.json`, or None without one.
-        side: Shortest side at which the network saw images in training, on the
-            average, in pixels; None where that is not known.
+        side: Mean shortest side at which the network saw images in training, in
+            pixels; None where that is not known.
     """
 
     folder: pathlib.Path
@@ -131,34 +153,38 @@ class Run(NamedTuple):
     side: int | None = None
 
 
-def open_run(path, name):
+def open_run(path, kinds=(*heads.KINDS, heads.BACKBONE)):
     """Opens a finished run, a model's file, or a model of the zoo.
 
     Args:
         path: A workdir, a `.keras` file, or the name of a model of the zoo; what
             exists as a path is taken for one.
-        name: File name of the model in a workdir.
+        kinds: Kinds of models to look for in a workdir, the first choice first.
 
     Returns:
-        A `Run`.
+        A `Run`. Its model may be of another kind where `path` is a file.
 
     Raises:
         FileNotFoundError: If there is no such folder, file or model.
         ValueError: If the file is not a Keras model, or not the one that the zoo
             describes.
     """
-    given, path = path, pathlib.Path(path)
-    if not path.exists() and str(given) in zoo.names():
-        entry = zoo.entry(str(given))
-        folder, model = entry.folder, zoo.load(entry.name, name)
+    given, path = str(path), pathlib.Path(path).expanduser()
+    names = [f"{kind}.keras" for kind in kinds]
+    if not path.exists() and given in zoo.names():
+        entry = zoo.entry(given)
+        folder, model = entry.folder, zoo.load(entry.name, names[0])
         reports = pathlib.Path("runs", entry.name)
     else:
-        file = path / name if path.is_dir() else path
-        if not file.is_file():
+        files = [path / name for name in names] if path.is_dir() else [path]
+        file = next(filter(pathlib.Path.is_file, files), None)
+        if file is None:
+            there = sorted(other.name for other in path.glob("*.keras"))
             raise FileNotFoundError(
-                f"There is no trained model. Expected a workdir with {name}, a .keras "
-                f"file, or a name from the zoo ({', '.join(zoo.names()) or 'empty'}). "
-                f"Received: {given}"
+                f"There is no trained model. Expected a workdir with "
+                f"{' or '.join(names)}, a .keras file, or a name from the zoo "
+                f"({', '.join(zoo.names()) or 'empty'}). Received: {given}"
+                + (f" with {', '.join(there)}" if there else "")
             )
         folder = reports = file.parent
         model = weights.read_model(file)
@@ -173,8 +199,7 @@ def open_run(path, name):
 
 
 def _trained_side(settings):
-    settings = settings or {}
-    if "min_side" in settings and "max_side" in settings:
+    if settings and "min_side" in settings and "max_side" in settings:
         return (settings["min_side"] + settings["max_side"]) // 2
     return None
 
@@ -210,11 +235,6 @@ def _fingerprint(names):
     return f"{len(names)} images, {digest.hexdigest()[:12]}"
 
 
-def to_json(config):
-    """Returns the fields of a dataclass as JSON would give them back."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
-
-
 def read_json(path):
     """Reads a JSON file; returns None if there is none.
 
@@ -235,7 +255,7 @@ def read_json(path):
 
 
 def write_json(path, content):
-    """Writes a JSON file, whole or not at all.
+    """Writes a JSON file; a failure leaves the old one.
 
     Args:
         path: Path of the file.

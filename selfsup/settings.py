@@ -90,6 +90,7 @@ class Config:
                 f"The settings of {cls.__name__} must be a JSON object. "
                 f"Received: {content!r}"
             )
+        content = cls.upgraded(content)
         known = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(content.keys() - known)
         if unknown:
@@ -103,6 +104,11 @@ class Config:
                 for name, value in content.items()
             }
         )
+
+    @classmethod
+    def upgraded(cls, content):
+        """Returns the content of a file of an earlier version as this one has it."""
+        return content
 
     def to_json(self):
         """Returns the fields as a dict of what JSON can hold."""

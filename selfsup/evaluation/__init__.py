@@ -9,9 +9,10 @@ from selfsup.evaluation.classification import (
     classification_scores,
     evaluate_classification,
 )
-from selfsup.evaluation.colored_files import ColoringSettings, color_files
+from selfsup.evaluation.colored_files import ColorizeConfig, color_files
 from selfsup.evaluation.colorization import (
     constant_predictions,
+    evaluate_colorizer,
     image_metrics,
     point_metrics,
 )
@@ -21,25 +22,24 @@ from selfsup.evaluation.mean_iou import (
     mean_iou,
     pixel_accuracy,
 )
-from selfsup.evaluation.report import evaluate_colorizer
 from selfsup.evaluation.segmentation import (
     evaluate_segmentation,
     image_confusions,
     segmentation_metrics,
 )
 from selfsup.evaluation.sheets import choose_images, colorization_sheet
+from selfsup.evaluation.tables import class_table
 from selfsup.evaluation.voc_figures import (
-    FIGURES,
     classification_figures,
     prediction_sheet,
     segmentation_figures,
 )
 
 __all__ = [
-    "FIGURES",
-    "ColoringSettings",
+    "ColorizeConfig",
     "average_precision",
     "choose_images",
+    "class_table",
     "classification_figures",
     "classification_metrics",
     "classification_scores",

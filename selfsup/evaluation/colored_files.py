@@ -10,7 +10,7 @@ from absl import logging
 from selfsup import color, data, heads, inference, pictures
 from selfsup.evaluation import output_paths
 from selfsup.progress import progress_bar
-from selfsup.settings import check_choices, check_ranges, setting
+from selfsup.settings import Config, setting
 
 # Shortest side that the network sees, if nothing is known of its training.
 DEFAULT_SIDE = 256
@@ -26,43 +26,39 @@ _WIDEST = 2  # Greatest width of each, in heights.
 # pixels is a colour image. Scans of gray prints have a tint, but a weaker one.
 _COLORFUL = 24
 
-_CHOICES = {
-    "hue_mode": color.HUE_MODES,
-    "chroma_mode": color.CHROMA_MODES,
-    "format": ("png", "jpg"),
-}
-_RANGES = {"side": (0, 2048), "saturation": (0.0, 10.0)}
-
 
 @dataclasses.dataclass(frozen=True)
-class ColoringSettings:
-    """How images are coloured and written."""
+class ColorizeConfig(Config):
+    """How images are colored and written."""
 
-    side: int = setting(
-        0,
-        "Shortest side that the network sees, in pixels; 0 for the mean of its "
+    side: int | None = setting(
+        None,
+        "Shortest side that the network sees, in pixels. Default: the mean of its "
         f"training, or {DEFAULT_SIDE} where that is not known.",
+        1,
+        2048,
     )
     hue_mode: str = setting(
         "expectation_faded",
-        "Hue of a histogram: expectation, with colour fading where hues disagree "
+        "Hue of a histogram: expectation, with color fading where hues disagree "
         "(expectation_faded), or mode.",
+        choices=color.HUE_MODES,
     )
     chroma_mode: str = setting(
-        "median", "Chroma of a histogram: median, expectation or mode."
+        "median",
+        "Chroma of a histogram: median, expectation or mode.",
+        choices=color.CHROMA_MODES,
     )
     saturation: float = setting(
-        1.0, "Factor of all colours; they are held inside the gamut."
+        1.0, "Factor of all colors; they are held inside the gamut.", 0, 10
     )
     format: str = setting(
-        "png", "png, which keeps the gray exactly, or jpg, which is smaller."
+        "png",
+        "png, which keeps the gray exactly, or jpg, which is smaller.",
+        choices=("png", "jpg"),
     )
     sheet: bool = setting(True, f"Whether to draw a contact sheet, {SHEET}.")
     overwrite: bool = setting(False, "Whether to replace existing results.")
-
-    def __post_init__(self):
-        check_choices(self, _CHOICES)
-        check_ranges(self, _RANGES)
 
 
 def color_files(model, inputs, output, settings=None, trained_side=None):
@@ -76,7 +72,7 @@ def color_files(model, inputs, output, settings=None, trained_side=None):
         inputs: Paths of image files and of folders, whose folders are entered.
         output: Folder of the results; it is made. Their names are those of
             `output_paths.plan`.
-        settings: A `ColoringSettings`; None for the defaults.
+        settings: A `ColorizeConfig`; None for the defaults.
         trained_side: Shortest side at which the model saw images in training,
             or None.
 
@@ -90,7 +86,7 @@ def color_files(model, inputs, output, settings=None, trained_side=None):
             read: all others have been written.
         OSError: If a result cannot be written.
     """
-    settings = settings or ColoringSettings()
+    settings = settings or ColorizeConfig()
     heads.check_kind(model, ["colorizer"])
     output = pathlib.Path(output)
     sheet = [SHEET] if settings.sheet else []

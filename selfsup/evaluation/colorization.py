@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from selfsup import data, inference
 from selfsup.losses import HistogramKL, LabL2
+from selfsup.progress import progress_bar
 
 # Mean squared error of RGB of no visible difference: 100 dB.
 _ALMOST_NOTHING = 1e-10
@@ -131,3 +132,41 @@ def image_metrics(predict, images, side=None):
         ratios = -10 * np.log10(np.maximum(chosen, _ALMOST_NOTHING))
         metrics[f"psnr{name}"] = float(np.mean(ratios))
     return metrics
+
+
+def evaluate_colorizer(predict, samples, config, baseline=None):
+    """Evaluates a colorizer on every image of a collection.
+
+    Args:
+        predict: What `inference.colorizer_predictor` returned.
+        samples: The collection.
+        config: A `data.PipelineConfig` with `augment=False`.
+        baseline: What `constant_predictions` returned for training images; None
+            takes the best constant of the evaluated images themselves, a stricter
+            baseline.
+
+    Returns:
+        A dict of numbers: `images`, `point_metrics`' for each output, and
+        `image_metrics`' of whole images.
+
+    Raises:
+        ValueError: If an image can't be decoded; it is named.
+    """
+    batches = data.pipeline(config, status=True, images=samples)
+
+    def checked(name):
+        total = -(-len(samples) // config.batch_size)
+        for batch in progress_bar(batches, name, total, unit="batch"):
+            data.require_decoded(batch[3], samples)
+            yield batch
+
+    if baseline is None:
+        baseline = constant_predictions(checked("baseline"))
+    points = point_metrics(predict.points, checked("points"), baseline)
+    whole = (
+        image.astype(np.float32) / 255.0
+        for _, image in progress_bar(data.whole_images(samples), "images", len(samples))
+    )
+    side = (config.min_side + config.max_side) // 2
+    metrics = image_metrics(predict.dense, whole, side)
+    return {"images": len(samples), **points, **metrics}

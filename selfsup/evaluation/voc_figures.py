@@ -7,9 +7,6 @@ import numpy as np
 from selfsup import pictures
 from selfsup.inference import class_map_predictor, segment, takes_color
 
-# What is drawn of an evaluation, of either task.
-FIGURES = ("per_class.png", "predictions.png", "rankings.png")
-
 # Images of each kind (worst, middling, best) on a segmentation sheet, and of each
 # class on a sheet of rankings.
 _SHOWN, _RANKS = 4, 6

@@ -2,7 +2,9 @@
 
 from selfsup.inference.classification import score_predictor
 from selfsup.inference.colorization import (
+    ColorizerPredictor,
     colorize,
+    colorizer_predictor,
     dense_predictor,
     point_predictor,
     predicted_chroma_offsets,
@@ -19,10 +21,12 @@ from selfsup.inference.segmentation import (
 )
 
 __all__ = [
+    "ColorizerPredictor",
     "check_classes",
     "class_map_predictor",
     "color_photograph",
     "colorize",
+    "colorizer_predictor",
     "dense_predictor",
     "over_replicas",
     "point_predictor",

@@ -1,5 +1,8 @@
 """Predicted colors: compiled colorizers, and what they say of an image."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from selfsup import color, heads, targets
@@ -12,6 +15,23 @@ _LONGEST = 8.0
 # the fringe is gone, and RMSE in the outer 16 pixels falls from 0.0974 to 0.0961;
 # margins of 32 and 64 are no better.
 _MARGIN = 16
+
+
+class ColorizerPredictor(NamedTuple):
+    """A compiled colorizer.
+
+    Attributes:
+        points: What `point_predictor` returned.
+        dense: What `dense_predictor` returned.
+    """
+
+    points: Callable
+    dense: Callable
+
+
+def colorizer_predictor(model):
+    """Compiles a colorizer for points and for whole images."""
+    return ColorizerPredictor(point_predictor(model), dense_predictor(model))
 
 
 def point_predictor(model):

@@ -1,31 +1,26 @@
-"""Training: configurations, the loop, checkpoints and one trainer a task."""
+"""Training: one engine, and one file a task."""
 
 from selfsup.runs import Run, open_run, write_json
-from selfsup.training.colorizer import (
-    evaluation_config,
-    pipeline_config,
-    train_colorizer,
-)
-from selfsup.training.colorizer_model import build_colorizer
-from selfsup.training.config import ColorizerConfig
+from selfsup.training import tasks
+from selfsup.training.entry import evaluate, train
+from selfsup.training.faces import eval_voc, train_colorizer, train_voc
 from selfsup.training.plateau import Plateau
-from selfsup.training.voc import train_voc
-from selfsup.training.voc_config import VocConfig
-from selfsup.training.voc_evaluation import VocEvaluation, eval_voc, voc_table
+from selfsup.training.tasks.classification import ClassificationConfig
+from selfsup.training.tasks.colorization import ColorizationConfig
+from selfsup.training.tasks.segmentation import SegmentationConfig
 
 __all__ = [
-    "ColorizerConfig",
+    "ClassificationConfig",
+    "ColorizationConfig",
     "Plateau",
     "Run",
-    "VocConfig",
-    "VocEvaluation",
-    "build_colorizer",
+    "SegmentationConfig",
     "eval_voc",
-    "evaluation_config",
+    "evaluate",
     "open_run",
-    "pipeline_config",
+    "tasks",
+    "train",
     "train_colorizer",
     "train_voc",
-    "voc_table",
     "write_json",
 ]

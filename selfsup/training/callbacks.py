@@ -67,7 +67,7 @@ class Summaries(keras.callbacks.Callback):
             ) from error
 
     def on_train_end(self, logs=None):
-        # What could not be written has been told before.
+        # What could not be written was reported before.
         with contextlib.suppress(tf.errors.OpError):
             self.writer.close()
 
@@ -76,7 +76,7 @@ class Periodically(keras.callbacks.Callback):
     """Calls a function at the epochs that end on a multiple of some steps.
 
     Args:
-        every: Steps between calls; 0 for none but the last.
+        every: Steps between calls; None for none but the last.
         steps: Length of the run; the function is called at its end too.
         function: Called with the step; the dict it returns joins the logs.
         names: Keys of that dict. At other epochs they are NaN, so that every

@@ -2,135 +2,17 @@
 
 import contextlib
 import dataclasses
-import math
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
-# The loop returns to Python about once in this time, to draw the progress bar
-# and to save.
-_CHUNK_SECONDS = 1.0
+from selfsup.training.step import Step
 
-
-class Term(NamedTuple):
-    """One term of the total loss.
-
-    Attributes:
-        loss: A Keras loss.
-        weight: Its factor in the total.
-    """
-
-    loss: keras.losses.Loss
-    weight: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """One training step: gradients over the parts of a batch, one update.
-
-    Args:
-        model: A model whose outputs are a dict.
-        optimizer: A built Keras optimizer.
-        terms: A `Term` for each output.
-        strategy: The `tf.distribute.Strategy` of the model.
-        accumulation: Parts that the batch is split into; their gradients are
-            averaged before the update.
-        jit: Whether to compile with XLA.
-        clip_norm: Greatest norm of the gradient over all variables and all
-            replicas, 0 for any. An optimizer's own `global_clipnorm` sees one
-            replica's share only.
-    """
-
-    model: keras.Model
-    optimizer: keras.optimizers.Optimizer
-    terms: dict[str, Term]
-    strategy: tf.distribute.Strategy
-    accumulation: int = 1
-    jit: bool = False
-    clip_norm: float = 0.0
-
-    def __call__(self, inputs, targets, weights):
-        """Runs one step on the replicas' parts of a batch.
-
-        Args:
-            inputs: Dict of input tensors, the batch first.
-            targets: Dict of target tensors, by output.
-            weights: Dict of sample weights, by output.
-
-        Returns:
-            A dict of scalars: each term's unweighted loss, and `loss`.
-        """
-        update = (
-            tf.function(self._update, jit_compile=True) if self.jit else self._update
-        )
-        values = self.strategy.run(update, args=(inputs, targets, weights))
-        # Keras losses have divided by the number of replicas.
-        return {
-            name: self.strategy.reduce("SUM", value, axis=None)
-            for name, value in values.items()
-        }
-
-    def _update(self, inputs, targets, weights):
-        parts = [
-            tf.nest.map_structure(
-                lambda x, i=i: tf.split(x, self.accumulation)[i],
-                (inputs, targets, weights),
-            )
-            for i in range(self.accumulation)
-        ]
-        variables = self.model.trainable_variables
-        sums, values = None, None
-        for part in parts:
-            # One after the other: at once they would need the memory of all.
-            with tf.control_dependencies(sums or []):
-                with tf.GradientTape() as tape:
-                    part_values = self._losses(*part)
-                gradients = tape.gradient(
-                    part_values["loss"], [v.value for v in variables]
-                )
-                gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-            sums = _add(sums, gradients)
-            values = (
-                part_values
-                if values is None
-                else {name: values[name] + value for name, value in part_values.items()}
-            )
-        scale = 1.0 / self.accumulation
-        gradients = [scale * gradient for gradient in sums]
-        if self.clip_norm:
-            gradients = self._clipped(gradients)
-        self.optimizer.apply(gradients, variables)
-        values = {name: scale * value for name, value in values.items()}
-        # Adds nothing, unless a gradient is not finite: then the loss is not.
-        values["loss"] += 0.0 * tf.linalg.global_norm(sums)
-        return values
-
-    def _clipped(self, gradients):
-        replicas = self.strategy.num_replicas_in_sync
-        if replicas > 1:
-            context = tf.distribute.get_replica_context()
-            gradients = context.all_reduce("SUM", gradients)
-        gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
-        # The optimizer sums over the replicas once more.
-        return [gradient / replicas for gradient in gradients]
-
-    def _losses(self, inputs, targets, weights):
-        outputs = self.model(inputs, training=True)
-        values = {
-            name: term.loss(targets[name], outputs[name], weights[name])
-            for name, term in self.terms.items()
-        }
-        total = sum(self.terms[name].weight * value for name, value in values.items())
-        return {**values, "loss": total}
-
-
-def _add(sums, gradients):
-    if sums is None:
-        return gradients
-    return [total + gradient for total, gradient in zip(sums, gradients, strict=True)]
+# One call of the compiled loop runs for about this time; then the progress bar is
+# drawn and a checkpoint saved.
+_CALL_SECONDS = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +35,7 @@ class Schedule:
         return min(self.steps, *(period * (step // period + 1) for period in periods))
 
 
-def train(
+def run(
     step_fn: Step,
     make_dataset: Callable[[int], tf.data.Dataset],
     schedule: Schedule,
@@ -169,14 +51,14 @@ def train(
 
     Args:
         step_fn: What one step does.
-        make_dataset: Function from the first step to a dataset of `(inputs,
-            targets, weights, status)` that begins there.
+        make_dataset: Function from the first step to a dataset that begins there, of
+            `(inputs, targets, weights)` or `(inputs, targets, weights, status)`.
         schedule: When to log and stop.
         checkpoints: `Checkpoints`, already restored.
         callbacks: Keras callbacks. The logs at the end of an epoch hold the
             mean losses, `step`, `learning_rate` and `steps_per_second`.
-        watch: Called with the dict of concatenated `status` tensors of every
-            chunk of steps.
+        watch: Called after every call with the dict of concatenated `status`
+            tensors, where the dataset has them.
         first_step: Number of steps done before.
 
     Returns:
@@ -187,8 +69,9 @@ def train(
         MemoryError: If the device has not enough memory for a step.
     """
     model = step_fn.model
-    iterator = iter(_distribute(make_dataset(first_step), step_fn.strategy))
-    run_chunk = _chunk_function(step_fn)
+    dataset = _distribute(make_dataset(first_step), step_fn.strategy)
+    iterator, has_status = iter(dataset), len(dataset.element_spec) == 4
+    call = _compiled_loop(step_fn, has_status)
     logger = keras.callbacks.CallbackList(list(callbacks), model=model)
     logger.set_params({"steps": schedule.steps, "first_step": first_step})
     model.stop_training = False
@@ -199,13 +82,15 @@ def train(
         while step < schedule.steps and not model.stop_training:
             if row.steps == 0:
                 logger.on_epoch_begin(step // schedule.log_every)
-            # The first chunk is one step: it shows how long the next may be.
-            wanted = int(_CHUNK_SECONDS / seconds_per_step) if seconds_per_step else 1
+            # The first call is one step: it shows how many fit the next.
+            wanted = int(_CALL_SECONDS / seconds_per_step) if seconds_per_step else 1
             stop = schedule.next_stop(step)
-            count = max(1, min(stop - step, wanted))
+            steps_per_call = max(1, min(stop - step, wanted))
             start = time.monotonic()
             try:
-                sums, bad, status = run_chunk(iterator, tf.constant(count, tf.int64))
+                sums, bad, status = call(
+                    iterator, tf.constant(steps_per_call, tf.int64)
+                )
             except tf.errors.ResourceExhaustedError as error:
                 raise MemoryError(error.message) from error
             sums = {name: float(value) for name, value in sums.items()}
@@ -217,11 +102,11 @@ def train(
                 )
             elapsed = time.monotonic() - start
             # The first step of a process compiles.
-            seconds_per_step = elapsed / count if step > first_step else None
-            step += count
-            if watch is not None:
+            seconds_per_step = elapsed / steps_per_call if step > first_step else None
+            step += steps_per_call
+            if watch is not None and has_status:
                 watch(tf.nest.map_structure(lambda x: x.numpy(), status))
-            row.add(sums, count, elapsed)
+            row.add(sums, steps_per_call, elapsed)
             logger.on_train_batch_end(step - 1, {"step": step, **row.means()})
             if step == stop:
                 rate = keras.ops.convert_to_numpy(step_fn.optimizer.learning_rate)
@@ -263,7 +148,7 @@ class LogRow:
         return int(self.state[-1])
 
     def add(self, sums, steps, seconds):
-        """Adds a chunk of steps: the sums of their losses and their time."""
+        """Adds some steps: the sums of their losses and their time."""
         values = [sums[name] for name in self.names]
         self.state.assign_add(tf.constant([*values, steps], tf.float64))
         self._seconds += seconds
@@ -297,11 +182,11 @@ def _distribute(dataset, strategy):
     return strategy.experimental_distribute_dataset(dataset.with_options(options))
 
 
-def _chunk_function(step_fn):
-    names = (*step_fn.terms, "loss")
+def _compiled_loop(step_fn, has_status):
+    names = (*step_fn.losses, "loss")
 
     @tf.function(reduce_retracing=True)
-    def run_chunk(iterator, count):
+    def call(iterator, steps_per_call):
         # float64: how steps are grouped must not show in the log.
         sums = {name: tf.constant(0.0, tf.float64) for name in names}
         bad = tf.constant(-1, tf.int64)
@@ -309,61 +194,24 @@ def _chunk_function(step_fn):
             "index": tf.TensorArray(tf.int64, 0, True, element_shape=[None]),
             "status": tf.TensorArray(tf.int8, 0, True, element_shape=[None]),
         }
-        for i in tf.range(count):
-            inputs, targets, weights, about = next(iterator)
+        for i in tf.range(steps_per_call):
+            inputs, targets, weights, *about = next(iterator)
             values = step_fn(inputs, targets, weights)
             sums = {
                 name: sums[name] + tf.cast(values[name], tf.float64) for name in names
             }
             if bad < 0 and not tf.math.is_finite(values["loss"]):
                 bad = i
-            local = step_fn.strategy.experimental_local_results
-            position = tf.cast(i, tf.int32)
-            status = {
-                name: array.write(position, tf.concat(local(about[name]), 0))
-                for name, array in status.items()
-            }
+            if has_status:
+                local = step_fn.strategy.experimental_local_results
+                position = tf.cast(i, tf.int32)
+                status = {
+                    name: array.write(position, tf.concat(local(about[0][name]), 0))
+                    for name, array in status.items()
+                }
         return sums, bad, {name: array.concat() for name, array in status.items()}
 
-    return run_chunk
-
-
-def divisible_batch(batch_size, replicas, accumulation):
-    """Checks that a batch splits evenly over replicas and parts.
-
-    Args:
-        batch_size: Images a step, over all replicas.
-        replicas: Number of replicas.
-        accumulation: Parts that each replica's share is split into.
-
-    Raises:
-        ValueError: If it does not.
-    """
-    parts = replicas * accumulation
-    if batch_size % parts:
-        raise ValueError(
-            "The batch does not split evenly. Expected a multiple of "
-            f"{replicas} devices x {accumulation} parts = {parts}. "
-            f"Received: batch_size={batch_size}, try {math.ceil(batch_size / parts)} "
-            f"x {parts} = {math.ceil(batch_size / parts) * parts}"
-        )
-
-
-def one_device_for_jit(jit, replicas):
-    """Checks that a step which is to be compiled runs on one device.
-
-    Args:
-        jit: Whether to compile with XLA.
-        replicas: Number of replicas.
-
-    Raises:
-        ValueError: If there are several.
-    """
-    if jit and replicas > 1:
-        raise ValueError(
-            "XLA cannot compile a step over several devices. Expected jit=False or "
-            f"one device. Received: jit=True, {replicas} devices"
-        )
+    return call
 
 
 @contextlib.contextmanager

@@ -3,21 +3,22 @@
 import keras
 from absl import logging
 
-from selfsup import networks, runs, weights
+from selfsup import heads, networks, runs, weights
 from selfsup.networks import units
 from selfsup.networks.description import FILTERS
 
 
-def initial_backbone(config):
+def initial_backbone(config, fc6_padding="same"):
     """Builds the backbone that a configuration starts from.
 
-    A pretrained AlexNet or VGG-16 has its batch normalisation absorbed; ResNet
-    keeps it. A random one is He's, without normalisation but for ResNet (paper
-    section 4). New field-of-view blocks are He's too. Rebalancing comes after,
-    by `balanced`.
+    Batch normalization of a pretrained AlexNet or VGG-16 is absorbed; ResNet
+    keeps it. A random one has He's initializer and no normalization but for
+    ResNet (paper section 4). New field-of-view blocks have He's initializer too.
+    Rebalancing comes after, by `rebalanced`.
 
     Args:
-        config: A `VocConfig`.
+        config: A `DownstreamConfig`.
+        fc6_padding: As in `networks.vgg16`; ResNet has no fc6.
 
     Returns:
         A backbone whose input is gray, or RGB with `color`.
@@ -27,14 +28,14 @@ def initial_backbone(config):
         ValueError: If they do not fit the configuration.
     """
     if config.init == "random":
-        backbone = _random(config)
+        backbone = _random(config, fc6_padding)
     else:
-        backbone = _pretrained(config)
+        backbone = _pretrained(config, fc6_padding)
     to_input = weights.gray_to_rgb if config.color else weights.rgb_to_gray
     return to_input(backbone)
 
 
-def _random(config):
+def _random(config, fc6_padding):
     network = config.network or "vgg16"
     residual = network.startswith("resnet")
     return networks.BUILDERS[network](
@@ -43,16 +44,16 @@ def _random(config):
         normalization="plain" if residual else "none",
         fov_blocks=config.fov_blocks,
         kernel_initializer="he_normal",
-        **_task_arguments(config, network),
+        **_fc_arguments(config, network, fc6_padding),
     )
 
 
-def _pretrained(config):
+def _pretrained(config, fc6_padding):
     path = config.init
     if path == "imagenet":
         loaded, _ = weights.applications.load(config.network or "vgg16")
     else:
-        loaded = runs.open_run(path, "backbone.keras").model
+        loaded = runs.open_run(path, [heads.BACKBONE]).model
     try:
         found = networks.describe(loaded)
     except ValueError as error:
@@ -71,17 +72,15 @@ def _pretrained(config):
         backbone,
         fov_blocks=config.fov_blocks,
         kernel_initializer="he_normal",
-        **_task_arguments(config, found["network"]),
+        **_fc_arguments(config, found["network"], fc6_padding),
     )
 
 
-def _task_arguments(config, network):
-    """Returns the builder's arguments that the task decides."""
+def _fc_arguments(config, network, fc6_padding):
+    """Returns the builder's arguments about the layers fc6 and fc7."""
     if network.startswith("resnet"):
         return {}
-    # Classification sees a whole crop in fc6, where the crop is large enough.
-    valid = config.task == "classification" and not 0 < config.crop_size < 224
-    return {"dropout": config.dropout, "fc6_padding": "valid" if valid else "same"}
+    return {"dropout": config.dropout, "fc6_padding": fc6_padding}
 
 
 def _check_agreement(config, found, path):
@@ -107,7 +106,7 @@ def _same_channels(found, width):
     return all(one.channels(count) == other.channels(count) for count in counts)
 
 
-def balanced(backbone, images):
+def rebalanced(backbone, images):
     """Rebalances a backbone, unless batch normalisation does that anyway.
 
     Args:

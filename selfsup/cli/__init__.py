@@ -1,0 +1,1 @@
+"""The command-line tools: a module each, run as `python tools/NAME.py`."""

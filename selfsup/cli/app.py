@@ -1,0 +1,191 @@
+"""What the tools share: flags from configurations, help, and errors in one line."""
+
+import dataclasses
+import shutil
+import sys
+import textwrap
+
+import tensorflow as tf
+from absl import flags, logging
+
+from selfsup import runs
+from selfsup.settings import value_type
+
+# What bad input, a full disk, a small device or a missing extra end in.
+_USER_ERRORS = (
+    ArithmeticError,
+    ImportError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    flags.Error,
+    tf.errors.OpError,
+)
+
+_DEFINE = {
+    bool: flags.DEFINE_bool,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+    tuple: flags.DEFINE_multi_string,
+}
+
+
+class Tool:
+    """A command-line tool.
+
+    Args:
+        doc: Text of `--help` before the flags.
+        main: Function of an instance of `options` and a dict of the values that were
+            given for fields of `configs`; also of the list of other arguments, with
+            `arguments`.
+        options: A `Config` class; every field is a flag. A field `config` is the path
+            of a JSON file whose values are taken where a flag is not given. A field
+            of a type without `None` but with that default is required.
+        configs: Dict from a name to a `Config` class whose fields are flags too.
+            Several classes may share fields.
+        defaults: Dict from a name to a dict of defaults, where they depend on more
+            than the class.
+        arguments: Whether the tool takes arguments that are no flags.
+    """
+
+    def __init__(
+        self, doc, main, options, configs=None, defaults=None, arguments=False
+    ):
+        self.doc, self.main, self.options = doc, main, options
+        self.configs = configs or {}
+        self.defaults = defaults or {
+            name: {field.name: field.default for field in dataclasses.fields(config)}
+            for name, config in self.configs.items()
+        }
+        self.arguments = arguments
+
+    def run(self, argv=None):
+        """Runs the tool and ends the process; errors of the user take one line.
+
+        Args:
+            argv: Name of the tool and its arguments; None for those of the process.
+        """
+        logging.use_absl_handler()
+        flags.FLAGS.mark_as_parsed()  # Else logging warns of it.
+        logging.set_verbosity(logging.INFO)
+        logging.get_absl_handler().setFormatter(None)
+        # TensorFlow logs the time of each checkpoint there.
+        logging.get_absl_logger().addFilter(
+            lambda record: not record.getMessage().startswith("Sharding callback")
+        )
+        argv = sys.argv if argv is None else argv
+        try:
+            self._run(argv)
+        except KeyboardInterrupt:
+            _fail(
+                "Stopped. The same command goes on from the newest checkpoint, if any."
+            )
+        except _USER_ERRORS as error:
+            _fail(" ".join(str(error).split()) or type(error).__name__)
+
+    def _run(self, argv):
+        values = flags.FlagValues()
+        values.set_gnu_getopt(True)  # Flags may stand behind other arguments.
+        fields = self._fields()
+        for name, field in fields.items():
+            # Without defaults: they come from the configurations.
+            _DEFINE[value_type(field)](name, None, "", flag_values=values)
+        flags.DEFINE_bool("help", False, "", flag_values=values)
+        rest = values(argv)[1:]
+        if values["help"].value:
+            sys.stdout.write(self.help())
+            return
+        if rest and not self.arguments:
+            raise ValueError(
+                f"Unknown argument. Expected flags only. Received: {rest[0]!r}"
+            )
+        given = {name: values[name].value for name in fields}
+        given = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in given.items()
+            if value is not None
+        }
+        names = {field.name for field in dataclasses.fields(self.options)}
+        options = {name: given.pop(name) for name in names & given.keys()}
+        for field in dataclasses.fields(self.options):
+            required = field.default is None and isinstance(field.type, type)
+            if required and field.name not in options:
+                raise ValueError(
+                    f"Flag --{field.name} is missing. Expected: "
+                    f"{field.metadata['help']} Received: none"
+                )
+        if "config" in options:
+            given = {**_read_settings(options["config"]), **given}
+        rest = [rest] if self.arguments else []
+        self.main(self.options(**options), given, *rest)
+
+    def _fields(self):
+        """Returns the fields by name, those of the options first."""
+        fields = {}
+        for config in (self.options, *self.configs.values()):
+            for field in dataclasses.fields(config):
+                fields.setdefault(field.name, field)
+        return fields
+
+    def help(self):
+        """Returns the text of `--help`."""
+        width = min(88, shutil.get_terminal_size().columns)
+        lines = [self.doc.strip(), "", "Flags:"]
+        for name, field in self._fields().items():
+            sign = "--[no]" if value_type(field) is bool else "--"
+            lines += textwrap.wrap(
+                f"{sign}{name}: {field.metadata['help']}{self._note(field)}",
+                width,
+                initial_indent="  ",
+                subsequent_indent="      ",
+            )
+        return "\n".join(lines) + "\n"
+
+    def _note(self, field):
+        """Returns what `--help` says of the default, and of whose flag it is."""
+        text = " Repeatable." if value_type(field) is tuple else ""
+        if field.name in self.options.__dataclass_fields__:
+            return text + _default_text({"": field.default})
+        holders = {
+            name: values[field.name]
+            for name, values in self.defaults.items()
+            if field.name in values
+        }
+        if len(holders) < len(self.defaults):
+            text += f" Only for {' and '.join(holders)}."
+        return text + _default_text(holders)
+
+
+def _default_text(values):
+    """Formats defaults by name: (default: 8), (default: 16 sample; 8 paper, modern)."""
+    groups = {}
+    for name, value in values.items():
+        groups.setdefault(repr(value), (value, []))[1].append(name)
+    shown = [
+        (value, names)
+        for value, names in groups.values()
+        if value not in (None, (), "")
+    ]
+    if not shown:
+        return ""
+    if len(groups) == 1:
+        return f" (default: {shown[0][0]})"
+    text = "; ".join(f"{value} {', '.join(names)}" for value, names in shown)
+    return f" (default: {text})"
+
+
+def _read_settings(path):
+    content = runs.read_json(path)
+    if content is None:
+        raise FileNotFoundError(
+            f"A settings file is missing. Expected a JSON file. Received: {path}"
+        )
+    return runs.split_settings(content)[1]
+
+
+def _fail(message):
+    sys.stderr.write(f"Error: {message}\n")
+    sys.exit(1)

@@ -1,0 +1,153 @@
+"""Settings of transfer to a labeled set: what its tasks share."""
+
+import dataclasses
+import os
+from typing import ClassVar
+
+from selfsup.settings import changed, fail, setting
+from selfsup.training.run_config import RunConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class DownstreamConfig(RunConfig):
+    """Settings of a downstream run, whatever its task.
+
+    `None` stands for what depends on other fields or on the initial weights;
+    `resolved` fills it in.
+
+    Raises:
+        ValueError: If a field is out of its range, or fields contradict.
+        TypeError: If a field is of another type than declared.
+    """
+
+    # Side of the crops by network, in pixels.
+    default_crops: ClassVar[dict] = {}
+
+    voc_dir: str = setting(
+        "",
+        "VOCdevkit, or a folder of the same layout (its classes.txt overrides the "
+        "20 classes); tfds:voc/2007 for classification.",
+    )
+    init: str = setting(
+        "random",
+        "Weights to start from: random, imagenet, a pretrained workdir, a .keras "
+        "file, a .caffemodel.h5 file, or a name from the zoo.",
+    )
+    network: str | None = changed(
+        RunConfig,
+        "network",
+        None,
+        "alexnet, vgg16, resnet50 or resnet152. Default: that of --init, vgg16 for "
+        "random.",
+    )
+    width: float | None = changed(
+        RunConfig,
+        "width",
+        None,
+        "Factor on the number of channels. Default: that of --init, else 1.",
+    )
+    padding: str | None = changed(
+        RunConfig,
+        "padding",
+        None,
+        "zeros or bias. Default: that of --init, zeros for random.",
+    )
+    train_split: str | None = setting(None, "Images to train on.")
+    val_split: str = setting(
+        "val",
+        "Images that the result is measured on; none to measure later.",
+        resumable=True,
+    )
+    held_out: float = setting(
+        0.1,
+        "Share of the training images that the plateau rule looks at.",
+        0.001,
+        0.9,
+    )
+    fov_blocks: int = setting(
+        2,
+        "Blocks of pooling and convolution that widen the field of view, 0 to 2.",
+        0,
+        2,
+    )
+    trainable: str = setting(
+        "all",
+        "Layers of the backbone that learn: all, none, or LAYER and up. The head and "
+        "the field-of-view blocks always do.",
+    )
+    color: bool = setting(False, "Give the network color instead of gray.")
+    crop_size: int | None = changed(RunConfig, "crop_size", None)
+    batch_size: int = changed(RunConfig, "batch_size", 10)
+    clip_norm: float | None = setting(
+        None,
+        "Greatest norm of the gradient over all layers. Default: any.",
+        1e-12,
+        10**6,
+    )
+    max_steps: int = setting(
+        40_000,
+        "Steps after which the run ends, whatever the plateau rule says.",
+        1,
+        10**9,
+        resumable=True,
+    )
+    # Not resumable: the plateau rule counts evaluations.
+    eval_every: int | None = setting(
+        None,
+        "Steps between evaluations of the plateau rule. Default: max_steps / 40.",
+        1,
+        10**9,
+    )
+    retrain_on_all: bool = setting(
+        False,
+        "Then train once more on all training images, by the schedule found.",
+        resumable=True,
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name, expected in (
+            ("voc_dir", "a folder in the layout of VOC"),
+            ("init", "random, imagenet, a workdir, a file or a name"),
+            ("trainable", "all, none or a layer's name"),
+        ):
+            if not getattr(self, name):
+                fail(name, getattr(self, name), expected)
+
+    def resolved(self, description):
+        """Returns the configuration with every default that depends on others.
+
+        Args:
+            description: What `networks.describe` returned for the backbone that
+                the run starts from.
+
+        Returns:
+            An instance of this class without `None` where a value is known.
+
+        Raises:
+            ValueError: If the crops are too small for the network.
+        """
+        network = description["network"]
+        crop_size = self.crop_size or self.default_crops[network]
+        if network == "alexnet" and crop_size < 11:
+            fail("crop_size", crop_size, "at least 11 for AlexNet's first kernel")
+        return dataclasses.replace(
+            self,
+            voc_dir=absolute(self.voc_dir),
+            network=network,
+            width=description["width"],
+            padding=description["padding"],
+            crop_size=crop_size,
+            eval_every=self.eval_every or max(1, self.max_steps // 40),
+        )
+
+
+def absolute(path):
+    """Returns a path that means the same from every folder.
+
+    Args:
+        path: A path, a `tfds:` specification, or None.
+    """
+    if path is None or path.startswith("tfds:"):
+        return path
+    return os.path.abspath(os.path.expanduser(path))

@@ -1,0 +1,168 @@
+"""Training of one model on one set of samples, in one folder."""
+
+import keras
+from absl import logging
+
+from selfsup import data, pictures, runs, weights
+from selfsup.training import loop
+from selfsup.training.callbacks import Progress, Summaries
+from selfsup.training.checkpoints import Checkpoints, save_model
+from selfsup.training.step import Step
+from selfsup.training.strategies import (
+    averaged_weights,
+    precision,
+    synchronized_normalization,
+)
+
+
+class Phase:
+    """A run of one task under one control.
+
+    Args:
+        task: A resolved `Task`.
+        control: A `FixedLength`, `PlateauSearch` or `Replay`.
+        backbone: The backbone to start from; it is copied.
+        parts: Dict from `"train"` and, where there are some, `"held_out"` to
+            samples.
+        folder: Path of the folder; it exists.
+        strategy: A `tf.distribute.Strategy`.
+    """
+
+    def __init__(self, task, control, backbone, parts, folder, strategy):
+        self.task, self.control, self.backbone = task, control, backbone
+        self.config, self.parts = task.config, parts
+        self.folder, self.strategy = folder, strategy
+        # The same new weights and dropout in every phase and process.
+        keras.utils.set_random_seed(self.config.seed)
+        with strategy.scope(), precision(self.config.precision):
+            _, self.model = self._build()
+            self.optimizer = control.optimizer(self.config)
+            self.optimizer.build(self.model.trainable_variables)
+        # Keras callbacks look for it there.
+        self.model.optimizer = self.optimizer
+        self.predict = task.predictor(self.model)
+        self.summaries = Summaries(folder / "tensorboard")
+
+    def _build(self):
+        # Layers that do not train stay so.
+        backbone = self.task.copy(self.backbone)
+        return backbone, self.task.model(backbone, self.parts["train"])
+
+    def train(self):
+        """Trains to the end, from the newest checkpoint on.
+
+        Returns:
+            The number of steps done in all.
+        """
+        losses = self.task.losses(self.model, self.parts["train"])
+        self.checkpoints = Checkpoints(
+            self.folder / "checkpoints",
+            self.model,
+            self.optimizer,
+            loop.LogRow((*losses, "loss")),
+            self.config.checkpoint_seconds,
+        )
+        done = self.checkpoints.restore()
+        self._check_samples(done)
+        runs.cut_log(self.folder / "log.csv", done)
+        self.control.begin(self, done)
+        if done:
+            logging.info("Resuming after step %d of %d", done, self.control.steps)
+        if not self.control.is_over(done):
+            done = self._train(losses, done)
+        return done
+
+    def _check_samples(self, first_step):
+        names = {"train": "training", "held_out": "held_out"}
+        sets = {
+            names[part]: self.task.names(samples)
+            for part, samples in self.parts.items()
+        }
+        runs.check_images(self.folder, sets, resuming=first_step > 0)
+
+    def _train(self, losses, first_step):
+        config, samples = self.config, self.parts["train"]
+        step = Step(
+            self.model,
+            self.optimizer,
+            losses,
+            self.strategy,
+            config.accumulation,
+            config.jit,
+            config.clip_norm,
+        )
+        periodic = self.control.callbacks(self)
+        periods = tuple(callback.every for callback in periodic)
+        with (
+            loop.memory_advice(config.batch_size, config.accumulation),
+            synchronized_normalization(self.model, self.strategy),
+            data.voc.reading_errors(),
+        ):
+            return loop.run(
+                step,
+                lambda start: self.task.batches(samples, start),
+                loop.Schedule(self.control.steps, config.log_every, periods),
+                self.checkpoints,
+                [
+                    *periodic,
+                    self.summaries,
+                    keras.callbacks.CSVLogger(
+                        str(self.folder / "log.csv"), append=True
+                    ),
+                    Progress(),
+                ],
+                self.task.watch(samples),
+                first_step,
+            )
+
+    @property
+    def columns(self):
+        """Columns of the log for what `measures` returns."""
+        return [f"val_{name}" for name in self.task.logged]
+
+    def measures(self):
+        """Measures the model on held-out samples; a dict, empty without any."""
+        if self.parts.get("held_out") is None:
+            return {}
+        with averaged_weights(self.model, self.optimizer):
+            found = self.task.measure(
+                self.predict, self.parts["held_out"], self.strategy
+            )
+        return {f"val_{name}": found[name] for name in self.task.logged}
+
+    def draw(self, step):
+        """Draws predictions into `samples.png` and TensorBoard."""
+        with averaged_weights(self.model, self.optimizer):
+            picture = self.task.draw(self.predict, self.parts)
+        if picture is not None:
+            pictures.save_image(self.folder / "samples.png", picture)
+            self.summaries.image("samples", picture, step)
+
+    def keep_snapshot(self, step):
+        """Saves the backbone of a step for good."""
+        folder = self.folder / "snapshots"
+        folder.mkdir(exist_ok=True)
+        save_model(self.portable()[0], folder / f"backbone-{step:08d}.keras")
+
+    def draw_curves(self, baselines=None):
+        """Draws the columns of `log.csv` into `curves.png`."""
+        log = self.folder / "log.csv"
+        if log.exists():
+            pictures.curves(log, self.folder / "curves.png", baselines)
+
+    def portable(self, path=None):
+        """Builds backbone and model as they are saved, computing in float32.
+
+        Args:
+            path: File of the model whose weights they get; None for the trained one,
+                whose moving average is taken where there is one.
+
+        Returns:
+            A pair of models that share their layers.
+        """
+        with precision("float32"):
+            backbone, model = self._build()
+        with averaged_weights(self.model, self.optimizer):
+            source = weights.read_model(path) if path else self.model
+            model.set_weights(source.get_weights())
+        return backbone, model

@@ -1,0 +1,207 @@
+"""Settings of pretraining on photographs, and the presets they start from."""
+
+import dataclasses
+import math
+import types
+
+from selfsup.settings import fail, setting
+from selfsup.training.run_config import NETWORKS, RunConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainingConfig(RunConfig):
+    """Settings of a pretraining run, whatever the proxy task.
+
+    Start from a preset with `from_preset`.
+
+    Raises:
+        ValueError: If a field is out of its range, or fields contradict.
+        TypeError: If a field is of another type than declared.
+    """
+
+    data: tuple[str, ...] = setting(
+        (), "Images: folder, list file or tfds:NAME/SPLIT. Default: embedded photos."
+    )
+    val_data: tuple[str, ...] = setting((), "Held-out images, given like --data.")
+    val_fraction: float = setting(
+        0.1, "Share of the images held out where --val_data is not given.", 0, 0.9
+    )
+    preset: str = setting(
+        "sample",
+        "Where the defaults come from: sample, paper or modern.",
+        choices=("sample", "paper", "modern"),
+    )
+    normalization: str = setting(
+        "plain",
+        "Batch normalization: plain, affine or none.",
+        choices=("plain", "affine", "none"),
+    )
+    bn_momentum: float = setting(
+        0.999,
+        "Momentum of the running statistics; runs below 20,000 steps use less.",
+        0,
+        0.9999,
+    )
+    min_side: int = setting(
+        352, "Least shortest side that images are scaled to.", 8, 16384
+    )
+    max_side: int = setting(
+        600, "Greatest shortest side that images are scaled to.", 8, 16384
+    )
+    steps: int | None = setting(
+        None, "Training steps, or count in epochs.", 1, 10**9, resumable=True
+    )
+    epochs: float | None = setting(
+        None,
+        "Passes over the images, or count in steps.",
+        1e-9,
+        10**6,
+        resumable=True,
+    )
+    optimizer: str = setting(
+        "sgd", "sgd (momentum 0.9, as in the paper) or adam.", choices=("sgd", "adam")
+    )
+    schedule: str = setting(
+        "multistep",
+        "multistep (x0.1 after 2/3 and 5/6 of the run) or cosine.",
+        choices=("multistep", "cosine"),
+    )
+    warmup: float = setting(
+        0.0, "Share of the run in which the rate grows from 0.", 0, 0.9
+    )
+    ema: float | None = setting(
+        None,
+        "Momentum of the average of the weights that is saved. Default: no average.",
+        1e-9,
+        0.99999,
+    )
+    keep_every: int | None = setting(
+        None,
+        "Steps between backbones kept in snapshots/. Default: none.",
+        1,
+        10**9,
+        resumable=True,
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.min_side < self.crop_size:
+            fail("min_side", self.min_side, f"at least crop_size={self.crop_size}")
+        if self.max_side < self.min_side:
+            fail("max_side", self.max_side, f"at least min_side={self.min_side}")
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError(
+                "Fields `steps` and `epochs` contradict. Expected one of them. "
+                f"Received: steps={self.steps}, epochs={self.epochs}"
+            )
+
+    @classmethod
+    def from_preset(cls, preset="sample", network="vgg16", **changes):
+        """Builds the configuration of a preset, with some fields changed.
+
+        Args:
+            preset: `"sample"`, `"paper"` or `"modern"`.
+            network: Name of the backbone; presets differ by network.
+            **changes: Fields that differ from the preset.
+
+        Returns:
+            An instance of this class.
+
+        Raises:
+            ValueError: If `preset`, `network` or a field is wrong.
+            TypeError: If a field is of another type than declared.
+
+        Example:
+
+        >>> config = PretrainingConfig.from_preset("paper", crop_size=256)
+        >>> config.batch_size, config.min_side
+        (8, 256)
+        """
+        for name, value, known in (
+            ("preset", preset, PRESETS),
+            ("network", network, NETWORKS),
+        ):
+            if value not in known:
+                fail(name, value, f"one of {', '.join(known)}")
+        defaults = {field.name: field.default for field in dataclasses.fields(cls)}
+        of_preset = {**PRESETS[preset], **_BY_NETWORK.get((preset, network), {})}
+        fields = {name: of_preset.get(name, defaults[name]) for name in defaults}
+        # Asking for a length in one unit withdraws the preset's in the other.
+        if changes.get("steps") is not None and "epochs" not in changes:
+            fields["epochs"] = None
+        if changes.get("epochs") is not None and "steps" not in changes:
+            fields["steps"] = None
+        # A crop without sides keeps the preset's proportions.
+        crop_size = changes.get("crop_size")
+        if isinstance(crop_size, int) and crop_size >= 8:
+            for name in {"min_side", "max_side", "point_margin"} & fields.keys():
+                fields[name] = fields[name] * crop_size // fields["crop_size"]
+        # Names the unknown ones.
+        return cls.from_json(
+            {**fields, "preset": preset, "network": network, **changes}
+        )
+
+    def num_steps(self, num_images):
+        """Returns the length of the run in steps.
+
+        Args:
+            num_images: Number of training images.
+        """
+        return self.steps or math.ceil(self.epochs * num_images / self.batch_size)
+
+
+PRESETS = types.MappingProxyType(
+    {
+        # Two minutes on two CPU cores; made to be looked at, not for numbers.
+        "sample": dict(
+            width=0.25,
+            hidden=256,
+            hidden_stddev=0.01,
+            dropout=0.2,
+            bn_momentum=0.95,
+            points=64,
+            point_margin=4,
+            crop_size=64,
+            min_side=72,
+            max_side=112,
+            batch_size=16,
+            steps=450,
+            optimizer="adam",
+            learning_rate=2e-3,
+            schedule="cosine",
+            warmup=0.05,
+            weight_decay=0.05,
+            log_every=10,
+            eval_every=100,
+        ),
+        # Paper sections 3 and 4, and the released solver.
+        "paper": dict(epochs=10.0, val_fraction=0.02),
+        # What is known to help since, at the same cost a sample.
+        "modern": dict(
+            epochs=10.0,
+            val_fraction=0.02,
+            batch_size=128,
+            accumulation=4,
+            learning_rate=1.6e-2,  # Linear in the batch size, from 1e-3 at 8.
+            schedule="cosine",
+            warmup=0.02,
+            ema=0.9998,
+            precision="bfloat16",
+        ),
+    }
+)
+
+# ResNet-152 is pretrained at 224 pixels, without hypercolumn, for 35 epochs.
+_RESNET = dict(
+    crop_size=224,
+    min_side=224,
+    max_side=382,
+    point_margin=20,
+    hypercolumn=False,
+    epochs=35.0,
+)
+_BY_NETWORK = {
+    (preset, network): _RESNET
+    for preset in ("paper", "modern")
+    for network in ("resnet50", "resnet152")
+}

@@ -1,0 +1,164 @@
+"""One training step, on one device or several."""
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+
+class WeightedLoss(NamedTuple):
+    """The loss of one output and its weight in the total.
+
+    Attributes:
+        loss: A Keras loss.
+        weight: Its factor in the total.
+    """
+
+    loss: keras.losses.Loss
+    weight: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One training step: gradients over the parts of a batch, one update.
+
+    Args:
+        model: A model whose outputs are a dict.
+        optimizer: A built Keras optimizer.
+        losses: A `WeightedLoss` for each output.
+        strategy: The `tf.distribute.Strategy` of the model.
+        accumulation: Parts that the batch is split into; their gradients are
+            averaged before the update.
+        jit: Whether to compile with XLA.
+        clip_norm: Greatest norm of the gradient over all variables and all
+            replicas, None for any. An optimizer's own `global_clipnorm` sees one
+            replica's share only.
+    """
+
+    model: keras.Model
+    optimizer: keras.optimizers.Optimizer
+    losses: dict[str, WeightedLoss]
+    strategy: tf.distribute.Strategy
+    accumulation: int = 1
+    jit: bool = False
+    clip_norm: float | None = None
+
+    def __call__(self, inputs, targets, weights):
+        """Runs one step on the replicas' parts of a batch.
+
+        Args:
+            inputs: Dict of input tensors, the batch first.
+            targets: Dict of target tensors, by output.
+            weights: Dict of sample weights, by output.
+
+        Returns:
+            A dict of scalars: each output's unweighted loss, and `loss`.
+        """
+        update = (
+            tf.function(self._update, jit_compile=True) if self.jit else self._update
+        )
+        values = self.strategy.run(update, args=(inputs, targets, weights))
+        # Keras losses have divided by the number of replicas.
+        return {
+            name: self.strategy.reduce("SUM", value, axis=None)
+            for name, value in values.items()
+        }
+
+    def _update(self, inputs, targets, weights):
+        parts = [
+            tf.nest.map_structure(
+                lambda x, i=i: tf.split(x, self.accumulation)[i],
+                (inputs, targets, weights),
+            )
+            for i in range(self.accumulation)
+        ]
+        variables = self.model.trainable_variables
+        sums, values = None, None
+        for part in parts:
+            # One after the other: at once they would need the memory of all.
+            with tf.control_dependencies(sums or []):
+                with tf.GradientTape() as tape:
+                    part_values = self._losses(*part)
+                gradients = tape.gradient(
+                    part_values["loss"], [v.value for v in variables]
+                )
+                gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+            sums = _add(sums, gradients)
+            values = (
+                part_values
+                if values is None
+                else {name: values[name] + value for name, value in part_values.items()}
+            )
+        scale = 1.0 / self.accumulation
+        gradients = [scale * gradient for gradient in sums]
+        if self.clip_norm:
+            gradients = self._clipped(gradients)
+        self.optimizer.apply(gradients, variables)
+        values = {name: scale * value for name, value in values.items()}
+        # Adds nothing, unless a gradient is not finite: then the loss is not.
+        values["loss"] += 0.0 * tf.linalg.global_norm(sums)
+        return values
+
+    def _clipped(self, gradients):
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas > 1:
+            context = tf.distribute.get_replica_context()
+            gradients = context.all_reduce("SUM", gradients)
+        gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
+        # The optimizer sums over the replicas once more.
+        return [gradient / replicas for gradient in gradients]
+
+    def _losses(self, inputs, targets, weights):
+        outputs = self.model(inputs, training=True)
+        values = {
+            name: weighted.loss(targets[name], outputs[name], weights[name])
+            for name, weighted in self.losses.items()
+        }
+        total = sum(self.losses[name].weight * value for name, value in values.items())
+        return {**values, "loss": total}
+
+
+def _add(sums, gradients):
+    if sums is None:
+        return gradients
+    return [total + gradient for total, gradient in zip(sums, gradients, strict=True)]
+
+
+def divisible_batch(batch_size, replicas, accumulation):
+    """Checks that a batch splits evenly over replicas and parts.
+
+    Args:
+        batch_size: Images a step, over all replicas.
+        replicas: Number of replicas.
+        accumulation: Parts that each replica's share is split into.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    parts = replicas * accumulation
+    if batch_size % parts:
+        raise ValueError(
+            "The batch does not split evenly. Expected a multiple of "
+            f"{replicas} devices x {accumulation} parts = {parts}. "
+            f"Received: batch_size={batch_size}, try {math.ceil(batch_size / parts)} "
+            f"x {parts} = {math.ceil(batch_size / parts) * parts}"
+        )
+
+
+def one_device_for_jit(jit, replicas):
+    """Checks that a step which is to be compiled runs on one device.
+
+    Args:
+        jit: Whether to compile with XLA.
+        replicas: Number of replicas.
+
+    Raises:
+        ValueError: If there are several.
+    """
+    if jit and replicas > 1:
+        raise ValueError(
+            "XLA cannot compile a step over several devices. Expected jit=False or "
+            f"one device. Received: jit=True, {replicas} devices"
+        )

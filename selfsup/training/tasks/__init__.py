@@ -1,0 +1,72 @@
+"""The tasks, by name: one file each. A new one is added to the table."""
+
+import importlib
+
+from selfsup import heads, runs
+
+# Name of the task: its module and class.
+_TASKS = {
+    "colorization": "Colorization",
+    "segmentation": "Segmentation",
+    "classification": "Classification",
+}
+
+
+def names():
+    """Returns the names of all tasks."""
+    return tuple(_TASKS)
+
+
+def get(name):
+    """Returns the class of a task.
+
+    Args:
+        name: Its name.
+
+    Raises:
+        ValueError: If there is no such task.
+    """
+    if name not in _TASKS:
+        raise ValueError(
+            f"There is no such task. Expected one of {', '.join(_TASKS)}. "
+            f"Received: {name!r}"
+        )
+    return getattr(importlib.import_module(f"{__name__}.{name}"), _TASKS[name])
+
+
+def kinds():
+    """Returns the kinds of models that the tasks make."""
+    return tuple(dict.fromkeys(get(name).kind for name in _TASKS))
+
+
+def of_run(run, accepted, origin):
+    """Finds the task that a finished run was made for.
+
+    Args:
+        run: A `runs.Run`.
+        accepted: Kinds of models to accept.
+        origin: What errors call the run.
+
+    Returns:
+        The class of the task that the settings name; without settings, the only
+        one that makes models of this kind.
+
+    Raises:
+        ValueError: If the model is of another kind, or the task is not known.
+    """
+    kind = heads.check_kind(run.model, accepted, origin)
+    makers = [name for name in _TASKS if get(name).kind == kind]
+    named = runs.split_settings(run.settings)[0] if run.settings else None
+    if named in makers:
+        return get(named)
+    if named is None and len(makers) == 1:
+        return get(makers[0])
+    raise ValueError(
+        f"The task of the model is not known. Expected a config.json that names one of "
+        f"{', '.join(makers)}. Received: {origin} with {named or 'no config.json'}"
+    )
+
+
+def of_config(config):
+    """Returns the class of the task that a configuration is of."""
+    return next(get(name) for name in _TASKS if get(name).Config is type(config))

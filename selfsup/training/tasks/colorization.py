@@ -1,0 +1,249 @@
+"""The proxy task of the paper: predict the color of gray photographs."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from selfsup import (
+    data,
+    evaluation,
+    heads,
+    inference,
+    losses,
+    networks,
+    pictures,
+    runs,
+)
+from selfsup.settings import Config, setting
+from selfsup.training.pretraining_config import PretrainingConfig
+from selfsup.training.run_config import PointConfig
+from selfsup.training.step import WeightedLoss
+from selfsup.training.strategies import precision
+from selfsup.training.tasks.pretraining import PretrainingTask
+
+# Hue counts five times (the released prototxt's loss_weight).
+_WEIGHTS = {heads.HUE: 5.0, heads.CHROMA: 1.0, heads.AB: 1.0}
+_LOSSES = {
+    heads.HUE: losses.HistogramKL,
+    heads.CHROMA: losses.HistogramKL,
+    heads.AB: losses.LabL2,
+}
+
+# Training batches that the mean histogram is taken from.
+_BASELINE_BATCHES = 32
+
+# Batches of evaluations during training, and of training images at its end; all
+# held-out images are evaluated at the end.
+_PERIODIC_BATCHES = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class ColorizationConfig(PretrainingConfig, PointConfig):
+    """Settings of pretraining by colorization."""
+
+    loss: str = setting(
+        "histogram",
+        "What is predicted: histogram (of hue and of chroma) or lab (a and b).",
+        choices=("histogram", "lab"),
+    )
+    hypercolumn: bool = setting(
+        True, "Predict from all layers; without, from the last one only."
+    )
+    bins: int = setting(32, "Bins of each histogram.", 2, 256)
+
+
+@dataclasses.dataclass(frozen=True)
+class ColorizationEvaluationConfig(Config):
+    """Options of the evaluation of a colorizer."""
+
+    data: tuple[str, ...] = setting(
+        (),
+        "Images: folder, list file or tfds:NAME/SPLIT. Default: those that the run "
+        "held out.",
+    )
+    crop_size: int | None = setting(
+        None,
+        "Side of the crops, for a .keras file without config.json.",
+        8,
+        8192,
+    )
+
+
+class Colorization(PretrainingTask):
+    """Predicts hue and chroma, or a and b, at points of gray photographs.
+
+    Args:
+        config: A `ColorizationConfig`.
+    """
+
+    name, kind, score = "colorization", "colorizer", "loss"
+    Config, EvaluationConfig = ColorizationConfig, ColorizationEvaluationConfig
+    figures = ("samples.png",)
+
+    def __init__(self, config):
+        super().__init__(config)
+        self._baseline, self._shown = None, {}
+
+    @property
+    def logged(self):
+        lab = self.config.loss == "lab"
+        return (heads.AB,) if lab else (heads.HUE, heads.CHROMA)
+
+    def input_config(self, **changes):
+        config = self.config
+        fields = dict(
+            points=config.points,
+            point_margin=config.point_margin,
+            bins=config.bins,
+            targets=config.loss,
+        )
+        return super().input_config(**{**fields, **changes})
+
+    def model(self, backbone, samples):
+        config, taps = self.config, networks.taps(backbone)
+        return heads.colorizer(
+            backbone,
+            taps if config.hypercolumn else taps[-1:],
+            config.bins,
+            loss=config.loss,
+            hidden=config.hidden,
+            dropout=config.dropout,
+            hidden_stddev=config.hidden_stddev,
+        )
+
+    def batches(self, samples, start=0):
+        return data.pipeline(self.input_config(), start, status=True, images=samples)
+
+    def losses(self, model, samples):
+        # Looks at the images before anything is trained on them.
+        batches = self.batches(samples).take(_BASELINE_BATCHES)
+        self._baseline = evaluation.constant_predictions(self.watched(batches, samples))
+        if self.config.loss == "lab":
+            scale = self._lab_scale(model, samples)
+            logging.info(
+                "Lab loss scaled by %.4g to the histogram loss's gradient", scale
+            )
+            return {heads.AB: WeightedLoss(losses.LabL2(scale), _WEIGHTS[heads.AB])}
+        return {
+            name: WeightedLoss(_LOSSES[name](), _WEIGHTS[name]) for name in model.output
+        }
+
+    def _lab_scale(self, model, samples):
+        """Returns the factor that makes the Lab loss start like the histogram loss.
+
+        The backbone is the same, the hidden layers are equal at the start, and the
+        losses are taken on the same first batch: the factor is the quotient of the
+        norms of their gradients on the backbone's kernels. The paper says that the
+        losses were "scaled similarly" and no more.
+        """
+        histogram = Colorization(dataclasses.replace(self.config, loss="histogram"))
+        with precision(self.config.precision):
+            backbone = networks.build(networks.describe(model))
+            other = histogram.model(backbone, samples)
+        for layer in other.layers:
+            if not layer.name.startswith("prediction"):
+                layer.set_weights(model.get_layer(layer.name).get_weights())
+        norms = []
+        for task, current in ((histogram, other), (self, model)):
+            inputs, targets, weights, *_ = next(iter(task.batches(samples).take(1)))
+            with tf.GradientTape() as tape:
+                outputs = current(inputs, training=False)
+                total = sum(
+                    _WEIGHTS[name]
+                    * _LOSSES[name]()(target, outputs[name], weights[name])
+                    for name, target in targets.items()
+                )
+            kernels = [
+                variable.value
+                for layer in current.layers
+                if not layer.name.startswith(("prediction", "h_fc1"))
+                for variable in layer.trainable_variables
+                if len(variable.shape) > 1
+            ]
+            norms.append(tf.linalg.global_norm(tape.gradient(total, kernels)))
+        return float(norms[0] / norms[1])
+
+    def predictor(self, model):
+        return inference.colorizer_predictor(model)
+
+    def measure(self, predict, samples, strategy=None, batches=_PERIODIC_BATCHES):
+        dataset = data.pipeline(
+            self.input_config(augment=False), status=True, images=samples
+        )
+        return evaluation.point_metrics(
+            predict.points, self.watched(dataset.take(batches), samples), self._baseline
+        )
+
+    def draw(self, predict, parts):
+        side = (self.config.min_side + self.config.max_side) // 2
+        titles = {"train": "training", "held_out": "held out"}
+        if not self._shown:
+            self._shown = {
+                title: evaluation.choose_images(parts[part])
+                for part, title in titles.items()
+                if part in parts
+            }
+        return evaluation.colorization_sheet(predict.dense, self._shown, side)
+
+    def facts(self):
+        return {"constants": {n: v.tolist() for n, v in self._baseline.items()}}
+
+    def baselines(self, results):
+        ending = "_baseline"
+        return {
+            name.removesuffix(ending): value
+            for name, value in results.get("held_out", results["training"]).items()
+            if name.endswith(ending)
+        }
+
+    @classmethod
+    def for_evaluation(cls, run, options):
+        return data.images_of(_evaluated(run, options)), options
+
+    @classmethod
+    def evaluate(cls, run, samples, options, strategy=None, journal=None):
+        config = _evaluated(run, options)
+        predict = inference.colorizer_predictor(run.model)
+        constants = (run.results or {}).get("constants")
+        baseline = constants and {k: np.float32(v) for k, v in constants.items()}
+        results = evaluation.evaluate_colorizer(predict, samples, config, baseline)
+
+        def draw(folder):
+            shown = {"held out": evaluation.choose_images(samples, count=12)}
+            side = (config.min_side + config.max_side) // 2
+            sheet = evaluation.colorization_sheet(predict.dense, shown, side)
+            pictures.save_image(folder / "samples.png", sheet)
+
+        return results, draw
+
+
+def _evaluated(run, options):
+    """Returns the `data.PipelineConfig` of an evaluation."""
+    if run.settings is not None and options.crop_size:
+        raise ValueError(
+            "The size of the crops is the run's own. Expected --crop_size only for a "
+            f"model without config.json. Received: crop_size={options.crop_size}"
+        )
+    if run.settings is not None:
+        config = ColorizationConfig.from_json(runs.split_settings(run.settings)[1])
+    elif options.data and options.crop_size:
+        loss = "lab" if heads.AB in run.model.output else "histogram"
+        config = ColorizationConfig.from_preset(
+            "paper", crop_size=options.crop_size, loss=loss
+        )
+    else:
+        raise ValueError(
+            "There is no config.json beside the model. Expected one, or --data and "
+            f"--crop_size. Received: data={options.data}, "
+            f"crop_size={options.crop_size}"
+        )
+    if options.data:
+        config = dataclasses.replace(config, val_data=options.data)
+    if not config.val_data and not config.val_fraction:
+        raise ValueError(
+            "The run held out no images. Expected --data with images to evaluate "
+            "on. Received: none"
+        )
+    return Colorization(config).input_config(subset="val", augment=False)

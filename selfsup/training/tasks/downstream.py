@@ -1,0 +1,194 @@
+"""What tasks on labeled sets share: initial weights, and a part held out."""
+
+import dataclasses
+import os
+from typing import ClassVar
+
+import numpy as np
+
+from selfsup import data, inference, networks, runs
+from selfsup.settings import Config, setting
+from selfsup.training.downstream_config import absolute
+from selfsup.training.initial_backbone import freeze, initial_backbone, rebalanced
+from selfsup.training.tasks.task import Task
+from selfsup.weights import zoo
+
+# Training batches that second moments are measured on.
+_REBALANCING_BATCHES = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class DownstreamEvaluationConfig(Config):
+    """Options of evaluations on a labeled set."""
+
+    default_split: ClassVar[str]
+
+    voc_dir: str | None = setting(None, "Data to evaluate on. Default: the run's.")
+    split: str | None = setting(
+        None, "Images to evaluate on. Default: the run's --val_split."
+    )
+
+    def completed(self, trained):
+        """Fills in what a finished run decides.
+
+        Args:
+            trained: The `DownstreamConfig` of the run, or None.
+
+        Returns:
+            An instance of this class.
+
+        Raises:
+            ValueError: If it is not known what to evaluate on.
+        """
+        trained_split = trained and trained.val_split
+        return self.filled(
+            voc_dir=trained and trained.voc_dir,
+            split=self.default_split
+            if trained_split in (None, "none")
+            else trained_split,
+        )
+
+    def filled(self, **values):
+        """Fills in fields that are `None`; raises a ValueError if some still are."""
+        values = {n: v for n, v in values.items() if getattr(self, n) is None}
+        missing = [name for name, value in values.items() if value is None]
+        if missing:
+            raise ValueError(
+                "There is no config.json beside the model that says how to evaluate "
+                f"it. Expected --{' and --'.join(missing)}. Received: none"
+            )
+        return dataclasses.replace(self, **values)
+
+
+class DownstreamTask(Task):
+    """Base class of tasks that start from a given network.
+
+    Args:
+        config: A `DownstreamConfig`.
+    """
+
+    pretraining = False
+
+    def __init__(self, config):
+        super().__init__(config)
+        self._initial, self._parts = None, {}
+
+    def resolve(self, workdir=None):
+        config = self.config
+        if workdir is not None:
+            config = self._of_run(workdir)
+        self._initial = initial_backbone(config, self.fc6_padding(config))
+        config = config.resolved(networks.describe(self._initial))
+        self.config = dataclasses.replace(config, init=_absolute_init(config.init))
+
+    def _of_run(self, workdir):
+        """Returns the configuration of a run that may be resumed and prolonged."""
+        config, done = self.config, runs.steps_done(workdir)
+        if done > config.max_steps:
+            raise ValueError(
+                "The run is longer already. Expected --max_steps of at least the steps "
+                f"done, {done}, another --workdir, or --overwrite. "
+                f"Received: max_steps={config.max_steps}"
+            )
+        before = runs.read_json(workdir / "config.json") or {}
+        if config.eval_every is None and before.get("eval_every"):
+            return dataclasses.replace(config, eval_every=before["eval_every"])
+        return config
+
+    def fc6_padding(self, config):
+        """Returns the padding of fc6 that suits the size of the crops."""
+        return "same"
+
+    def open_split(self, split):
+        """Opens a split of the labeled set."""
+
+    def open(self, part):
+        if not self._parts:
+            config = self.config
+            samples = self.open_split(config.train_split)
+            train, held_out = split(samples, config.held_out, config.seed)
+            self._parts = {"all": samples, "train": train, "held_out": held_out}
+        if part == "test":
+            name = self.config.val_split
+            return None if name == "none" else self.open_split(name)
+        return self._parts[part]
+
+    def names(self, samples):
+        return list(samples.names)
+
+    def backbone(self, samples):
+        freeze(self._initial, self.config.trainable)
+        with data.voc.reading_errors():
+            batches = self.batches(self.open("all")).take(_REBALANCING_BATCHES)
+            key = self._initial.input.name
+            images = [inputs[key].numpy() for inputs, *_ in batches]
+        return rebalanced(self._initial, images)
+
+    def results(self, model, parts, strategy=None, journal=None):
+        found = {"classes": list(parts["train"].classes)}
+        if "test" in parts:
+            found["split"] = self.config.val_split
+            found |= self.report(model, parts["test"], strategy, journal)
+        return found
+
+    def report(self, model, samples, strategy=None, journal=None):
+        """Returns the measures of a model on all samples, a dict."""
+
+    @classmethod
+    def for_evaluation(cls, run, options):
+        trained = None
+        if run.settings is not None:
+            trained = cls.Config.from_json(runs.split_settings(run.settings)[1])
+        options = options.completed(trained)
+        samples = cls.open_for_evaluation(options)
+        check_classes(run, samples)
+        return samples, options
+
+    @classmethod
+    def open_for_evaluation(cls, options):
+        """Opens the split that an `EvaluationConfig` names."""
+
+
+def _absolute_init(init):
+    # As `runs.open_run` reads it: what exists as a path is one.
+    if init in ("random", "imagenet"):
+        return init
+    path = absolute(init)
+    return init if init in zoo.names() and not os.path.exists(path) else path
+
+
+def split(samples, share, seed):
+    """Splits images at random.
+
+    Args:
+        samples: A set with `subset`.
+        share: Share of the second part.
+        seed: Seed of the choice.
+
+    Returns:
+        A pair of sets, both in the order of `samples`.
+
+    Raises:
+        ValueError: If there are not at least two images.
+    """
+    if len(samples) < 2:
+        raise ValueError(
+            "There are too few images to hold some out. Expected at least 2. "
+            f"Received: {len(samples)} in split {samples.split!r} of {samples.folder}"
+        )
+    order = np.random.default_rng(seed).permutation(len(samples))
+    count = min(len(samples) - 1, max(1, round(share * len(samples))))
+    parts = sorted(order[count:].tolist()), sorted(order[:count].tolist())
+    return tuple(samples.subset(part) for part in parts)
+
+
+def check_classes(run, samples):
+    """Raises a ValueError unless a run was trained on the classes of a set."""
+    inference.check_classes(run.model, samples)
+    trained = (run.results or {}).get("classes")
+    if trained is not None and trained != list(samples.classes):
+        raise ValueError(
+            "The data have other classes than the model was trained on. Expected "
+            f"{', '.join(trained)}. Received: {', '.join(samples.classes)} in "
+            f"{samples.folder}"
+        )

@@ -1,0 +1,196 @@
+"""Semantic segmentation, sparse in training and dense in evaluation."""
+
+import dataclasses
+import math
+from typing import ClassVar
+
+from selfsup import data, evaluation, heads, inference, losses, networks
+from selfsup.progress import progress_bar
+from selfsup.settings import changed, fail, setting
+from selfsup.training.downstream_config import DownstreamConfig, absolute
+from selfsup.training.run_config import NETWORKS, PointConfig
+from selfsup.training.step import WeightedLoss
+from selfsup.training.tasks.downstream import (
+    DownstreamEvaluationConfig,
+    DownstreamTask,
+)
+
+# Held-out images on the sheet that is drawn while training.
+_SHOWN = 6
+
+# Predicts every fourth pixel and interpolates: several times as fast as the final
+# evaluation.
+_PERIODIC_STRIDE = 4
+
+_SBD_DIR = "Folder of the SBD masks, for the split train_aug."
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmentationConfig(DownstreamConfig, PointConfig):
+    """Settings of segmentation: the paper's on VOC 2012."""
+
+    default_crops: ClassVar[dict] = dict.fromkeys(NETWORKS, 448)
+
+    sbd_dir: str | None = setting(None, _SBD_DIR)
+    train_split: str | None = changed(
+        DownstreamConfig,
+        "train_split",
+        None,
+        "Images to train on. Default: train_aug with --sbd_dir, else train.",
+    )
+    point_margin: int | None = changed(
+        PointConfig,
+        "point_margin",
+        None,
+        "Least distance of sampled points from the border of the crop, in pixels. "
+        "Default: 32, in proportion less for crops below 448.",
+    )
+
+    def resolved(self, description):
+        config = super().resolved(description)
+        margin = min(32, config.crop_size * 32 // 448)
+        return dataclasses.replace(
+            config,
+            sbd_dir=absolute(self.sbd_dir),
+            train_split=self.train_split or ("train_aug" if self.sbd_dir else "train"),
+            point_margin=margin if self.point_margin is None else self.point_margin,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmentationEvaluationConfig(DownstreamEvaluationConfig):
+    """Options of the evaluation of a segmenter."""
+
+    default_split: ClassVar[str] = "val"
+
+    sbd_dir: str | None = setting(None, _SBD_DIR)
+    flip: bool = setting(False, "Average with the mirror image.")
+    scales: str = setting(
+        "1", "Factors on the image's size to average over: 0.75,1,1.25."
+    )
+    stride: int = setting(
+        1, "Predict every pixel (1), or every 2nd or 4th.", choices=(1, 2, 4)
+    )
+    figures: bool = setting(
+        False, "Draw pictures: predictions beside the truth, and bars by class."
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not all(0.1 <= factor <= 10 for factor in self.factors):
+            fail("scales", self.scales, "numbers in [0.1, 10] with commas between")
+
+    @property
+    def factors(self):
+        """The scales as a tuple of floats; NaN where one is no number."""
+        try:
+            return tuple(float(scale) for scale in self.scales.split(","))
+        except ValueError:
+            return (math.nan,)
+
+    def completed(self, trained):
+        known = super().completed(trained)
+        return dataclasses.replace(
+            known, sbd_dir=self.sbd_dir or (trained and trained.sbd_dir)
+        )
+
+
+class Segmentation(DownstreamTask):
+    """Predicts the class of each pixel.
+
+    Args:
+        config: A `SegmentationConfig`.
+    """
+
+    name, kind, score = "segmentation", "segmenter", "mean_iou"
+    Config, EvaluationConfig = SegmentationConfig, SegmentationEvaluationConfig
+    figures = ("per_class.png", "predictions.png")
+
+    def open_split(self, split):
+        config = self.config
+        return data.voc.open_segmentation(config.voc_dir, split, config.sbd_dir)
+
+    def check(self, samples):
+        # Reads every mask, so that a bad one is found before the training.
+        labeled = False
+        for index in progress_bar(
+            range(len(samples)), f"checking {samples.split}", leave=False
+        ):
+            labeled |= bool((samples.mask(index) != data.voc.VOID).any())
+        if not labeled:
+            raise ValueError(
+                "The masks to measure on are void everywhere. Expected more images, or "
+                f"a greater share by --held_out. Received: {len(samples)} of split "
+                f"{samples.split!r} of {samples.folder}"
+            )
+
+    def model(self, backbone, samples):
+        config = self.config
+        return heads.segmenter(
+            backbone,
+            networks.taps(backbone),
+            len(samples.classes),
+            hidden=config.hidden,
+            dropout=config.dropout,
+            hidden_stddev=config.hidden_stddev,
+        )
+
+    def losses(self, model, samples):
+        return {heads.CLASSES: WeightedLoss(losses.MaskedCrossEntropy(), 1.0)}
+
+    def batches(self, samples, start=0):
+        config = self.config
+        return data.voc.segmentation_batches(
+            samples,
+            crop_size=config.crop_size,
+            batch_size=config.batch_size,
+            points=config.points,
+            point_margin=config.point_margin,
+            color=config.color,
+            seed=config.seed,
+            start_step=start,
+        )
+
+    def predictor(self, model):
+        return inference.class_map_predictor(model, _PERIODIC_STRIDE)
+
+    def measure(self, predict, samples, strategy=None):
+        confusions = evaluation.image_confusions(
+            predict, samples, self.config.color, strategy, "validation"
+        )
+        return {"mean_iou": evaluation.mean_iou(sum(confusions))}
+
+    def draw(self, predict, parts):
+        samples = parts["held_out"]
+        shown = data.spread(samples, _SHOWN)
+        return evaluation.prediction_sheet(predict, samples, shown, self.config.color)
+
+    def report(self, model, samples, strategy=None, journal=None):
+        return evaluation.evaluate_segmentation(
+            model, samples, strategy=strategy, journal=journal
+        )
+
+    @classmethod
+    def open_for_evaluation(cls, options):
+        return data.voc.open_segmentation(
+            options.voc_dir, options.split, options.sbd_dir
+        )
+
+    @classmethod
+    def evaluate(cls, run, samples, options, strategy=None, journal=None):
+        chosen = {
+            "stride": options.stride,
+            "scales": options.factors,
+            "flip": options.flip,
+        }
+        results = evaluation.evaluate_segmentation(
+            run.model, samples, strategy=strategy, journal=journal, **chosen
+        )
+
+        def draw(folder):
+            if options.figures:
+                evaluation.segmentation_figures(
+                    run.model, samples, results, folder, **chosen
+                )
+
+        return {"split": options.split, **results, **chosen}, draw

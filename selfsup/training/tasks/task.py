@@ -1,0 +1,139 @@
+"""What a task must answer; everything else about training is the same for all."""
+
+from typing import ClassVar
+
+from selfsup import weights
+from selfsup.settings import Config
+from selfsup.training.run_config import RunConfig
+
+
+class Task:
+    """Base class of all tasks: what is learned, from what, and how it is measured.
+
+    A set of samples has `len()` and `name(index)`. The parts of a run are `"train"`,
+    `"held_out"` and `"test"`, of which the last two may be missing, and `"all"`,
+    the first two together.
+
+    Args:
+        config: An instance of `Config`.
+
+    Attributes:
+        name: The task's name in settings and on the command line.
+        kind: What `heads.kind` returns for its models.
+        score: The measure that a plateau search follows; higher is better.
+        Config: The class of its settings, a `RunConfig`.
+        EvaluationConfig: The class of the options of `evaluate`, a `Config`.
+        pretraining: Whether runs have a fixed length, instead of a plateau search.
+        figures: Names of the pictures that evaluations draw.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[str]
+    score: ClassVar[str]
+    Config: ClassVar[type[RunConfig]]
+    EvaluationConfig: ClassVar[type[Config]]
+    pretraining: ClassVar[bool]
+    figures: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, config):
+        self.config = config
+
+    @property
+    def logged(self):
+        """Names of the measures that the log shows, as `val_NAME`."""
+        return (self.score,)
+
+    def resolve(self, workdir=None):
+        """Completes the settings before anything else is asked.
+
+        Args:
+            workdir: Folder of an earlier part of this run, or None.
+        """
+
+    def open(self, part):
+        """Returns the samples of a part of the run, or None without such a part."""
+
+    def names(self, samples):
+        """Returns the names of samples, which a resumed run must find again."""
+        return [samples.name(index) for index in range(len(samples))]
+
+    def check(self, samples):
+        """Raises a ValueError if samples cannot be measured on."""
+
+    def backbone(self, samples):
+        """Builds the backbone that the run starts from; `samples` train it."""
+
+    def copy(self, backbone):
+        """Builds the backbone again, with the same weights, in Keras' precision."""
+        return weights.adapt(backbone)
+
+    def model(self, backbone, samples):
+        """Builds the model to train on a backbone."""
+
+    def losses(self, model, samples):
+        """Returns a dict from the model's outputs to `WeightedLoss`."""
+
+    def batches(self, samples, start=0):
+        """Returns the endless training batches from a step on.
+
+        A `tf.data.Dataset` of `(inputs, targets, weights)`, each a dict, or with
+        `status` as a fourth element, which `watch` is given.
+        """
+
+    def watch(self, samples):
+        """Returns the function that is called with every `status`, or None."""
+
+    def predictor(self, model):
+        """Compiles what `measure` and `draw` take."""
+
+    def measure(self, predict, samples, strategy=None):
+        """Returns a dict with at least the measures in `logged`."""
+
+    def draw(self, predict, parts):
+        """Returns a picture `[H, W, 3]`, uint8, of some predictions, or None."""
+
+    def results(self, model, parts, strategy=None, journal=None):
+        """Returns what `results.json` holds of the finished model, a dict.
+
+        Args:
+            model: The trained model, computing in float32.
+            parts: Dict from part to samples.
+            strategy: A `tf.distribute.Strategy`; None for the current one.
+            journal: Path of a file that lets an interrupted call continue.
+        """
+
+    def baselines(self, results):
+        """Returns lines for the curves: a dict from a column of the log to a value."""
+        return {}
+
+    @classmethod
+    def for_evaluation(cls, run, options):
+        """Opens what a finished run is evaluated on.
+
+        Args:
+            run: A `runs.Run`.
+            options: An `EvaluationConfig`.
+
+        Returns:
+            A pair: the samples, and the options with the run's own settings in
+            place of `None`.
+
+        Raises:
+            ValueError: If it is not known what to evaluate on.
+        """
+
+    @classmethod
+    def evaluate(cls, run, samples, options, strategy=None, journal=None):
+        """Evaluates a finished run on all samples.
+
+        Args:
+            run: A `runs.Run`.
+            samples: What `for_evaluation` returned.
+            options: The options that it returned.
+            strategy: A `tf.distribute.Strategy`; None for the current one.
+            journal: Path of a file that lets an interrupted call continue.
+
+        Returns:
+            A pair: a dict for `results.json`, and a function that draws the
+            pictures named in `figures` into a folder.
+        """

@@ -1,0 +1,18 @@
+"""Imports TensorFlow without its dozen lines of greeting.
+
+Some of them are written before it reads its own setting.
+"""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.stderr.flush()
+_screen, _nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+os.dup2(_nowhere, 2)
+try:
+    import tensorflow  # noqa: F401
+finally:
+    os.dup2(_screen, 2)
+    os.close(_nowhere)
+    os.close(_screen)
