@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and why they were not."""
+"""Atomic writing of files."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Colour spaces of the method: gray, hue and chroma, Lab, and the way back.
+"""Color spaces of the method: gray, hue and chroma, Lab, and the way back.
 
 All functions are pure TensorFlow, take float32 in `[0, 1]` (RGB is sRGB as
 stored in files) and work on any leading shape.
@@ -31,7 +31,7 @@ _LAB_SLOPE = 7.787
 HUE_MODES = ("expectation_faded", "expectation", "mode")
 CHROMA_MODES = ("median", "expectation", "mode")
 
-# Below this length of the mean hue vector colour fades out. The original takes
+# Below this length of the mean hue vector color fades out. The original takes
 # 0.03 of the vector averaged over 32 bins, which is 0.96 of the summed one.
 _FULL_CHROMA_CONCENTRATION = 0.96
 
@@ -88,7 +88,7 @@ def rgb_to_hue_chroma(rgb):
     )
     hue = sector / 6.0
     hue = tf.where(hue < 0.0, hue + 1.0, hue)
-    # A tiny negative hue rounds up to 1, which is the same colour as 0.
+    # A tiny negative hue rounds up to 1, which is the same color as 0.
     hue = tf.where((chroma > 0.0) & (hue < 1.0), hue, 0.0)
     return hue, chroma
 
@@ -137,10 +137,10 @@ def lab_to_rgb(lab):
 
 
 def with_gray(rgb, gray):
-    """Moves colours to a given gray, shrinking chroma only where it must.
+    """Moves colors to a given gray, shrinking chroma only where it must.
 
     The differences between the channels are kept, or shrunk by the largest
-    common factor for which the colour stays inside `[0, 1]`.
+    common factor for which the color stays inside `[0, 1]`.
 
     Args:
         rgb: `[..., 3]`, float32; may lie outside `[0, 1]`.
@@ -160,7 +160,7 @@ def with_gray(rgb, gray):
 
 
 def gray_hue_chroma_to_rgb(gray, hue, chroma):
-    """Builds the colour of given gray, hue and chroma; inverse of the above.
+    """Builds the color of given gray, hue and chroma; inverse of the above.
 
     Args:
         gray: `[..., 1]`, float32 in `[0, 1]`.
@@ -177,9 +177,9 @@ def gray_hue_chroma_to_rgb(gray, hue, chroma):
 
 
 def gray_ab_to_rgb(gray, ab):
-    """Builds the colour of given gray and Lab's a and b.
+    """Builds the color of given gray and Lab's a and b.
 
-    L is taken from the neutral colour of that gray; then the mean of R, G and
+    L is taken from the neutral color of that gray; then the mean of R, G and
     B is brought to `gray`, so the brightness of the input is kept.
 
     Args:
@@ -197,7 +197,7 @@ def gray_ab_to_rgb(gray, ab):
 def histograms_to_rgb(
     gray, hue, chroma, hue_mode="expectation_faded", chroma_mode="median"
 ):
-    """Decodes predicted histograms into colours that keep the gray.
+    """Decodes predicted histograms into colors that keep the gray.
 
     Hue `expectation` is the angle of the mean of the bins' unit vectors; with
     `expectation_faded` chroma also fades where that mean is short, that is

@@ -11,7 +11,7 @@ def progress_bar(items=None, name=None, total=None, unit="image", **kwargs):
     Args:
         items: What to go through, or None to call `update` by hand.
         name: Text before the bar.
-        total: Number of items, where `items` does not tell.
+        total: Number of items, where `items` has no length.
         unit: What the items are called.
         **kwargs: Further arguments of `tqdm.tqdm`.
 

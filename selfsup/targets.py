@@ -57,7 +57,7 @@ def check_histogram_arguments(bins, window):
         )
     if window < 1 or window % 2 == 0:
         raise ValueError(
-            "Argument `window` is the side of a window with a centre pixel. "
+            "Argument `window` is the side of a window with a center pixel. "
             f"Expected an odd positive integer. Received: window={window}"
         )
 
@@ -70,7 +70,7 @@ def window_offsets(window):
 
 
 def window_validity(points, height, width, window):
-    """Tells which pixels of the windows around points lie inside the image.
+    """Returns which pixels of the windows around points lie inside the image.
 
     Args:
         points: `[..., P, 2]`, int32 (y, x).
@@ -158,7 +158,7 @@ def value_histograms(values, valid, bins=32):
 
 
 def hue_weight(rgb):
-    """Returns the weight of the hue loss: the chroma of the centre pixel.
+    """Returns the weight of the hue loss: the chroma of the center pixel.
 
     Args:
         rgb: `[..., 3]`, float32 RGB in `[0, 1]` at the points.

@@ -28,9 +28,9 @@ def classification_scores(
         samples: A `data.voc.ClassificationSet`.
         crop_size: Side of the crops in pixels.
         crops: Number of random crops, scaled and mirrored as in training (the
-            authors' protocol: 10); or `"fixed"`: the corners and the centre,
+            authors' protocol: 10); or `"fixed"`: the corners and the center,
             each mirrored too, at the image's own scale.
-        color: Whether the network takes colour.
+        color: Whether the network takes color.
         seed: Seed of the random crops.
         strategy: A `tf.distribute.Strategy`; None for the current one.
         progress: Name of a progress bar, or None for no bar.

@@ -1,4 +1,4 @@
-"""Coloured copies of image files, with a contact sheet."""
+"""Colored copies of image files, with a contact sheet."""
 
 import dataclasses
 import pathlib
@@ -23,7 +23,7 @@ _HEIGHT = 160  # Of each, in pixels.
 _WIDEST = 2  # Greatest width of each, in heights.
 
 # An image whose channels differ by so many of 255 levels in a tenth of its
-# pixels is a colour image. Scans of gray prints have a tint, but a weaker one.
+# pixels is a color image. Scans of gray prints have a tint, but a weaker one.
 _COLORFUL = 24
 
 
@@ -62,7 +62,7 @@ class ColorizeConfig(Config):
 
 
 def color_files(model, inputs, output, settings=None, trained_side=None):
-    """Colours image files, and writes the results with a contact sheet.
+    """Colors image files, and writes the results with a contact sheet.
 
     Images are read as in training: upright, 8 bits, transparent pixels on
     white. Unreadable ones are left out, and named in the end.
@@ -96,7 +96,7 @@ def color_files(model, inputs, output, settings=None, trained_side=None):
     colored_copy = _colorer(inference.dense_predictor(model), settings, trained_side)
     shown, unreadable, written = {}, [], []
     chosen = set(data.spread(jobs, _SHOWN)) if sheet else ()
-    for number, job in enumerate(progress_bar(jobs, "colouring")):
+    for number, job in enumerate(progress_bar(jobs, "coloring")):
         try:
             image = data.load_image(job.source)
         except (OSError, ValueError) as error:
@@ -161,9 +161,9 @@ def _shrunk(image):
 
 
 def _sheet(pairs):
-    """Draws gray, coloured and, where the image had colour, true pictures."""
+    """Draws gray, colored and, where the image had color, true pictures."""
     any_color = any(map(is_colorful, (image for image, _ in pairs)))
-    titles = ["gray", "coloured", "true"][: 3 if any_color else 2]
+    titles = ["gray", "colored", "true"][: 3 if any_color else 2]
     blank = np.full((1, 1, 3), 255, np.uint8)
     cells = []
     for image, colored in pairs:
@@ -197,7 +197,7 @@ def _framed(image):
 
 
 def is_colorful(image):
-    """Tells whether an image has colours worth showing beside predicted ones.
+    """Returns whether an image has colors worth showing beside predicted ones.
 
     Args:
         image: `[H, W, 3]`, uint8.

@@ -1,4 +1,4 @@
-"""How well a colorizer predicts the colour of held-out images."""
+"""How well a colorizer predicts the color of held-out images."""
 
 import math
 
@@ -47,7 +47,7 @@ def constant_predictions(batches):
     for name, total in totals.items():
         if total <= 0:
             raise ValueError(
-                "The images hold no colour to learn from. Expected colour "
+                "The images hold no color to learn from. Expected color "
                 f"photographs. Received: {name} weights that are all 0"
             )
         mean = sums[name] / total
@@ -101,7 +101,7 @@ def point_metrics(predict, batches, constants):
 
 
 def image_metrics(predict, images, side=None):
-    """Compares coloured images with the true ones, pixel by pixel.
+    """Compares colored images with the true ones, pixel by pixel.
 
     Args:
         predict: What `dense_predictor` returned.
@@ -111,7 +111,7 @@ def image_metrics(predict, images, side=None):
     Returns:
         A dict: `rmse` over all images (root of the mean squared error of RGB in
         `[0, 1]`, each image counting the same), `psnr` (mean over the images
-        that have colour, in dB), and `rmse_gray`, `psnr_gray` of the uncoloured
+        that have color, in dB), and `rmse_gray`, `psnr_gray` of the uncolored
         image.
     """
     errors = {"": [], "_gray": []}
@@ -122,7 +122,7 @@ def image_metrics(predict, images, side=None):
             ("_gray", gray),
         ):
             errors[name].append(float(np.mean(np.square(other - image))))
-    # The gray copy of an image without colour is infinitely good, whatever the
+    # The gray copy of an image without color is infinitely good, whatever the
     # others are. JSON has no infinity either.
     colored = [square > _ALMOST_NOTHING for square in errors["_gray"]]
     metrics = {}

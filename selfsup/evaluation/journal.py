@@ -10,8 +10,8 @@ import numpy as np
 class Journal:
     """Results of images, kept in a file of one JSON line each.
 
-    The first line tells what the results are of; a file that is about something
-    else is begun anew. A line torn by a kill does not count.
+    The first line describes what the results are of; a file about something else
+    is replaced. A line torn by a kill does not count.
 
     Args:
         path: Path of the file; None keeps nothing.

@@ -39,12 +39,12 @@ def confusion_matrix(truth, prediction, num_classes, void=255):
             "Classes must be at least one, and `void` none of them. "
             f"Received: num_classes={num_classes}, void={void}"
         )
-    labelled = truth != void
-    truth = truth[labelled]
+    labeled = truth != void
+    truth = truth[labeled]
     _check_range("truth", truth, num_classes, f" or {void} (void)")
     _check_range("prediction", prediction, num_classes)
     # In uint8 the pairs of 17 classes would overflow already.
-    pairs = num_classes * truth.astype(np.int64) + prediction[labelled]
+    pairs = num_classes * truth.astype(np.int64) + prediction[labeled]
     counts = np.bincount(pairs, minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes).astype(np.int64)
 
@@ -89,7 +89,7 @@ def mean_iou(confusion):
 
 
 def pixel_accuracy(confusion):
-    """Returns the share of labelled pixels whose class was predicted.
+    """Returns the share of labeled pixels whose class was predicted.
 
     Args:
         confusion: `[L, L]`, what `confusion_matrix` returned, or a sum of such.

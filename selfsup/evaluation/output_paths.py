@@ -51,7 +51,7 @@ def plan(inputs, output, extension, reserved=()):
             "There are no images. Expected image files or folders. "
             f"Received: {', '.join(map(str, inputs)) or 'none'}"
         )
-    # `casefold`: some file systems do not tell A.png from a.png.
+    # `casefold`: to some file systems A.png and a.png are the same.
     stems = [str(name.with_suffix("")).casefold() for _, name in found]
     counts = collections.Counter(stems)
     jobs, taken = [], {str(name).casefold() for name in reserved}
@@ -70,7 +70,7 @@ def _find(inputs, output):
     for path in map(pathlib.Path, inputs):
         if path.is_dir() and os.path.realpath(path) == os.path.realpath(output):
             raise ValueError(
-                "The results would be among the images, and coloured themselves the "
+                "The results would be among the images, and colored themselves the "
                 f"next time. Expected another folder for them. Received: {path}"
             )
         if path.is_dir():
@@ -131,7 +131,7 @@ def check_free(paths, overwrite):
         overwrite: Whether they may exist.
 
     Raises:
-        ValueError: If some exist; it tells how many.
+        ValueError: If some exist; it counts them.
     """
     paths = list(paths)
     existing = [str(path) for path in paths if path.exists()]

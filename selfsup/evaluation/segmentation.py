@@ -21,7 +21,7 @@ def image_confusions(
     Args:
         predict: What `class_map_predictor` returned.
         samples: A `data.voc.SegmentationSet`.
-        color: Whether the network takes colour.
+        color: Whether the network takes color.
         strategy: A `tf.distribute.Strategy`; None for the current one.
         progress: Name of a progress bar, or None for no bar.
         journal: A `Journal` of images that are counted already.
@@ -110,7 +110,7 @@ def segmentation_metrics(confusion, classes):
         predicted.
 
     Raises:
-        ValueError: If no pixel was labelled.
+        ValueError: If no pixel was labeled.
     """
     iou = iou_per_class(confusion)
     return {

@@ -1,4 +1,4 @@
-"""Contact sheets of colourings, and the choice of what they show."""
+"""Contact sheets of colorings, and the choice of what they show."""
 
 import pathlib
 import re
@@ -18,9 +18,9 @@ _SHOWN_SIDE = 320
 
 
 def choose_images(collection, count=8):
-    """Chooses images whose colouring is worth looking at.
+    """Chooses images whose coloring is worth looking at.
 
-    Of some that are evenly spread it takes the most colourful, one of each
+    Of some that are evenly spread it takes the most colorful, one of each
     scene as long as there are enough; names of one scene differ only after
     their last `-` or `_`. Unreadable ones are left out.
 
@@ -32,7 +32,7 @@ def choose_images(collection, count=8):
         Up to `count` arrays `[H, W, 3]`, float32 in `[0, 1]`, in the order of
         the collection, large ones shrunk to what a sheet can show.
     """
-    found, colourful, scenes = {}, {}, {}
+    found, colorful, scenes = {}, {}, {}
     for index in data.spread(collection, _CANDIDATES):
         try:
             ((name, image),) = data.whole_images(collection, [index])
@@ -40,10 +40,10 @@ def choose_images(collection, count=8):
             logging.debug("Left out of the contact sheet: %s", error)
             continue
         found[index] = _shrunk(image).astype(np.float32) / 255.0
-        # A strong colour on a tenth of the image is enough to look at.
-        colourful[index] = np.percentile(np.ptp(found[index], axis=-1), 90)
+        # A strong color on a tenth of the image is enough to look at.
+        colorful[index] = np.percentile(np.ptp(found[index], axis=-1), 90)
         scenes[index] = re.split(r"[-_][^-_]*$", pathlib.PurePath(name).stem)[0]
-    order = sorted(found, key=colourful.get, reverse=True)
+    order = sorted(found, key=colorful.get, reverse=True)
     first = {scenes[index]: index for index in reversed(order)}.values()
     rest = [index for index in order if index not in first]
     chosen = [*sorted(first, key=order.index), *rest][:count]

@@ -22,7 +22,7 @@ def prediction_sheet(predict, samples, indices, color=False, labels=None):
         predict: What `class_map_predictor` returned.
         samples: A `data.voc.SegmentationSet`.
         indices: Numbers of the images.
-        color: Whether the network takes colour.
+        color: Whether the network takes color.
         labels: Text of each row; None for the images' names.
 
     Returns:

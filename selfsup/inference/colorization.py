@@ -71,9 +71,9 @@ def dense_predictor(model):
 def colorize(
     predict, image, side=None, hue_mode="expectation_faded", chroma_mode="median"
 ):
-    """Colours an image, at its own size.
+    """Colors an image, at its own size.
 
-    The network sees the image at the scale it was trained at; its colours are
+    The network sees the image at the scale it was trained at; its colors are
     enlarged and laid over the full gray, which is kept exactly.
 
     Args:
@@ -104,14 +104,14 @@ def predicted_chroma_offsets(
 
     The network sees the image at its own scale, with a margin of mirrored pixels
     that is cut off again: the zeros that convolutions pad with would leave a
-    coloured fringe.
+    colored fringe.
 
     Args:
         predict: What `dense_predictor` returned.
         gray: `[H, W, 1]`, float32 in `[0, 1]`.
         side: As in `colorize`.
         hue_mode: As in `colorize`.
-        chroma_mode: Likewise.
+        chroma_mode: As in `colorize`.
 
     Returns:
         `[h, w, 3]`, float32 in `[-1, 1]`, summing to 0 over the channels; its
@@ -132,7 +132,7 @@ def predicted_chroma_offsets(
 
 
 def resize_short_side(image, side=None):
-    """Scales an image as the network shall see it; runs in graphs.
+    """Scales an image to what the network sees; runs in graphs.
 
     A very long image comes out smaller, with `8 * side**2` pixels, so that memory
     stays bounded for images of any shape.
@@ -163,7 +163,7 @@ def predicted_rgb(outputs, gray, hue_mode="expectation_faded", chroma_mode="medi
         gray: `[B, H, W, 1]`, float32 in `[0, 1]`, what the network saw, before
             its mean was subtracted.
         hue_mode: As in `colorize`; `ab` has no modes.
-        chroma_mode: Likewise.
+        chroma_mode: As in `colorize`.
 
     Returns:
         `[B, H, W, 3]`, float32 in `[0, 1]`, whose mean over channels is `gray`.

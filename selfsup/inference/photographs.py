@@ -1,4 +1,4 @@
-"""Colouring of large photographs at their full size, at little memory."""
+"""Coloring of large photographs at their full size, at little memory."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,7 +6,7 @@ import tensorflow as tf
 from selfsup import color
 from selfsup.inference import colorization
 
-# Pixels of a strip: 3 MB for each array of colours.
+# Pixels of a strip: 3 MB for each array of colors.
 _STRIP_PIXELS = 2**18
 
 
@@ -19,7 +19,7 @@ def color_photograph(
     saturation=1.0,
     strip_pixels=_STRIP_PIXELS,
 ):
-    """Colours a photograph at its own size.
+    """Colors a photograph at its own size.
 
     The numbers of `colorize`, rounded. The mean of R, G and B of each pixel is
     kept, but for the rounding of each channel, which moves it by half a level
@@ -27,17 +27,17 @@ def color_photograph(
     is done in strips of rows, which changes no number.
 
     The enlarging is plain bilinear interpolation. Guiding it by the edges of
-    the gray (He and Sun, 2015) was tried with true colours, shrunk to a 13th
+    the gray (He and Sun, 2015) was tried with true colors, shrunk to a 13th
     and a 4th: bleeding at edges became less, but error larger, because faint
-    textures took the colours away from what is coloured evenly.
+    textures took the colors away from what is colored evenly.
 
     Args:
         predict: What `dense_predictor` returned.
-        image: `[H, W, 3]`, uint8 RGB, gray or colour.
+        image: `[H, W, 3]`, uint8 RGB, gray or color.
         side: As in `colorize`.
         hue_mode: As in `colorize`.
-        chroma_mode: Likewise.
-        saturation: Factor of all colours; 0 gives gray.
+        chroma_mode: As in `colorize`.
+        saturation: Factor of all colors; 0 gives gray.
         strip_pixels: About how many pixels a strip has.
 
     Returns:
@@ -80,7 +80,7 @@ def _rows(small, rows, height):
     Returns:
         `[N, W, C]`, float32.
     """
-    # Centres of pixels lie at half-integers.
+    # Centers of pixels lie at half-integers.
     position = (rows + 0.5) * (small.shape[0] / height) - 0.5
     below = np.floor(position)
     weight = (position - below).astype(np.float32)[:, None, None]

@@ -14,7 +14,7 @@ def class_map_predictor(model, stride=1, scales=(1.0,), flip=False):
 
     Args:
         model: A segmenter for points.
-        stride: 1, 2 or 4: predict at every pixel, or at the centres of squares
+        stride: 1, 2 or 4: predict at every pixel, or at the centers of squares
             of 2 x 2 or 4 x 4 and interpolate.
         scales: Factors on the image's size.
         flip: Whether to average with the mirror image.
@@ -68,7 +68,7 @@ def segment(predict, samples, indices=None, color=False, strategy=None):
         predict: What `class_map_predictor` returned.
         samples: A `data.voc.SegmentationSet`.
         indices: Numbers of the images; None for all, in order.
-        color: Whether the network takes colour.
+        color: Whether the network takes color.
         strategy: A `tf.distribute.Strategy`; None for the current one.
 
     Yields:
@@ -86,7 +86,7 @@ def segment(predict, samples, indices=None, color=False, strategy=None):
 
 
 def takes_color(model):
-    """Tells whether a model's input is RGB instead of gray."""
+    """Returns whether a model's input is RGB instead of gray."""
     return any(tensor.name == "rgb" for tensor in model.inputs)
 
 

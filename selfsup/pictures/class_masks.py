@@ -1,4 +1,4 @@
-"""Masks of classes in colour."""
+"""Masks of classes in color."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ _ROW = 26
 
 
 def class_colors(num_classes):
-    """Returns PASCAL VOC's colour of each class.
+    """Returns PASCAL VOC's color of each class.
 
     Bits 0, 3, 6, ... of the class are the high bits of red, from the highest
     on; bits 1, 4, ... those of green and 2, 5, ... those of blue. So 0 is
@@ -30,7 +30,7 @@ def class_colors(num_classes):
     """
     if not 0 <= num_classes <= 256:
         raise ValueError(
-            "There are colours for 0 to 256 classes. "
+            "There are colors for 0 to 256 classes. "
             f"Received: num_classes={num_classes}"
         )
     classes = np.arange(num_classes)[:, None]
@@ -42,7 +42,7 @@ def class_colors(num_classes):
 
 
 def sheet_colors(names):
-    """Returns colours in which the classes of a sheet are told apart.
+    """Returns colors that distinguish the classes of a sheet.
 
     Those of PASCAL VOC for its own 21 classes, which people know by them. Of
     other classes several would be shades of one red; they get hues that lie
@@ -69,10 +69,10 @@ def sheet_colors(names):
 
 
 def color_mask(mask, colors=None):
-    """Paints a mask in the colours of its classes.
+    """Paints a mask in the colors of its classes.
 
     Args:
-        mask: `[H, W]`, integer classes; 255 is void and has a colour of its own.
+        mask: `[H, W]`, integer classes; 255 is void and has a color of its own.
         colors: `[L, 3]`, uint8, of classes 0 to L - 1; None takes `class_colors`.
 
     Returns:
@@ -80,7 +80,7 @@ def color_mask(mask, colors=None):
 
     Raises:
         TypeError: If the mask does not hold integers.
-        ValueError: If the mask has another rank or a class without a colour.
+        ValueError: If the mask has another rank or a class without a color.
     """
     mask = np.asarray(mask)
     if not np.issubdtype(mask.dtype, np.integer):
@@ -96,20 +96,20 @@ def color_mask(mask, colors=None):
     wrong = mask[((mask < 0) | (mask >= count)) & (mask != VOID)]
     if wrong.size:
         raise ValueError(
-            f"A mask holds a class without a colour. Expected 0 to {count - 1} or "
+            f"A mask holds a class without a color. Expected 0 to {count - 1} or "
             f"{VOID} (void). Received: {wrong[0]}"
         )
     return table[mask]
 
 
 def overlay(image, mask, opacity=0.55, colors=None):
-    """Lays the colours of a mask over a picture, which shows through.
+    """Lays the colors of a mask over a picture, which shows through.
 
     Args:
         image: `[H, W]`, `[H, W, 1]` or `[H, W, 3]`, float in `[0, 1]` or uint8.
-            Colours of classes are told apart best over gray.
+            Colors of classes are easiest to distinguish over gray.
         mask: `[H, W]`, as in `color_mask`.
-        opacity: Share of the mask's colours, 0 to 1.
+        opacity: Share of the mask's colors, 0 to 1.
         colors: As in `color_mask`.
 
     Returns:
@@ -128,23 +128,23 @@ def overlay(image, mask, opacity=0.55, colors=None):
 
 
 def legend(names, colors, width=640):
-    """Draws boxes of colours beside their names, in as many rows as it takes.
+    """Draws boxes of colors beside their names, in as many rows as it takes.
 
     Args:
         names: Name of each class.
-        colors: `[L, 3]`, uint8, a colour for each name.
+        colors: `[L, 3]`, uint8, a color for each name.
         width: Width of the picture; it is wider if a name is.
 
     Returns:
         `[H, W, 3]`, uint8.
 
     Raises:
-        ValueError: If there are not as many colours as names.
+        ValueError: If there are not as many colors as names.
     """
     if len(names) != len(colors):
         raise ValueError(
-            f"A legend of {len(names)} names needs as many colours. "
-            f"Received: {len(colors)} colours"
+            f"A legend of {len(names)} names needs as many colors. "
+            f"Received: {len(colors)} colors"
         )
     places, right, x, row = [], 0, _GAP, 0
     for name in names:

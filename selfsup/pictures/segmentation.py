@@ -30,7 +30,7 @@ def segmentation_sheet(rows, names, height=200, opacity=0.75):
             255 for void; `truth` may be None.
         names: Name of each class.
         height: Height of the pictures, in pixels.
-        opacity: Share of the masks' colours over the photograph.
+        opacity: Share of the masks' colors over the photograph.
 
     Returns:
         `[H, W, 3]`, uint8.

@@ -59,10 +59,10 @@ def contact_sheet(rows, titles, height=160):
 
 
 def save_image(path, image):
-    """Writes a picture, whole or not at all.
+    """Writes a picture atomically.
 
     Args:
-        path: Where to; the ending tells the format.
+        path: Path of the file; its ending selects the format.
         image: `[H, W, 3]`, uint8 RGB.
 
     Raises:

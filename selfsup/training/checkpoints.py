@@ -1,4 +1,4 @@
-"""Checkpoints that are written whole or not at all, and restored exactly."""
+"""Checkpoints: written atomically, restored exactly."""
 
 import math
 import pathlib
@@ -128,7 +128,7 @@ class Checkpoints:
 
 
 def save_model(model, path):
-    """Writes a `.keras` file whole or not at all.
+    """Writes a `.keras` file atomically.
 
     The optimizer's state stays out: it would triple the file.
 

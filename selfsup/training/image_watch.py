@@ -66,8 +66,8 @@ class ImageWatch:
         achromatic = self._counts[data.ACHROMATIC] / readable
         if achromatic > 0.95:
             raise ValueError(
-                "Nearly all images are gray. Expected colour photographs, which "
-                f"colours can be learned from. Received: "
+                "Nearly all images are gray. Expected color photographs, which "
+                f"colors can be learned from. Received: "
                 f"{self._counts[data.ACHROMATIC]} achromatic of {readable} samples"
             )
         if achromatic >= 0.5 and not self._warned:

@@ -100,14 +100,14 @@ def _check_agreement(config, found, path):
 
 
 def _same_channels(found, width):
-    """Tells whether a width gives the channels of the file: several may."""
+    """Returns whether a width gives the channels of the file: several may."""
     one, other = units.Units(found["width"]), units.Units(width)
     counts = FILTERS[found["network"]].values()
     return all(one.channels(count) == other.channels(count) for count in counts)
 
 
 def rebalanced(backbone, images):
-    """Rebalances a backbone, unless batch normalisation does that anyway.
+    """Rebalances a backbone, unless batch normalization does that anyway.
 
     Args:
         backbone: What `initial_backbone` returned.

@@ -216,7 +216,7 @@ def _compiled_loop(step_fn, has_status):
 
 @contextlib.contextmanager
 def memory_advice(batch_size, accumulation):
-    """Tells what to try where a step does not fit the device's memory.
+    """Suggests what to try where a step does not fit the device's memory.
 
     Args:
         batch_size: Images a step.

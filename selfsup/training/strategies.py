@@ -22,7 +22,7 @@ def default_strategy():
 
 @contextlib.contextmanager
 def synchronized_normalization(model, strategy):
-    """Lets batch normalisation see the whole batch while there are replicas.
+    """Lets batch normalization see the whole batch while there are replicas.
 
     Without it the statistics of the replicas drift apart. The flag is cleared
     afterwards, because JAX refuses a model that has it.

@@ -14,14 +14,17 @@ from selfsup import (
     losses,
     networks,
     pictures,
-    runs,
 )
-from selfsup.settings import Config, setting
+from selfsup.settings import setting
 from selfsup.training.pretraining_config import PretrainingConfig
 from selfsup.training.run_config import PointConfig
 from selfsup.training.step import WeightedLoss
 from selfsup.training.strategies import precision
-from selfsup.training.tasks.pretraining import PretrainingTask
+from selfsup.training.tasks.pretraining import (
+    PERIODIC_BATCHES,
+    PretrainingEvaluationConfig,
+    PretrainingTask,
+)
 
 # Hue counts five times (the released prototxt's loss_weight).
 _WEIGHTS = {heads.HUE: 5.0, heads.CHROMA: 1.0, heads.AB: 1.0}
@@ -33,10 +36,6 @@ _LOSSES = {
 
 # Training batches that the mean histogram is taken from.
 _BASELINE_BATCHES = 32
-
-# Batches of evaluations during training, and of training images at its end; all
-# held-out images are evaluated at the end.
-_PERIODIC_BATCHES = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,14 +54,9 @@ class ColorizationConfig(PretrainingConfig, PointConfig):
 
 
 @dataclasses.dataclass(frozen=True)
-class ColorizationEvaluationConfig(Config):
+class ColorizationEvaluationConfig(PretrainingEvaluationConfig):
     """Options of the evaluation of a colorizer."""
 
-    data: tuple[str, ...] = setting(
-        (),
-        "Images: folder, list file or tfds:NAME/SPLIT. Default: those that the run "
-        "held out.",
-    )
     crop_size: int | None = setting(
         None,
         "Side of the crops, for a .keras file without config.json.",
@@ -90,6 +84,11 @@ class Colorization(PretrainingTask):
     def logged(self):
         lab = self.config.loss == "lab"
         return (heads.AB,) if lab else (heads.HUE, heads.CHROMA)
+
+    @property
+    def side(self):
+        """Mean shortest side of images in training, in pixels."""
+        return (self.config.min_side + self.config.max_side) // 2
 
     def input_config(self, **changes):
         config = self.config
@@ -168,7 +167,7 @@ class Colorization(PretrainingTask):
     def predictor(self, model):
         return inference.colorizer_predictor(model)
 
-    def measure(self, predict, samples, strategy=None, batches=_PERIODIC_BATCHES):
+    def measure(self, predict, samples, strategy=None, batches=PERIODIC_BATCHES):
         dataset = data.pipeline(
             self.input_config(augment=False), status=True, images=samples
         )
@@ -177,7 +176,6 @@ class Colorization(PretrainingTask):
         )
 
     def draw(self, predict, parts):
-        side = (self.config.min_side + self.config.max_side) // 2
         titles = {"train": "training", "held_out": "held out"}
         if not self._shown:
             self._shown = {
@@ -185,7 +183,7 @@ class Colorization(PretrainingTask):
                 for part, title in titles.items()
                 if part in parts
             }
-        return evaluation.colorization_sheet(predict.dense, self._shown, side)
+        return evaluation.colorization_sheet(predict.dense, self._shown, self.side)
 
     def facts(self):
         return {"constants": {n: v.tolist() for n, v in self._baseline.items()}}
@@ -199,51 +197,40 @@ class Colorization(PretrainingTask):
         }
 
     @classmethod
-    def for_evaluation(cls, run, options):
-        return data.images_of(_evaluated(run, options)), options
-
-    @classmethod
-    def evaluate(cls, run, samples, options, strategy=None, journal=None):
-        config = _evaluated(run, options)
-        predict = inference.colorizer_predictor(run.model)
-        constants = (run.results or {}).get("constants")
-        baseline = constants and {k: np.float32(v) for k, v in constants.items()}
-        results = evaluation.evaluate_colorizer(predict, samples, config, baseline)
-
-        def draw(folder):
-            shown = {"held out": evaluation.choose_images(samples, count=12)}
-            side = (config.min_side + config.max_side) // 2
-            sheet = evaluation.colorization_sheet(predict.dense, shown, side)
-            pictures.save_image(folder / "samples.png", sheet)
-
-        return results, draw
-
-
-def _evaluated(run, options):
-    """Returns the `data.PipelineConfig` of an evaluation."""
-    if run.settings is not None and options.crop_size:
-        raise ValueError(
-            "The size of the crops is the run's own. Expected --crop_size only for a "
-            f"model without config.json. Received: crop_size={options.crop_size}"
-        )
-    if run.settings is not None:
-        config = ColorizationConfig.from_json(runs.split_settings(run.settings)[1])
-    elif options.data and options.crop_size:
+    def of_run(cls, run, options):
+        if run.settings is not None and options.crop_size:
+            raise ValueError(
+                "The size of the crops is the run's own. Expected --crop_size only for "
+                "a model without config.json. "
+                f"Received: crop_size={options.crop_size}"
+            )
+        if run.settings is not None:
+            return super().of_run(run, options)
+        if not options.data or not options.crop_size:
+            raise ValueError(
+                "There is no config.json beside the model. Expected one, or --data and "
+                f"--crop_size. Received: data={options.data}, "
+                f"crop_size={options.crop_size}"
+            )
         loss = "lab" if heads.AB in run.model.output else "histogram"
         config = ColorizationConfig.from_preset(
             "paper", crop_size=options.crop_size, loss=loss
         )
-    else:
-        raise ValueError(
-            "There is no config.json beside the model. Expected one, or --data and "
-            f"--crop_size. Received: data={options.data}, "
-            f"crop_size={options.crop_size}"
+        return cls.on_images(config, options)
+
+    @classmethod
+    def evaluate(cls, run, samples, options, strategy=None, journal=None):
+        task = cls.of_run(run, options)
+        predict = task.predictor(run.model)
+        constants = (run.results or {}).get("constants")
+        baseline = constants and {k: np.float32(v) for k, v in constants.items()}
+        results = evaluation.evaluate_colorizer(
+            predict, samples, task.input_config(augment=False), baseline
         )
-    if options.data:
-        config = dataclasses.replace(config, val_data=options.data)
-    if not config.val_data and not config.val_fraction:
-        raise ValueError(
-            "The run held out no images. Expected --data with images to evaluate "
-            "on. Received: none"
-        )
-    return Colorization(config).input_config(subset="val", augment=False)
+
+        def draw(folder):
+            shown = {"held out": evaluation.choose_images(samples, count=12)}
+            sheet = evaluation.colorization_sheet(predict.dense, shown, task.side)
+            pictures.save_image(folder / "samples.png", sheet)
+
+        return results, draw

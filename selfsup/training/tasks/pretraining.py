@@ -1,9 +1,28 @@
 """What proxy tasks on unlabeled photographs share."""
 
-from selfsup import data, networks
+import dataclasses
+
+from selfsup import data, networks, runs
+from selfsup.settings import Config, setting
 from selfsup.training.image_watch import ImageWatch
 from selfsup.training.optimizers import run_momentum
 from selfsup.training.tasks.task import Task
+
+
+# Batches of evaluations during training, and of training images at its end; all
+# held-out images are evaluated at the end.
+PERIODIC_BATCHES = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainingEvaluationConfig(Config):
+    """Options of the evaluation of a proxy task."""
+
+    data: tuple[str, ...] = setting(
+        (),
+        "Images: folder, list file or tfds:NAME/SPLIT. Default: those that the run "
+        "held out.",
+    )
 
 
 class PretrainingTask(Task):
@@ -14,6 +33,7 @@ class PretrainingTask(Task):
     """
 
     pretraining = True
+    EvaluationConfig = PretrainingEvaluationConfig
 
     def __init__(self, config):
         super().__init__(config)
@@ -91,6 +111,41 @@ class PretrainingTask(Task):
             found["held_out_images"] = len(held_out)
             found["held_out"] = self.measure(predict, held_out, strategy, batches=-1)
         return found
+
+    @classmethod
+    def of_run(cls, run, options):
+        """Returns the task of a finished run whose held-out images are evaluated.
+
+        Args:
+            run: A `runs.Run`.
+            options: An `EvaluationConfig`.
+
+        Raises:
+            ValueError: If the settings of the run or held-out images are missing.
+        """
+        if run.settings is None:
+            raise ValueError(
+                "There is no config.json beside the model. Expected a workdir. "
+                f"Received: {run.folder}"
+            )
+        config = cls.Config.from_json(runs.split_settings(run.settings)[1])
+        return cls.on_images(config, options)
+
+    @classmethod
+    def on_images(cls, config, options):
+        """Returns the task with held-out images that options may name."""
+        if options.data:
+            config = dataclasses.replace(config, val_data=options.data)
+        if not config.val_data and not config.val_fraction:
+            raise ValueError(
+                "The run held out no images. Expected --data with images to evaluate "
+                "on. Received: none"
+            )
+        return cls(config)
+
+    @classmethod
+    def for_evaluation(cls, run, options):
+        return cls.of_run(run, options).open("held_out"), options
 
     def facts(self):
         """Returns what `results.json` holds beside the measures, a dict."""
