@@ -49,8 +49,7 @@ class ImportConfig(Config):
         None, "Layers of a Caffe file to leave out, with commas between: fc8,fc9."
     )
     lrn: bool | None = setting(
-        None,
-        "Local response normalization in AlexNet. Default: as recorded, else yes.",
+        None, "Local response normalization in AlexNet. Default: as recorded, else yes."
     )
     input_mean: tuple[str, ...] = setting(
         (),

@@ -42,21 +42,13 @@ class PretrainingConfig(RunConfig):
         0,
         0.9999,
     )
-    min_side: int = setting(
-        352, "Least shortest side that images are scaled to.", 8, 16384
-    )
-    max_side: int = setting(
-        600, "Greatest shortest side that images are scaled to.", 8, 16384
-    )
+    min_side: int = setting(352, "Least shortest side that images are scaled to.", 8)
+    max_side: int = setting(600, "Greatest shortest side that images are scaled to.", 8)
     steps: int | None = setting(
-        None, "Training steps, or count in epochs.", 1, 10**9, resumable=True
+        None, "Training steps, or count in epochs.", 1, resumable=True
     )
     epochs: float | None = setting(
-        None,
-        "Passes over the images, or count in steps.",
-        1e-9,
-        10**6,
-        resumable=True,
+        None, "Passes over the images, or count in steps.", 1e-9, resumable=True
     )
     optimizer: str = setting(
         "sgd", "sgd (momentum 0.9, as in the paper) or adam.", choices=("sgd", "adam")
@@ -79,7 +71,6 @@ class PretrainingConfig(RunConfig):
         None,
         "Steps between backbones kept in snapshots/. Default: none.",
         1,
-        10**9,
         resumable=True,
     )
 

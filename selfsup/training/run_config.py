@@ -54,22 +54,16 @@ class RunConfig(Config):
         choices=("zeros", "bias"),
     )
     dropout: float = setting(0.5, "Dropout rate in fc6, fc7 and the head.", 0, 0.95)
-    crop_size: int = setting(352, "Side of the training crops, in pixels.", 8, 8192)
-    batch_size: int = setting(8, "Images a step, over all devices.", 1, 65536)
+    crop_size: int = setting(352, "Side of the training crops, in pixels.", 8)
+    batch_size: int = setting(8, "Images a step, over all devices.", 1)
     accumulation: int = setting(
-        1,
-        "Parts that a batch is split into to save memory; gradients are summed.",
-        1,
-        65536,
+        1, "Parts that a batch is split into to save memory; gradients are summed.", 1
     )
     learning_rate: float = setting(
         1e-3, "Learning rate, before the schedule.", 1e-12, 100
     )
     weight_decay: float = setting(
-        5e-4,
-        "Added to the gradient of kernels, as in Caffe; biases have none.",
-        0,
-        1,
+        5e-4, "Added to the gradient of kernels, as in Caffe; biases have none.", 0, 1
     )
     precision: str = setting(
         "float32",
@@ -79,22 +73,14 @@ class RunConfig(Config):
     jit: bool = setting(
         False, "Compile the step with XLA; needs a single device. Long to start."
     )
-    log_every: int = setting(
-        100, "Steps between rows of log.csv.", 1, 10**9, resumable=True
-    )
+    log_every: int = setting(100, "Steps between rows of log.csv.", 1, resumable=True)
     eval_every: int = setting(
-        1000,
-        "Steps between held-out evaluations and pictures.",
-        1,
-        10**9,
-        resumable=True,
+        1000, "Steps between held-out evaluations and pictures.", 1, resumable=True
     )
     checkpoint_seconds: float = setting(
-        30.0, "Seconds between checkpoints.", 0, 10**9, resumable=True
+        30.0, "Seconds between checkpoints.", 0, resumable=True
     )
-    seed: int = setting(
-        0, "Seed of weights, data order, crops and dropout.", 0, 2**31 - 1
-    )
+    seed: int = setting(0, "Seed of weights, order, crops and dropout.", 0, 2**31 - 1)
     deterministic: bool = setting(
         False, "Only deterministic operations, for bit-equal runs on a GPU."
     )
@@ -125,7 +111,7 @@ def _is_former_default(name, value):
 class PointConfig(RunConfig):
     """Settings of tasks that predict at sampled points of an image."""
 
-    hidden: int = setting(1024, "Units of the head's hidden layer.", 1, 65536)
+    hidden: int = setting(1024, "Units of the head's hidden layer.", 1)
     hidden_stddev: float = setting(
         1e-4,
         "Standard deviation of the hidden layer's initial weights; 0.0001 in the "
@@ -133,12 +119,11 @@ class PointConfig(RunConfig):
         0,
         1,
     )
-    points: int = setting(128, "Sampled points an image.", 1, 65536)
+    points: int = setting(128, "Sampled points an image.", 1)
     point_margin: int = setting(
         32,
         "Least distance of sampled points from the border of the crop, in pixels.",
         0,
-        4096,
     )
 
     def __post_init__(self):

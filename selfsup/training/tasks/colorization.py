@@ -6,15 +6,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from selfsup import (
-    data,
-    evaluation,
-    heads,
-    inference,
-    losses,
-    networks,
-    pictures,
-)
+from selfsup import data, evaluation, heads, inference, losses, networks, pictures
 from selfsup.settings import setting
 from selfsup.training.pretraining_config import PretrainingConfig
 from selfsup.training.run_config import PointConfig
@@ -58,10 +50,7 @@ class ColorizationEvaluationConfig(PretrainingEvaluationConfig):
     """Options of the evaluation of a colorizer."""
 
     crop_size: int | None = setting(
-        None,
-        "Side of the crops, for a .keras file without config.json.",
-        8,
-        8192,
+        None, "Side of the crops, for a .keras file without config.json.", 8
     )
 
 

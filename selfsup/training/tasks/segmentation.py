@@ -10,10 +10,7 @@ from selfsup.settings import changed, fail, setting
 from selfsup.training.downstream_config import DownstreamConfig, absolute
 from selfsup.training.run_config import NETWORKS, PointConfig
 from selfsup.training.step import WeightedLoss
-from selfsup.training.tasks.downstream import (
-    DownstreamEvaluationConfig,
-    DownstreamTask,
-)
+from selfsup.training.tasks.downstream import DownstreamEvaluationConfig, DownstreamTask
 
 # Held-out images on the sheet that is drawn while training.
 _SHOWN = 6
