@@ -2,16 +2,18 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from selfsup import networks
-from selfsup.networks import resnet, units
+from selfsup.networks.resnet import resnet
 
 # The smallest width: 2 channels in the first layers, 64 in VGG's fc6.
 WIDTH = 1 / 64
 
-# Smallest image that each network takes: conv1 of AlexNet is not padded.
-SMALLEST = {"alexnet": 11, "vgg16": 1, "resnet50": 1, "resnet152": 1, "resnet": 1}
+# Smallest height and width of an image.
+SMALLEST = {
+    "resnet": 1,
+    **{name: network.min_size for name, network in networks.ARCHITECTURES.items()},
+}
 
 
 def network(name, width=WIDTH, **kwargs):
@@ -20,25 +22,10 @@ def network(name, width=WIDTH, **kwargs):
     It has every kind of block, but it is none of the known networks, so
     `networks.taps` refuses it.
     """
-    if name != "resnet":
-        return networks.BUILDERS[name](width=width, **kwargs)
-    unit = units.Units(
-        width,
-        kwargs.pop("padding", "zeros"),
-        kwargs.pop("normalization", "plain"),
-        kwargs.pop("bn_momentum", 0.999),
-        kwargs.pop("kernel_initializer", "lecun_uniform"),
-    )
-    stages = ["2a", "2b"], ["3a", "3b1"], ["4a"], ["5a"]
-    arguments = {"input_channels": 1, "fov_blocks": 0, "pool1": "caffe", **kwargs}
-    return resnet._resnet(
-        "resnet",
-        stages,
-        arguments["input_channels"],
-        unit,
-        arguments["fov_blocks"],
-        arguments["pool1"],
-    )
+    if name == "resnet":
+        stages = ["2a", "2b"], ["3a", "3b1"], ["4a"], ["5a"]
+        return resnet("resnet", stages, width=width, **kwargs)
+    return networks.ARCHITECTURES[name].builder(width=width, **kwargs)
 
 
 def randomize(model, seed=0, bias=1.0):
@@ -70,6 +57,8 @@ def maps(model, names):
 
 def always(hue_bin, chroma_bin, bins=32):
     """Returns a dense predictor that is sure of one bin, for images of any size."""
+
+    import tensorflow as tf
 
     def predict(gray):
         shape = [*gray.shape[:3], bins]

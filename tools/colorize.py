@@ -14,7 +14,7 @@ non-zero exit code; the others are coloured.
 import _app
 from absl import flags, logging
 
-from selfsup import training
+from selfsup import runs
 from selfsup.evaluation import colored_files
 
 _CKPT = flags.DEFINE_string(
@@ -28,7 +28,7 @@ _settings = _app.define(colored_files.ColoringSettings)
 
 def main(images):
     settings = colored_files.ColoringSettings(**_settings())
-    run = training.open_run(_CKPT.value, "colorizer.keras")
+    run = runs.open_run(_CKPT.value, "colorizer.keras")
     written = colored_files.color_files(
         run.model, images, _OUTPUT.value, settings, run.side
     )

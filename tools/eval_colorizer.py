@@ -16,7 +16,7 @@ import _app
 import numpy as np
 from absl import flags, logging
 
-from selfsup import evaluation, training
+from selfsup import evaluation, runs, training
 
 _CKPT = flags.DEFINE_string("ckpt", None, "Workdir or .keras file.", required=True)
 _DATA = flags.DEFINE_multi_string(
@@ -31,7 +31,7 @@ _CROP_SIZE = flags.DEFINE_integer(
 
 
 def main():
-    run = training.open_run(_CKPT.value, "colorizer.keras")
+    run = runs.open_run(_CKPT.value, "colorizer.keras")
     config = training.evaluation_config(run, _DATA.value, _CROP_SIZE.value)
     output = pathlib.Path(_OUTPUT.value or run.folder / "evaluation")
     output.mkdir(parents=True, exist_ok=True)
@@ -43,8 +43,8 @@ def main():
         output / "samples.png",
     )
     settings = dataclasses.asdict(config)
-    training.write_json(output / "config.json", {"ckpt": _CKPT.value, **settings})
-    training.write_json(output / "results.json", report)
+    runs.write_json(output / "config.json", {"ckpt": _CKPT.value, **settings})
+    runs.write_json(output / "results.json", report)
     for name, value in report.items():
         logging.info("%-16s %.5g", name, value)
     logging.info("Look at %s", output / "samples.png")

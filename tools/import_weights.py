@@ -14,7 +14,7 @@ Missing, superfluous and mis-shaped names are errors; --skip leaves layers out.
 import _app
 from absl import flags, logging
 
-from selfsup import training
+from selfsup import runs
 from selfsup.weights import caffe, importing, input_color, saving
 
 _SOURCE = flags.DEFINE_string(
@@ -68,7 +68,7 @@ def main():
             "at most. Received: flags for an import"
         )
     else:
-        model = training.open_run(_SOURCE.value, "backbone.keras").model
+        model = runs.open_run(_SOURCE.value, "backbone.keras").model
     if _GRAY.value:
         model = input_color.rgb_to_gray(model)
     if exporting:

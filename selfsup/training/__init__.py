@@ -1,31 +1,20 @@
 """Training: configurations, the loop, checkpoints and one trainer a task."""
 
-from selfsup.runs import Run, open_run, write_json
-from selfsup.training.colorizer import (
-    evaluation_config,
-    pipeline_config,
-    train_colorizer,
-)
-from selfsup.training.colorizer_model import build_colorizer
-from selfsup.training.config import ColorizerConfig
-from selfsup.training.plateau import Plateau
-from selfsup.training.voc import train_voc
-from selfsup.training.voc_config import VocConfig
-from selfsup.training.voc_evaluation import VocEvaluation, eval_voc, voc_table
+from selfsup import lazy
 
-__all__ = [
-    "ColorizerConfig",
-    "Plateau",
-    "Run",
-    "VocConfig",
-    "VocEvaluation",
-    "build_colorizer",
-    "eval_voc",
-    "evaluation_config",
-    "open_run",
-    "pipeline_config",
-    "train_colorizer",
-    "train_voc",
-    "voc_table",
-    "write_json",
-]
+# Each name and the module that defines it.
+_NAMES = {
+    "ColorizerConfig": "config",
+    "Plateau": "plateau",
+    "VocConfig": "voc_config",
+    "VocEvaluation": "voc_evaluation",
+    "build_colorizer": "colorizer_model",
+    "eval_voc": "voc_evaluation",
+    "evaluation_config": "colorizer",
+    "pipeline_config": "colorizer",
+    "train_colorizer": "colorizer",
+    "train_voc": "voc",
+    "voc_table": "voc_evaluation",
+}
+
+__all__, __getattr__, __dir__ = lazy.exports(__name__, _NAMES)

@@ -30,9 +30,10 @@ def build_colorizer(config, steps=None):
     Returns:
         A pair `(backbone, colorizer)` of models that share their layers.
     """
-    options = {} if config.network.startswith("resnet") else {"dropout": config.dropout}
+    network = networks.ARCHITECTURES[config.network]
+    options = {"dropout": config.dropout} if "dropout" in network.options else {}
     with precision(config.precision):
-        backbone = networks.BUILDERS[config.network](
+        backbone = network.builder(
             width=config.width,
             padding=config.padding,
             normalization=config.normalization,

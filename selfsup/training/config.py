@@ -149,7 +149,7 @@ class ColorizerConfig:
         8
         """
         check_choice("preset", preset, tuple(PRESETS))
-        check_choice("network", network, tuple(networks.BUILDERS))
+        check_choice("network", network, tuple(networks.ARCHITECTURES))
         fields = {
             **{field.name: field.default for field in dataclasses.fields(cls)},
             **PRESETS[preset],
@@ -250,7 +250,7 @@ _BY_NETWORK = {
 
 _CHOICES = {
     "preset": ("sample", "paper", "modern"),
-    "network": tuple(networks.BUILDERS),
+    "network": tuple(networks.ARCHITECTURES),
     "loss": ("histogram", "lab"),
     "padding": ("zeros", "bias"),
     "normalization": ("plain", "affine", "none"),

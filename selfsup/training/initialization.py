@@ -5,7 +5,6 @@ from absl import logging
 
 from selfsup import networks, runs, weights
 from selfsup.networks import units
-from selfsup.networks.description import FILTERS
 
 
 def initial_backbone(config):
@@ -36,8 +35,8 @@ def initial_backbone(config):
 
 def _random(config):
     network = config.network or "vgg16"
-    residual = network.startswith("resnet")
-    return networks.BUILDERS[network](
+    residual = networks.ARCHITECTURES[network].residual
+    return networks.ARCHITECTURES[network].builder(
         width=config.width or 1.0,
         padding=config.padding or "zeros",
         normalization="plain" if residual else "none",
@@ -65,7 +64,7 @@ def _pretrained(config):
     backbone = networks.build(found)
     report = weights.load(backbone, loaded)
     logging.info("Copied %d parameters from %s", len(report.rows), path)
-    if not found["network"].startswith("resnet"):
+    if not networks.ARCHITECTURES[found["network"]].residual:
         backbone = weights.absorb(backbone)
     return weights.adapt(
         backbone,
@@ -77,7 +76,7 @@ def _pretrained(config):
 
 def _task_arguments(config, network):
     """Returns the builder's arguments that the task decides."""
-    if network.startswith("resnet"):
+    if networks.ARCHITECTURES[network].residual:
         return {}
     # Classification sees a whole crop in fc6, where the crop is large enough.
     valid = config.task == "classification" and not 0 < config.crop_size < 224
@@ -103,7 +102,7 @@ def _check_agreement(config, found, path):
 def _same_channels(found, width):
     """Tells whether a width gives the channels of the file: several may."""
     one, other = units.Units(found["width"]), units.Units(width)
-    counts = FILTERS[found["network"]].values()
+    counts = networks.ARCHITECTURES[found["network"]].filters.values()
     return all(one.channels(count) == other.channels(count) for count in counts)
 
 

@@ -186,7 +186,7 @@ class VocConfig:
         segmentation = self.task == "segmentation"
         crop_size = self.crop_size
         if not crop_size:
-            crop_size = 227 if network == "alexnet" else 224
+            crop_size = networks.ARCHITECTURES[network].crop_size
             crop_size = 448 if segmentation else crop_size
         if network == "alexnet" and crop_size < 11:
             fail("crop_size", crop_size, "at least 11 for AlexNet's first kernel")
@@ -246,7 +246,7 @@ _TASKS = types.MappingProxyType(
 
 _CHOICES = {
     "task": ("segmentation", "classification"),
-    "network": ("", *networks.BUILDERS),
+    "network": ("", *networks.ARCHITECTURES),
     "padding": ("", "zeros", "bias"),
     "precision": ("float32", "bfloat16"),
 }

@@ -33,7 +33,7 @@ def _last(model):
 
 
 def test_recognize_tells_the_networks_apart():
-    for name in networks.BUILDERS:
+    for name in networks.ARCHITECTURES:
         model = fakes.network(name)
         assert networks.recognize(model) == name
         assert model.name == name
