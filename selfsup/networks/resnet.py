@@ -150,13 +150,19 @@ def _bottleneck(unit, x, border, block, filters, strides, project):
     return x, units.rectified_sum(shortcut_border, border)
 
 
-resnet50 = functools.partial(resnet, "resnet50", _STAGES50)
-resnet50.__doc__ = "Builds ResNet-50. See `resnet` for the arguments and the result."
-resnet152 = functools.partial(resnet, "resnet152", _STAGES152)
-resnet152.__doc__ = "Builds ResNet-152. See `resnet` for the arguments and the result."
+def architecture(name, stages, taps):
+    """Returns what must be known of a ResNet.
 
+    Args:
+        name: Name of the network.
+        stages: Names of the blocks of each of the four stages.
+        taps: Layers of the hypercolumn, finest first.
 
-def _architecture(name, builder, stages, taps):
+    Returns:
+        An `Architecture`.
+    """
+    builder = functools.partial(resnet, name, stages)
+    builder.__doc__ = f"Builds {name}. See `resnet` for the arguments and the result."
     return Architecture(
         name,
         builder,
@@ -170,5 +176,7 @@ def _architecture(name, builder, stages, taps):
     )
 
 
-RESNET50 = _architecture("resnet50", resnet50, _STAGES50, _TAPS50)
-RESNET152 = _architecture("resnet152", resnet152, _STAGES152, _TAPS152)
+RESNET50 = architecture("resnet50", _STAGES50, _TAPS50)
+RESNET152 = architecture("resnet152", _STAGES152, _TAPS152)
+
+resnet50, resnet152 = RESNET50.builder, RESNET152.builder
