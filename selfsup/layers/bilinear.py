@@ -1,6 +1,6 @@
 """Where a pixel of the image lies in a tap, and bilinear sampling there.
 
-A tap of stride `s` and offset `o` sees its pixel `i` centred at `i * s + o` of
+A tap of stride `s` and offset `o` sees its pixel `i` centered at `i * s + o` of
 the image. Positions are float32: bfloat16 cannot tell pixel 300 from pixel 301.
 """
 
@@ -60,7 +60,7 @@ def check_positive(name, value):
 
     Args:
         name: Name of the argument.
-        value: What came for it.
+        value: Its value.
 
     Raises:
         ValueError: If it is something else.
@@ -99,7 +99,7 @@ def output_length(length, output_stride):
 
 
 def output_position(index, output_stride):
-    """Returns the pixel of the image at which an output pixel is centred.
+    """Returns the pixel of the image at which an output pixel is centered.
 
     Args:
         index: `[N]`, integer pixels of the output.

@@ -17,4 +17,4 @@ _NAMES = {
     "voc_table": "voc_evaluation",
 }
 
-__all__, __getattr__, __dir__ = lazy.exports(__name__, _NAMES)
+__all__, __getattr__, __dir__ = lazy.exports(__name__, _NAMES, modules=["optimizers"])
