@@ -21,7 +21,7 @@ def _segmenter(name="vgg16", hypercolumn=True, network=None, **kwargs):
 
 
 def _points(height, width, stride=1):
-    """Centres of the squares of a grid, `[1, rows * columns, 2]`."""
+    """Centers of the squares of a grid, `[1, rows * columns, 2]`."""
     rows, columns = (np.arange(-(-n // stride)) for n in (height, width))
     grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1)
     return (grid * stride + (stride - 1) / 2).reshape(1, -1, 2).astype("float32")

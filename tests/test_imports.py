@@ -28,7 +28,7 @@ _RANKS = (
 _RANK = {name: rank for rank, names in enumerate(_RANKS) for name in names}
 
 # Imports between modules of one rank, and why.
-_NEIGHBOURS = {
+_NEIGHBORS = {
     ("targets", "color"): "targets are histograms of colors",
     ("evaluation", "pictures"): "evaluation writes contact sheets",
 }
@@ -101,15 +101,15 @@ def test_imports_go_one_way(edges):
     wrong = {
         (one, other): where
         for (one, other), where in edges.items()
-        if _RANK[other] >= _RANK[one] and (one, other) not in _NEIGHBOURS
+        if _RANK[other] >= _RANK[one] and (one, other) not in _NEIGHBORS
     }
     assert not wrong
 
 
-def test_every_exception_is_needed_and_between_neighbours(edges):
-    assert set(_NEIGHBOURS) <= set(edges)
-    assert all(_RANK[one] == _RANK[other] for one, other in _NEIGHBOURS)
-    assert not {(b, a) for a, b in _NEIGHBOURS} & set(_NEIGHBOURS)
+def test_every_exception_is_needed_and_between_neighbors(edges):
+    assert set(_NEIGHBORS) <= set(edges)
+    assert all(_RANK[one] == _RANK[other] for one, other in _NEIGHBORS)
+    assert not {(b, a) for a, b in _NEIGHBORS} & set(_NEIGHBORS)
 
 
 def test_the_package_imports_no_tests_and_no_tools():

@@ -212,7 +212,7 @@ class DenseHead(keras.layers.Layer):
             total = total + self._project(x, kernel)
         batch, height, width, units = ops.shape(total)
         # Matrix products write the enlarged map once; a sum of two gathered
-        # neighbours is several times slower.
+        # neighbors is several times slower.
         total = ops.matmul(
             weights[0], ops.reshape(total, (batch, height, width * units))
         )
@@ -264,7 +264,7 @@ class DenseHead(keras.layers.Layer):
 
 
 def _window_length(length, step):
-    # Pixels of a tap between the neighbours of the first and the last position;
+    # Pixels of a tap between the neighbors of the first and the last position;
     # one more because the first may lie anywhere between two pixels.
     if isinstance(length, int):
         return int((length - 1) * step) + 3

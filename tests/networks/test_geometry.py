@@ -79,7 +79,7 @@ def _check_centers(model, taps, length, axis=1, thickness=1):
             assert len(lines) == lines[-1] - lines[0] + 1, "no gaps"
             if 0 < lines[0] and lines[-1] < last:  # Not cut off.
                 centers[i] = (lines[0] + lines[-1]) / 2
-        # Two neighbours tell the stride.
+        # Two neighbors determine the stride.
         assert len(centers) >= 2, tap
         expected = {i: tap.offset + tap.stride * i for i in centers}
         assert centers == expected, tap
