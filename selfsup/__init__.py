@@ -1,34 +1,36 @@
-"""Self-supervised visual features by colorization."""
+"""Self-supervised visual features by colorization.
 
-from selfsup import (
-    color,
-    data,
-    evaluation,
-    export,
-    heads,
-    layers,
-    losses,
-    networks,
-    pictures,
-    targets,
-    training,
-    weights,
+`import selfsup` imports Keras and `selfsup.layers`, so that `keras.saving.load_model`
+knows the layers of our models. All else is imported on first use. A model that was
+compiled with our losses or optimizer is loaded with `compile=False`, or after
+`selfsup.losses` and `selfsup.training.optimizers` were imported.
+
+`layers`, `networks`, `heads`, `losses` and `training.optimizers` need Keras alone and
+run on each of its backends; the rest needs TensorFlow.
+"""
+
+from selfsup import layers as layers
+from selfsup import lazy
+
+__version__ = "0.2.0"
+
+__all__, __getattr__, __dir__ = lazy.exports(
+    __name__,
+    modules=[
+        "color",
+        "data",
+        "evaluation",
+        "export",
+        "heads",
+        "inference",
+        "layers",
+        "losses",
+        "networks",
+        "pictures",
+        "runs",
+        "targets",
+        "training",
+        "weights",
+    ],
 )
-
-__version__ = "0.1.0"
-
-__all__ = [
-    "__version__",
-    "color",
-    "data",
-    "evaluation",
-    "export",
-    "heads",
-    "layers",
-    "losses",
-    "networks",
-    "pictures",
-    "targets",
-    "training",
-    "weights",
-]
+__all__ += ["__version__"]

@@ -113,7 +113,7 @@ def colorizer(
     hidden_stddev=1e-4,
     alignment="centers",
 ):
-    """Builds a model that predicts the colour at sampled points.
+    """Builds a model that predicts the color at sampled points.
 
     A hypercolumn reads the taps at each point; one hidden layer and one linear
     layer for each output follow (paper section 3). With a single tap there is
@@ -127,13 +127,13 @@ def colorizer(
         loss: `"histogram"` for hue and chroma, `"lab"` for a and b.
         hidden: Units of the hidden layer.
         dropout: Rate after the hidden layer.
-        hidden_stddev: Spread of the hidden layer's initial kernel. The
-            original's 1e-4 starts with almost no output.
+        hidden_stddev: Standard deviation of the hidden layer's initial kernel. With
+            the original's 1e-4 the outputs start close to zero.
         alignment: `"centers"`, or `"corner"` for the authors' TensorFlow op.
 
     Returns:
         A `keras.Model` with inputs `{"gray": [B, H, W, 1], "points":
-        [B, P, 2]}` (`"rgb"` for a colour backbone; points are (y, x) in
+        [B, P, 2]}` (`"rgb"` for a color backbone; points are (y, x) in
         pixels) and float32 outputs `{"hue": [B, P, K], "chroma": [B, P, K]}`,
         which are logits, or `{"ab": [B, P, 2]}`.
 
@@ -181,12 +181,12 @@ def segmenter(
         classes: Number of classes `K`.
         hidden: Units of the hidden layer.
         dropout: Rate after the hidden layer.
-        hidden_stddev: Spread of the hidden layer's initial kernel.
+        hidden_stddev: Standard deviation of the hidden layer's initial kernel.
         alignment: `"centers"`, or `"corner"` for the authors' TensorFlow op.
 
     Returns:
         A `keras.Model` with inputs `{"gray": [B, H, W, 1], "points":
-        [B, P, 2]}` (`"rgb"` for a colour backbone) and the float32 output
+        [B, P, 2]}` (`"rgb"` for a color backbone) and the float32 output
         `{"classes": [B, P, K]}`, logits.
 
     Raises:
@@ -225,6 +225,11 @@ def classifier(backbone, classes, *, multi_label=True):
 
     Raises:
         ValueError: If `classes` is out of its range.
+
+    Example:
+
+    >>> classifier(networks.vgg16(width=0.05), classes=20).output["classes"].shape
+    (None, 20)
     """
     _check_positive("classes", classes)
     x = keras.layers.GlobalAveragePooling2D(name="average")(backbone.output)
@@ -294,7 +299,7 @@ def dense(model, stride=1):
 
     Args:
         model: A model made by `colorizer` or `segmenter`, or loaded from its file.
-        stride: 1, 2 or 4: predict at every pixel, or at the centres of squares
+        stride: 1, 2 or 4: predict at every pixel, or at the centers of squares
             of 2 x 2 or 4 x 4.
 
     Returns:

@@ -13,7 +13,7 @@ class HistogramKL(keras.losses.Loss):
 
     `sum_k q_k (log q_k - log p_k)`, averaged over all B x P points; sample
     weights multiply each point's term and do not change the divisor, as in
-    the original code (its normalisation FULL). Bins with `q_k = 0` add nothing.
+    the original code (its normalization FULL). Bins with `q_k = 0` add nothing.
 
     Args:
         name: Name of the loss.
@@ -45,20 +45,25 @@ class HistogramKL(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="selfsup")
 class LabL2(keras.losses.Loss):
-    """Squared distance of predicted and true Lab colour at each point.
+    """Squared distance of predicted and true Lab color at each point.
 
     `sum_c (y_c - t_c)^2` over the two channels a and b, averaged over all
     B x P points (paper section 3, the regression baseline of Table 2).
 
     Args:
         scale: Factor on the loss. The trainer sets it so that the gradient
-            that first reaches the backbone is as long as the histogram loss's.
+            that first reaches the backbone is as large as the histogram loss's.
         name: Name of the loss.
         reduction: As in every Keras loss.
 
     Call arguments:
         y_true: `[B, P, 2]`, float, the scaled a and b.
         y_pred: `[B, P, 2]`, float.
+
+    Example:
+
+    >>> float(LabL2(scale=0.5)([[[0.0, 0.0]]], [[[1.0, 3.0]]]))
+    5.0
     """
 
     def __init__(
@@ -89,8 +94,8 @@ class MaskedCrossEntropy(keras.losses.Loss):
 
     With sample weights it is `sum(w * ce) / N` over all N points, as in every
     Keras loss, and points to ignore count in N. To have the mean over the
-    labelled points of a whole batch, split over replicas or accumulated parts,
-    give each point the weight N / n, of the n labelled ones of the whole batch.
+    labeled points of a whole batch that is split over replicas or accumulated,
+    give each point the weight N / n, with n the labeled ones of the whole batch.
 
     Args:
         ignore: Label of the points to ignore.
@@ -99,9 +104,8 @@ class MaskedCrossEntropy(keras.losses.Loss):
 
     Call arguments:
         y_true: `[...]` (`[B]`, `[B, P]`, `[B, H, W]`) or `[..., 1]`, integers
-            in `[0, L)` or `ignore`. Nothing can be raised inside a graph, so
-            other labels count as the nearest class: check them where they are
-            read.
+            in `[0, L)` or `ignore`. A graph cannot raise an error, so other labels
+            count as the nearest class: check them where they are read.
         y_pred: `[..., L]`, float, logits.
 
     Example:
@@ -124,9 +128,9 @@ class MaskedCrossEntropy(keras.losses.Loss):
     def __call__(self, y_true, y_pred, sample_weight=None):
         if sample_weight is None and self.reduction not in ("sum", "none", None):
             labels = _without_unit_axis(y_true, y_pred)
-            labelled = ops.cast(ops.not_equal(labels, self.ignore), "float32")
+            labeled = ops.cast(ops.not_equal(labels, self.ignore), "float32")
             # The mean over all points of these weights is 1, or 0 without labels.
-            sample_weight = ops.divide_no_nan(labelled, ops.mean(labelled))
+            sample_weight = ops.divide_no_nan(labeled, ops.mean(labeled))
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):

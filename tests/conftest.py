@@ -39,3 +39,14 @@ def test_data():
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set SELFSUP_TEST_DATA")
     return folder
+
+
+@pytest.fixture
+def small_resnet(monkeypatch):
+    """Makes the package know the ResNet of 6 blocks of `fakes`; its name."""
+    from selfsup import networks
+
+    import fakes
+
+    monkeypatch.setitem(networks.ARCHITECTURES, "resnet", fakes.RESNET)
+    return "resnet"

@@ -1,6 +1,6 @@
 """What every layer must satisfy, whatever it computes.
 
-Runs on any backend of Keras; it is told in a few lines of data:
+Runs on any backend of Keras. A layer's test is a line of data:
 
     check_layer(layers.Bias(), [ramp(2, 5, 4, 3)])
 """
@@ -38,6 +38,14 @@ def fill_weights(layer):
     """Gives each weight values that differ and don't depend on the backend."""
     for variable in layer.weights:
         variable.assign(ramp(*variable.shape, low=-0.5, high=0.5))
+
+
+def call_layer(layer, inputs):
+    """Fills the weights of a layer and returns its output as float32 arrays."""
+    tensors = tree.map_structure(ops.convert_to_tensor, inputs)
+    layer(*tensors)
+    fill_weights(layer)
+    return to_numpy(layer(*tensors))
 
 
 def check_layer(layer, inputs):

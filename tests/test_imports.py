@@ -1,16 +1,18 @@
 """Imports go one way only, and other rules of the house that code can check."""
 
 import ast
+import functools
 import pathlib
 
 import pytest
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _PACKAGE = _ROOT / "selfsup"
+_TOOLS = _ROOT / "tools"
 
 # From left to right; a module imports what stands before it.
 _RANKS = (
-    ("settings", "atomic", "progress"),
+    ("settings", "atomic", "progress", "lazy"),
     ("color", "targets"),
     ("layers",),
     ("networks",),
@@ -26,25 +28,35 @@ _RANKS = (
 _RANK = {name: rank for rank, names in enumerate(_RANKS) for name in names}
 
 # Imports between modules of one rank, and why.
-_NEIGHBOURS = {
-    ("targets", "color"): "targets are histograms of colours",
+_NEIGHBORS = {
+    ("targets", "color"): "targets are histograms of colors",
     ("evaluation", "pictures"): "evaluation writes contact sheets",
 }
 
-# Must run on every backend of Keras.
+# Must run on every backend of Keras, so they import nothing else.
 _NEUTRAL = ("layers", "networks", "heads", "losses")
+_NEUTRAL_FILES = ("training/optimizers.py", "training/__init__.py", "lazy.py")
+_NEUTRAL_IMPORTS = {
+    *("collections", "dataclasses", "functools", "importlib", "math"),
+    *("string", "typing", "keras", "selfsup"),
+}
 
 # Files without a test of their own, and why. The `__init__` files only list
 # names, except for that of `networks`, whose test is test_networks.py.
 _TESTED_ELSEWHERE = {}
 
 
-def _files():
-    return sorted(_PACKAGE.rglob("*.py"))
+@functools.cache
+def _trees(folder):
+    """The parsed files of a folder, a dict by path."""
+    return {
+        path: ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.rglob("*.py"))
+    }
 
 
 def _name(path):
-    return str(path.relative_to(_PACKAGE))
+    return str(path.relative_to(_ROOT))
 
 
 def _part(path):
@@ -67,67 +79,96 @@ def _imports(tree, path):
     return names
 
 
-def _tree(path):
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
 @pytest.fixture(scope="module")
 def edges():
-    """Pairs of a top-level module and another that it imports."""
-    found = set()
-    for path in _files():
+    """Pairs of a top-level module and another that it imports, and where."""
+    found = {}
+    for path, tree in _trees(_PACKAGE).items():
         if path == _PACKAGE / "__init__.py":
             continue  # It imports all of them.
-        for name in _imports(_tree(path), path):
-            if name.startswith("selfsup."):
-                found.add((_part(path), name.split(".")[1]))
-    return {(one, other) for one, other in found if one != other}
+        for name in _imports(tree, path):
+            edge = _part(path), name.split(".")[1] if "." in name else None
+            if name.startswith("selfsup.") and edge[0] != edge[1]:
+                found.setdefault(edge, _name(path))
+    return found
 
 
 def test_every_module_has_a_rank():
-    assert {_part(path) for path in _files()} - {"__init__"} <= set(_RANK)
+    assert {_part(path) for path in _trees(_PACKAGE)} - {"__init__"} <= set(_RANK)
 
 
 def test_imports_go_one_way(edges):
     wrong = {
-        (one, other)
-        for one, other in edges
-        if _RANK[other] >= _RANK[one] and (one, other) not in _NEIGHBOURS
+        (one, other): where
+        for (one, other), where in edges.items()
+        if _RANK[other] >= _RANK[one] and (one, other) not in _NEIGHBORS
     }
     assert not wrong
 
 
-def test_every_exception_is_needed_and_between_neighbours(edges):
-    assert set(_NEIGHBOURS) <= edges
-    assert all(_RANK[one] == _RANK[other] for one, other in _NEIGHBOURS)
-    assert not {(b, a) for a, b in _NEIGHBOURS} & set(_NEIGHBOURS)
+def test_every_exception_is_needed_and_between_neighbors(edges):
+    assert set(_NEIGHBORS) <= set(edges)
+    assert all(_RANK[one] == _RANK[other] for one, other in _NEIGHBORS)
+    assert not {(b, a) for a, b in _NEIGHBORS} & set(_NEIGHBORS)
 
 
-@pytest.mark.parametrize("path", _files(), ids=_name)
-def test_nothing_imports_tests_or_tools(path):
-    outside = {"tests", "tools", "contracts", "fakes", "pytest"}
-    assert not {name.split(".")[0] for name in _imports(_tree(path), path)} & outside
+def test_the_package_imports_no_tests_and_no_tools():
+    tests = {path.stem for path in (_ROOT / "tests").rglob("*.py")}
+    outside = {"tests", "tools", "pytest", *tests, *(p.stem for p in _trees(_TOOLS))}
+    for path, tree in _trees(_PACKAGE).items():
+        roots = {name.split(".")[0] for name in _imports(tree, path)}
+        assert not roots & outside, _name(path)
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in _files() if _part(p) in _NEUTRAL], ids=_name
-)
-def test_models_and_losses_run_on_every_backend(path):
-    roots = {name.split(".")[0] for name in _imports(_tree(path), path)}
-    assert roots <= {"dataclasses", "keras", "selfsup", "string", "typing"}
+def test_tools_import_no_tests():
+    tests = {path.stem for path in (_ROOT / "tests").rglob("*.py")}
+    for path, tree in _trees(_TOOLS).items():
+        roots = {name.split(".")[0] for name in _imports(tree, path)}
+        assert not roots & {"tests", "pytest", *tests}, _name(path)
 
 
-@pytest.mark.parametrize("path", _files(), ids=_name)
-def test_no_assert_no_print_no_bare_except(path):
-    for node in ast.walk(_tree(path)):
-        where = f"{_name(path)}:{getattr(node, 'lineno', 0)}"
-        assert not isinstance(node, ast.Assert), f"assert in {where}"
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id != "print", f"print in {where}"
-        if isinstance(node, ast.ExceptHandler):
-            assert node.type is not None, f"bare except in {where}"
-        if isinstance(node, ast.ImportFrom):
-            assert node.names[0].name != "*", f"import * in {where}"
+@pytest.mark.xfail(strict=True, reason="a benchmark takes its client from there")
+def test_neither_package_nor_tools_look_into_the_folder_of_tests():
+    for path, tree in {**_trees(_PACKAGE), **_trees(_TOOLS)}.items():
+        for node in ast.walk(tree):
+            where = f"{_name(path)}:{getattr(node, 'lineno', 0)}"
+            assert not (isinstance(node, ast.Constant) and node.value == "tests"), where
+
+
+@pytest.mark.xfail(strict=True, reason="the tools still hold logic")
+def test_tools_are_thin():
+    for path, tree in _trees(_TOOLS).items():
+        names = [x.name for x in tree.body if hasattr(x, "name")]
+        assert not names, f"{_name(path)} defines {', '.join(names)}"
+        # A docstring, imports and a call.
+        assert len(tree.body) <= 5, f"{_name(path)} has {len(tree.body)} statements"
+
+
+def test_models_losses_and_optimizers_run_on_every_backend():
+    files = {
+        path: tree
+        for path, tree in _trees(_PACKAGE).items()
+        if _part(path) in _NEUTRAL or str(path.relative_to(_PACKAGE)) in _NEUTRAL_FILES
+    }
+    assert len(files) > len(_NEUTRAL) + len(_NEUTRAL_FILES)
+    for path, tree in files.items():
+        for name in _imports(tree, path):
+            assert name.split(".")[0] in _NEUTRAL_IMPORTS, f"{name} in {_name(path)}"
+            if name.startswith("selfsup."):
+                assert name.split(".")[1] in (*_NEUTRAL, "lazy"), _name(path)
+
+
+def test_no_assert_no_print_no_bare_except():
+    for path, tree in _trees(_PACKAGE).items():
+        for node in ast.walk(tree):
+            where = f"{_name(path)}:{getattr(node, 'lineno', 0)}"
+            assert not isinstance(node, ast.Assert), f"assert in {where}"
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id != "print", f"print in {where}"
+            if isinstance(node, ast.ExceptHandler):
+                assert node.type is not None, f"bare except in {where}"
+            if isinstance(node, ast.ImportFrom):
+                assert node.names[0].name != "*", f"import * in {where}"
 
 
 def _test_of(path):
@@ -135,15 +176,12 @@ def _test_of(path):
     return _ROOT / "tests" / inner.parent / f"test_{inner.name}"
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in _files() if p.name != "__init__.py"], ids=_name
-)
-def test_every_file_has_its_test(path):
-    if _name(path) in _TESTED_ELSEWHERE:
-        # Such an entry goes when the test comes.
-        assert not _test_of(path).exists()
-    else:
-        assert _test_of(path).exists()
+def test_every_file_has_its_test():
+    for path in _trees(_PACKAGE):
+        if path.name != "__init__.py":
+            elsewhere = str(path.relative_to(_PACKAGE)) in _TESTED_ELSEWHERE
+            # An exception goes when the test comes.
+            assert _test_of(path).exists() != elsewhere, _name(path)
 
 
 def test_exceptions_exist():

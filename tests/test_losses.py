@@ -1,14 +1,5 @@
-"""Losses against hand-worked values and an independent NumPy formula.
+"""Losses against hand-worked values and an independent NumPy formula."""
 
-Run as a program it writes the values and gradients of every loss:
-
-    KERAS_BACKEND=jax python tests/test_losses.py OUTPUT.npz
-"""
-
-import os
-import pathlib
-import subprocess
-import sys
 import warnings
 
 import keras
@@ -19,26 +10,8 @@ import scipy.stats
 
 from selfsup import losses
 
-_ROOT = pathlib.Path(__file__).resolve().parents[1]
-RNG = np.random.default_rng(0)
-
-
-def _value_and_gradient(loss, y_true, y_pred, weight=None):
-    """Value and gradient to the predictions, float32, on either backend."""
-    y_pred = keras.ops.convert_to_tensor(y_pred)
-    if keras.backend.backend() == "jax":
-        import jax
-
-        step = jax.jit(jax.value_and_grad(lambda z: loss(y_true, z, weight)))
-        value, gradient = step(y_pred)
-    else:
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            tape.watch(y_pred)
-            value = loss(y_true, y_pred, weight)
-        gradient = tape.gradient(value, y_pred)
-    return float(value), keras.ops.convert_to_numpy(gradient)
+import neutral
+from neutral import labels_and_logits, value_and_gradient
 
 
 @pytest.mark.parametrize(
@@ -56,7 +29,7 @@ def test_kl_of_known_histograms(target, logits, expected):
 
 def test_kl_gradient_is_prediction_minus_target():
     target, logits = [[[0.1, 0.2, 0.3, 0.4]]], [[[1.0, 2.0, 3.0, 4.0]]]
-    _, gradient = _value_and_gradient(losses.HistogramKL(), target, logits)
+    _, gradient = value_and_gradient(losses.HistogramKL(), target, logits)
     np.testing.assert_allclose(
         gradient[0, 0],
         [-0.0679414, -0.1128557, -0.0631172, 0.2439143],
@@ -65,9 +38,10 @@ def test_kl_gradient_is_prediction_minus_target():
 
 
 def test_weights_multiply_but_do_not_change_the_divisor():
-    target = RNG.dirichlet(np.ones(8), (3, 5)).astype(np.float32)
-    logits = RNG.normal(size=(3, 5, 8)).astype(np.float32)
-    weight = RNG.random((3, 5)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    target = rng.dirichlet(np.ones(8), (3, 5)).astype(np.float32)
+    logits = rng.normal(size=(3, 5, 8)).astype(np.float32)
+    weight = rng.random((3, 5)).astype(np.float32)
     kl = scipy.stats.entropy(target, scipy.special.softmax(logits, -1), axis=-1)
     loss = losses.HistogramKL()(target, logits, sample_weight=weight)
     assert float(loss) == pytest.approx((weight * kl).sum() / 15, rel=1e-5)
@@ -87,14 +61,6 @@ def test_lab_l2_worked_by_hand():
     assert float(loss) == pytest.approx(3.5)
 
 
-def _points(shape, classes, void=0.3, seed=2):
-    """Labels, some void, and logits."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, classes, shape).astype(np.uint8)
-    labels[rng.random(shape) < void] = 255
-    return labels, rng.normal(0, 3, (*shape, classes)).astype(np.float32)
-
-
 def _cross_entropies(labels, logits):
     """The terms of each point and their gradients, 0 where void; a plain loop."""
     terms, gradients = np.zeros(labels.shape), np.zeros(logits.shape)
@@ -110,20 +76,20 @@ SHAPES = pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 4, 3)], ids=str)
 
 
 @SHAPES
-def test_cross_entropy_is_the_mean_over_labelled_points(shape):
-    labels, logits = _points(shape, classes=4)
+def test_cross_entropy_is_the_mean_over_labeled_points(shape):
+    labels, logits = labels_and_logits(shape, classes=4)
     terms, gradients = _cross_entropies(labels, logits)
-    labelled = (labels != 255).sum()
-    assert 0 < labelled < labels.size
-    value, gradient = _value_and_gradient(losses.MaskedCrossEntropy(), labels, logits)
-    assert value == pytest.approx(terms.sum() / labelled, rel=1e-5)
-    np.testing.assert_allclose(gradient, gradients / labelled, atol=1e-6)
+    labeled = (labels != 255).sum()
+    assert 0 < labeled < labels.size
+    value, gradient = value_and_gradient(losses.MaskedCrossEntropy(), labels, logits)
+    assert value == pytest.approx(terms.sum() / labeled, rel=1e-5)
+    np.testing.assert_allclose(gradient, gradients / labeled, atol=1e-6)
     assert not gradient[labels == 255].any()
 
 
 @SHAPES
 def test_cross_entropy_of_each_point_is_zero_where_void(shape):
-    labels, logits = _points(shape, classes=4)
+    labels, logits = labels_and_logits(shape, classes=4)
     terms = losses.MaskedCrossEntropy(reduction=None)(labels, logits)
     terms = keras.ops.convert_to_numpy(terms)
     np.testing.assert_allclose(terms, _cross_entropies(labels, logits)[0], rtol=1e-5)
@@ -139,8 +105,8 @@ def test_cross_entropy_of_points_worked_by_hand():
 
 @pytest.mark.parametrize("weight", [None, np.ones((2, 3), np.float32)])
 def test_a_batch_without_labels_teaches_nothing(weight):
-    labels, logits = _points((2, 3), classes=4, void=1)
-    value, gradient = _value_and_gradient(
+    labels, logits = labels_and_logits((2, 3), classes=4, void=1)
+    value, gradient = value_and_gradient(
         losses.MaskedCrossEntropy(), labels, logits, weight
     )
     assert value == 0
@@ -148,10 +114,10 @@ def test_a_batch_without_labels_teaches_nothing(weight):
 
 
 def test_weights_of_points_do_not_change_the_divisor():
-    labels, logits = _points((3, 5), classes=4)
+    labels, logits = labels_and_logits((3, 5), classes=4)
     terms, gradients = _cross_entropies(labels, logits)
-    weight = RNG.random((3, 5)).astype(np.float32)
-    value, gradient = _value_and_gradient(
+    weight = np.random.default_rng(0).random((3, 5)).astype(np.float32)
+    value, gradient = value_and_gradient(
         losses.MaskedCrossEntropy(), labels, logits, weight
     )
     assert value == pytest.approx((weight * terms).sum() / 15, rel=1e-5)
@@ -159,7 +125,7 @@ def test_weights_of_points_do_not_change_the_divisor():
 
 
 def test_weighted_parts_make_up_the_whole_batch():
-    labels, logits = _points((6, 5), classes=4)
+    labels, logits = labels_and_logits((6, 5), classes=4)
     labels[:3] = np.where(np.arange(5) < 4, 255, labels[:3])  # Unequal shares.
     loss = losses.MaskedCrossEntropy()
     weight = np.full(labels.shape, labels.size / (labels != 255).sum(), np.float32)
@@ -171,20 +137,20 @@ def test_weighted_parts_make_up_the_whole_batch():
 
 
 def test_a_label_out_of_range_is_the_nearest_class():
-    logits = _points((1, 3), classes=4)[1]
+    logits = labels_and_logits((1, 3), classes=4)[1]
     loss = losses.MaskedCrossEntropy()
     assert float(loss([[4, -7, 9]], logits)) == float(loss([[3, 0, 3]], logits))
 
 
 def test_another_label_can_be_ignored():
-    labels, logits = _points((2, 5), classes=4)
+    labels, logits = labels_and_logits((2, 5), classes=4)
     other = np.where(labels == 255, -1, labels.astype(np.int32))
     expected = losses.MaskedCrossEntropy()(labels, logits)
     assert float(losses.MaskedCrossEntropy(ignore=-1)(other, logits)) == expected
 
 
 def test_labels_may_have_a_last_axis_of_one():
-    labels, logits = _points((2, 5), classes=4)
+    labels, logits = labels_and_logits((2, 5), classes=4)
     loss = losses.MaskedCrossEntropy()
     assert float(loss(labels[..., None], logits)) == float(loss(labels, logits))
 
@@ -204,8 +170,8 @@ def _fitted(y_pred, y_true, loss):
 
 
 @SHAPES
-def test_fit_minimises_the_mean_over_labelled_points(shape):
-    labels, logits = _points(shape, classes=4)
+def test_fit_minimizes_the_mean_over_labeled_points(shape):
+    labels, logits = labels_and_logits(shape, classes=4)
     expected = _cross_entropies(labels, logits)[0].sum() / (labels != 255).sum()
     fitted = _fitted(logits, labels, losses.MaskedCrossEntropy())
     assert fitted == pytest.approx(expected, rel=1e-5)
@@ -219,9 +185,10 @@ def test_binary_cross_entropy_of_known_logits():
 
 
 def _images(images=5, classes=4):
-    labels = RNG.integers(0, 2, (images, classes)).astype(np.uint8)
-    labels[RNG.random(labels.shape) < 0.3] = 255
-    return labels, RNG.normal(0, 3, labels.shape).astype(np.float32)
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, (images, classes)).astype(np.uint8)
+    labels[rng.random(labels.shape) < 0.3] = 255
+    return labels, rng.normal(0, 3, labels.shape).astype(np.float32)
 
 
 def test_binary_cross_entropy_is_a_sum_over_classes_and_a_mean_over_images():
@@ -229,7 +196,7 @@ def test_binary_cross_entropy_is_a_sum_over_classes_and_a_mean_over_images():
     known, p = labels != 255, scipy.special.expit(np.float64(logits))
     terms = -np.where(labels == 1, np.log(p), np.log(1 - p)) * known
     loss = losses.MaskedBinaryCrossEntropy
-    value, gradient = _value_and_gradient(loss(), labels, logits)
+    value, gradient = value_and_gradient(loss(), labels, logits)
     assert value == pytest.approx(terms.sum() / 5, rel=1e-5)
     np.testing.assert_allclose(gradient, known * (p - (labels == 1)) / 5, atol=1e-6)
     assert not gradient[~known].any()
@@ -240,7 +207,7 @@ def test_binary_cross_entropy_is_a_sum_over_classes_and_a_mean_over_images():
 
 def test_weights_of_images_multiply_their_sums():
     labels, logits = _images()
-    weight = RNG.random(5).astype(np.float32)
+    weight = np.random.default_rng(0).random(5).astype(np.float32)
     each = losses.MaskedBinaryCrossEntropy(reduction=None)(labels, logits)
     value = losses.MaskedBinaryCrossEntropy()(labels, logits, weight)
     assert float(value) == pytest.approx(np.mean(weight * each), rel=1e-5)
@@ -248,7 +215,7 @@ def test_weights_of_images_multiply_their_sums():
 
 def test_images_without_known_labels_teach_nothing():
     labels, logits = np.full((2, 3), 255), np.ones((2, 3), np.float32)
-    value, gradient = _value_and_gradient(
+    value, gradient = value_and_gradient(
         losses.MaskedBinaryCrossEntropy(), labels, logits
     )
     assert value == 0
@@ -263,16 +230,7 @@ def test_confident_wrong_logits_give_finite_losses():
     assert float(loss) == pytest.approx(2e4)
 
 
-ALL = pytest.mark.parametrize(
-    "loss",
-    [
-        losses.HistogramKL(),
-        losses.LabL2(scale=0.25),
-        losses.MaskedCrossEntropy(ignore=7),
-        losses.MaskedBinaryCrossEntropy(ignore=7, reduction="sum"),
-    ],
-    ids=lambda loss: loss.name,
-)
+ALL = pytest.mark.parametrize("loss", neutral.LOSSES, ids=lambda loss: loss.name)
 
 
 @ALL
@@ -282,56 +240,10 @@ def test_config_round_trip(loss):
     assert again.get_config() == loss.get_config()
 
 
-def _example(loss):
-    """Targets and predictions of a loss, some of them to ignore."""
-    rng = np.random.default_rng(1)
-    if isinstance(loss, losses.MaskedCrossEntropy):
-        labels, logits = _points((3, 5), classes=4)
-        return np.where(labels == 255, loss.ignore, labels), logits
-    logits = rng.normal(0, 3, (3, 5, 2)).astype(np.float32)
-    if isinstance(loss, losses.MaskedBinaryCrossEntropy):
-        return rng.choice([0, 1, loss.ignore], (3, 5)), logits[..., 0]
-    return rng.dirichlet(np.ones(2), (3, 5)).astype(np.float32), logits
-
-
 @ALL
 def test_bfloat16_predictions_are_reduced_in_float32(loss):
-    targets, predictions = _example(loss)
+    targets, predictions = neutral.targets_and_predictions(loss)
     half = keras.ops.cast(predictions, "bfloat16")
     value = loss(targets, half)
     assert keras.backend.standardize_dtype(value.dtype) == "float32"
     assert float(value) == float(loss(targets, keras.ops.cast(half, "float32")))
-
-
-def _everything():
-    """Value and gradient of every loss, as arrays by name."""
-    found = {}
-    for loss in ALL.args[1]:
-        value, gradient = _value_and_gradient(loss, *_example(loss))
-        found[f"{loss.name}/value"] = np.asarray(value)
-        found[f"{loss.name}/gradient"] = gradient
-    return found
-
-
-def test_losses_are_the_same_on_jax(tmp_path):
-    pytest.importorskip("jax")
-    path = tmp_path / "losses.npz"
-    env = dict(
-        os.environ,
-        KERAS_BACKEND="jax",
-        JAX_PLATFORMS="cpu",
-        JAX_DISABLE_MOST_OPTIMIZATIONS="1",  # It compiles faster.
-        PYTHONPATH=os.pathsep.join([str(_ROOT), str(_ROOT / "tests")]),
-    )
-    done = subprocess.run(
-        [sys.executable, __file__, str(path)], env=env, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    expected, actual = _everything(), np.load(path)
-    assert set(actual) == set(expected)
-    for name, values in expected.items():
-        np.testing.assert_allclose(actual[name], values, rtol=1e-5, atol=1e-6)
-
-
-if __name__ == "__main__":
-    np.savez(sys.argv[1], **_everything())

@@ -46,7 +46,7 @@ def measure(network, width, image_size, strides, rounds):
 
 def _measure_one(way, stride, network, width, image_size, rounds):
     # Zeros: drawing random weights takes memory that would hide what is measured.
-    backbone = networks.BUILDERS[network](
+    backbone = networks.ARCHITECTURES[network].builder(
         width=width, fov_blocks=2, kernel_initializer="zeros"
     )
     taps = networks.taps(backbone)

@@ -47,7 +47,7 @@ def measure(network, width, side, sources, images, rounds, requests):
         A dict of figures for each way.
     """
     encoded = _photographs(sources, images)
-    backbone = networks.BUILDERS[network](width=width)
+    backbone = networks.ARCHITECTURES[network].builder(width=width)
     hidden = max(8, round(1024 * width))
     model = heads.colorizer(backbone, networks.taps(backbone), hidden=hidden)
     sys.path.append(str(_TESTS))

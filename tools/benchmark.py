@@ -42,7 +42,9 @@ _WHAT = flags.DEFINE_enum(
     "what", "input", ["input", "train", "segment", "serve"], "What is measured."
 )
 _DATA = flags.DEFINE_multi_string("data", [], "Sources; default: embedded photos.")
-_NETWORK = flags.DEFINE_enum("network", "vgg16", list(networks.BUILDERS), "Backbone.")
+_NETWORK = flags.DEFINE_enum(
+    "network", "vgg16", list(networks.ARCHITECTURES), "Backbone."
+)
 _WIDTH = flags.DEFINE_float("width", 1.0, "Factor on the number of channels.")
 _CROP_SIZE = flags.DEFINE_integer("crop_size", 352, "Side of the crops.")
 _MIN_SIDE = flags.DEFINE_integer("min_side", 0, "Least short side; 0: crop_size.")

@@ -1,4 +1,8 @@
-"""Layers that Keras lacks."""
+"""Layers that Keras lacks.
+
+They are registered with Keras when this package is imported, so that models which
+contain them can be loaded.
+"""
 
 from selfsup.layers.bias import Bias
 from selfsup.layers.bias_padded_conv import BiasPaddedConv2D

@@ -1,4 +1,4 @@
-"""A bias per channel that also tells what lies beyond the border of its map."""
+"""A bias per channel that is also the value expected beyond the border of its map."""
 
 import keras
 from keras import ops
@@ -6,10 +6,10 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="selfsup")
 class Bias(keras.layers.Layer):
-    """Adds a bias per channel and hands on the border of the resulting map.
+    """Adds a bias per channel and returns the border of the resulting map.
 
-    The layer sits behind a normalization to zero mean, so its bias is what the
-    map is expected to be where nothing is known about it. The second output is
+    The layer follows a normalization to zero mean, so its bias is what the map is
+    expected to be where nothing is known about it. The second output is
     that expectation after the ReLU which follows: the value with which
     `BiasPaddedConv2D` pads the next convolution.
 
@@ -29,6 +29,16 @@ class Bias(keras.layers.Layer):
     Output:
         Tuple of the biased map `[B, ..., C]` and the border `[C]`, both in the
         layer's compute dtype.
+
+    Raises:
+        TypeError: If `rectify_border` is not a bool.
+        ValueError: If the number of channels is unknown.
+
+    Example:
+
+    >>> x, border = Bias()(ops.zeros((2, 5, 4, 3)))
+    >>> tuple(x.shape), tuple(border.shape)
+    ((2, 5, 4, 3), (3,))
     """
 
     def __init__(self, rectify_border=True, **kwargs):

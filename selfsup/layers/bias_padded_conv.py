@@ -15,8 +15,8 @@ class BiasPaddedConv2D(keras.layers.Layer):
     Without a border the padding is zero.
 
     Pads are fixed numbers, unlike with `padding="same"`, whose left pad depends
-    on the size of the image if the stride is greater than one. There is no bias:
-    that is the task of `Bias`.
+    on the size of the image if the stride is greater than one. There is no bias;
+    a `Bias` layer follows.
 
     Args:
         filters: Number of output channels.
@@ -26,7 +26,7 @@ class BiasPaddedConv2D(keras.layers.Layer):
         padding: Pixels added on each side: an integer, a pair
             `(vertical, horizontal)`, or `((top, bottom), (left, right))`.
             Defaults to `0`.
-        dilation_rate: Distance of neighbouring kernel elements, an integer or a
+        dilation_rate: Distance of neighboring kernel elements, an integer or a
             pair. Defaults to `1`.
         groups: Number of groups into which the channels are split; each has its
             own filters. Defaults to `1`.
@@ -40,6 +40,19 @@ class BiasPaddedConv2D(keras.layers.Layer):
 
     Output:
         `[B, H', W', filters]`, the layer's compute dtype.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the input or the border
+            has another shape.
+
+    Example:
+
+    >>> x, border = ops.ones((1, 3, 3, 2)), ops.array([1.0, 1.0])
+    >>> conv = BiasPaddedConv2D(1, 3, padding=1, kernel_initializer="ones")
+    >>> float(conv(x)[0, 0, 0, 0])  # 4 pixels of the map and 5 of zeros,
+    8.0
+    >>> float(conv(x, border)[0, 0, 0, 0])  # and 5 of the border.
+    18.0
     """
 
     def __init__(

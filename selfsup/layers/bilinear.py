@@ -1,7 +1,7 @@
 """Where a pixel of the image lies in a tap, and bilinear sampling there.
 
-A tap of stride `s` and offset `o` sees its pixel `i` centred at `i * s + o` of
-the image. Positions are float32: bfloat16 cannot tell pixel 300 from pixel 301.
+A tap of stride `s` and offset `o` sees its pixel `i` centered at `i * s + o` of
+the image. Positions are float32: bfloat16 cannot distinguish 300 from 301.
 """
 
 import keras
@@ -60,7 +60,7 @@ def check_positive(name, value):
 
     Args:
         name: Name of the argument.
-        value: What came for it.
+        value: Its value.
 
     Raises:
         ValueError: If it is something else.
@@ -99,7 +99,7 @@ def output_length(length, output_stride):
 
 
 def output_position(index, output_stride):
-    """Returns the pixel of the image at which an output pixel is centred.
+    """Returns the pixel of the image at which an output pixel is centered.
 
     Args:
         index: `[N]`, integer pixels of the output.
@@ -126,17 +126,17 @@ def tap_position(position, stride, offset):
 
 
 def corners(position, length):
-    """Splits positions along one axis into two neighbours and a weight.
+    """Splits positions along one axis into two neighbors and a weight.
 
     Positions outside are moved to the first or the last pixel. A map of one
-    pixel has that pixel for both neighbours.
+    pixel has that pixel for both neighbors.
 
     Args:
         position: `[...]`, float32, pixels of the tap.
         length: Number of pixels of the axis, an integer or a scalar tensor.
 
     Returns:
-        Tuple of the lower and the upper neighbour, `[...]`, integer, and the
+        Tuple of the lower and the upper neighbor, `[...]`, integer, and the
         weight of the upper one, `[...]`, float32.
     """
     last = ops.cast(length - 1, "float32")

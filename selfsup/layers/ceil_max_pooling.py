@@ -9,8 +9,8 @@ class CeilMaxPooling2D(keras.layers.Layer):
     """Takes the maximum over windows at fixed places, the last ones cut off.
 
     Window `i` covers the rows `i * strides - padding` to
-    `i * strides - padding + pool_size - 1`; rows outside the image are ignored,
-    and columns likewise. The output has `ceil((H + 2 * padding - pool_size) /
+    `i * strides - padding + pool_size - 1`, columns alike; what lies outside the
+    image is ignored. The output has `ceil((H + 2 * padding - pool_size) /
     strides) + 1` rows, less one if that window would lie in the padding alone,
     and never fewer than one.
 
@@ -20,7 +20,7 @@ class CeilMaxPooling2D(keras.layers.Layer):
 
     Args:
         pool_size: Height and width of the window, in pixels.
-        strides: Distance of neighbouring windows, at most `pool_size`.
+        strides: Distance of neighboring windows, at most `pool_size`.
         padding: Rows and columns by which the first window begins before the
             image, less than `pool_size`. Defaults to `0`.
         **kwargs: Base layer arguments (`name`, `dtype`, ...).
@@ -30,6 +30,15 @@ class CeilMaxPooling2D(keras.layers.Layer):
 
     Output:
         `[B, H', W', C]`, the layer's compute dtype.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> x = ops.reshape(ops.arange(6.0), (1, 1, 6, 1))
+    >>> [float(value) for value in CeilMaxPooling2D(3, 2)(x)[0, 0, :, 0]]
+    [2.0, 4.0, 5.0]
     """
 
     def __init__(self, pool_size, strides, padding=0, **kwargs):

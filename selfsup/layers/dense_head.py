@@ -24,7 +24,7 @@ class DenseHead(keras.layers.Layer):
             object.
         outputs: Dictionary of names to `keras.layers.Dense`.
         strides: Stride of each tap, in pixels of the image.
-        offsets: Pixel of the image at which each tap's first pixel is centred.
+        offsets: Pixel of the image at which each tap's first pixel is centered.
         alignment: `"centers"`, or `"corner"` to take all offsets as zero.
             Defaults to `"centers"`.
         output_stride: Pixels of the image per pixel of the output. Defaults to
@@ -41,6 +41,19 @@ class DenseHead(keras.layers.Layer):
     Output:
         Dictionary of names to `[B, ceil(H / r), ceil(W / r), K]`, float32, with
         `r` the `output_stride` and `K` the units of that output.
+
+    Raises:
+        TypeError: If `hidden` and `outputs` are not Dense layers.
+        ValueError: If another argument is out of its range, or the kernel of
+            `hidden` does not fit the maps.
+
+    Example:
+
+    >>> fine, coarse = ops.zeros((2, 8, 8, 3)), ops.zeros((2, 4, 4, 5))
+    >>> hidden, classes = keras.layers.Dense(16), keras.layers.Dense(21)
+    >>> head = DenseHead(hidden, {"classes": classes}, [1, 2], offsets=[0.0, 0.5])
+    >>> tuple(head([fine, coarse], image=fine)["classes"].shape)
+    (2, 8, 8, 21)
     """
 
     def __init__(
@@ -199,7 +212,7 @@ class DenseHead(keras.layers.Layer):
             total = total + self._project(x, kernel)
         batch, height, width, units = ops.shape(total)
         # Matrix products write the enlarged map once; a sum of two gathered
-        # neighbours is several times slower.
+        # neighbors is several times slower.
         total = ops.matmul(
             weights[0], ops.reshape(total, (batch, height, width * units))
         )
@@ -251,7 +264,7 @@ class DenseHead(keras.layers.Layer):
 
 
 def _window_length(length, step):
-    # Pixels of a tap between the neighbours of the first and the last position;
+    # Pixels of a tap between the neighbors of the first and the last position;
     # one more because the first may lie anywhere between two pixels.
     if isinstance(length, int):
         return int((length - 1) * step) + 3

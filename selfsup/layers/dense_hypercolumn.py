@@ -11,13 +11,13 @@ class DenseHypercolumn(keras.layers.Layer):
     """Reads several maps at every output pixel and joins the values.
 
     Gives what `SparseHypercolumn` gives at the same positions. Output pixel `i`
-    is centred at pixel `r * i + (r - 1) / 2` of the image, with `r` the
+    is centered at pixel `r * i + (r - 1) / 2` of the image, with `r` the
     `output_stride`. The output is large; use `DenseHead` to predict from it
     without building it.
 
     Args:
         strides: Stride of each tap, in pixels of the image.
-        offsets: Pixel of the image at which each tap's first pixel is centred.
+        offsets: Pixel of the image at which each tap's first pixel is centered.
         alignment: `"centers"`, or `"corner"` to take all offsets as zero.
             Defaults to `"centers"`.
         output_stride: Pixels of the image per pixel of the output. Defaults to
@@ -30,6 +30,17 @@ class DenseHypercolumn(keras.layers.Layer):
 
     Output:
         `[B, ceil(H / r), ceil(W / r), sum(C_i)]`, the layer's compute dtype.
+
+    Raises:
+        ValueError: If the arguments do not describe the same taps, `output_stride`
+            is not positive or the call gets another number of maps.
+
+    Example:
+
+    >>> fine, coarse = ops.zeros((2, 8, 8, 3)), ops.zeros((2, 4, 4, 5))
+    >>> layer = DenseHypercolumn(strides=[1, 2], offsets=[0.0, 0.5])
+    >>> tuple(layer([fine, coarse], image=fine).shape)
+    (2, 8, 8, 8)
     """
 
     def __init__(

@@ -6,7 +6,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="selfsup")
 class LocalResponseNormalization(keras.layers.Layer):
-    """Divides each value by the energy of its neighbouring channels.
+    """Divides each value by the energy of its neighboring channels.
 
     `y[c] = x[c] / (bias + alpha * sum(x[c - r : c + r + 1] ** 2)) ** beta`, with
     `r` the `depth_radius`; channels that do not exist count as zero. The
@@ -26,6 +26,15 @@ class LocalResponseNormalization(keras.layers.Layer):
 
     Output:
         The input's shape, in the layer's compute dtype.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> norm = LocalResponseNormalization(alpha=1.0, beta=0.5, bias=7.0)
+    >>> [float(value) for value in norm(ops.array([0.0, 3.0, 0.0]))]  # 3 / (7 + 9)**0.5
+    [0.0, 0.75, 0.0]
     """
 
     def __init__(self, depth_radius=2, alpha=2e-5, beta=0.75, bias=1.0, **kwargs):

@@ -19,7 +19,7 @@ class SparseHypercolumn(keras.layers.Layer):
 
     Args:
         strides: Stride of each tap, in pixels of the image.
-        offsets: Pixel of the image at which each tap's first pixel is centred.
+        offsets: Pixel of the image at which each tap's first pixel is centered.
         alignment: `"centers"`, or `"corner"` to take all offsets as zero, as
             the authors' TensorFlow operation does. Defaults to `"centers"`.
         **kwargs: Base layer arguments (`name`, `dtype`, ...).
@@ -30,6 +30,17 @@ class SparseHypercolumn(keras.layers.Layer):
 
     Output:
         `[B, P, sum(C_i)]`, the layer's compute dtype.
+
+    Raises:
+        ValueError: If the arguments do not describe the same taps, or the call gets
+            another number of maps or points of another shape.
+
+    Example:
+
+    >>> fine, coarse = ops.zeros((2, 8, 8, 3)), ops.zeros((2, 4, 4, 5))
+    >>> layer = SparseHypercolumn(strides=[1, 2], offsets=[0.0, 0.5])
+    >>> tuple(layer([fine, coarse], ops.ones((2, 10, 2))).shape)
+    (2, 10, 8)
     """
 
     def __init__(self, strides, offsets, alignment="centers", **kwargs):

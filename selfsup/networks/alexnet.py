@@ -4,9 +4,7 @@ import keras
 
 from selfsup import layers
 from selfsup.networks import units
-
-# The layers of the hypercolumn, after the input: 9,568 channels at width 1.
-TAPS = ("relu1", "relu2", "relu3", "relu4", "relu5", "drop6", "drop7")
+from selfsup.networks.architecture import Architecture
 
 # name, filters, kernel size, stride, pad, groups, followed by LRN and a pool
 _CONVOLUTIONS = (
@@ -18,7 +16,10 @@ _CONVOLUTIONS = (
 )
 
 # Filters of each convolution at width 1.
-FILTERS = {**{name: n for name, n, *_ in _CONVOLUTIONS}, "fc6": 4096, "fc7": 4096}
+_FILTERS = {**{name: n for name, n, *_ in _CONVOLUTIONS}, **units.FC_FILTERS}
+
+# The layers of the hypercolumn, after the input: 9,568 channels at width 1.
+_TAPS = ("relu1", "relu2", "relu3", "relu4", "relu5", "drop6", "drop7")
 
 
 def alexnet(
@@ -37,9 +38,9 @@ def alexnet(
 ):
     """Builds AlexNet with two groups in conv2, conv4 and conv5.
 
-    Local response normalisation, where wanted, sits between the ReLU and the
-    pool, as in the authors' released weights. Images must have at least 11
-    pixels on each side: conv1 is not padded.
+    Local response normalization sits between the ReLU and the pool, as in the
+    authors' released weights. Images must have at least 11 pixels on each side:
+    conv1 is not padded.
 
     Args:
         input_channels: 1 for gray, 3 for RGB.
@@ -48,21 +49,27 @@ def alexnet(
         normalization: `"plain"`, `"affine"` or `"none"`.
         fov_blocks: Number of field-of-view blocks at the end, 0 to 2.
         lrn: Whether conv1 and conv2 are followed by local response
-            normalisation.
+            normalization.
         fc6_padding: `"same"` keeps the map's size, `"valid"` makes a
             227 x 227 image one vector.
         dropout: Rate after fc6 and fc7.
         bn_momentum: Momentum of the running statistics.
         kernel_initializer: Initializer of every kernel.
         rescaling: Pair (scale, offset), each a number or one for each channel:
-            what imported weights want of the input, see `units.image_input`.
+            how the input is rescaled for imported weights, see
+            `units.image_input`.
 
     Returns:
-        A `keras.Model` from `[B, H, W, input_channels]` (in [0, 1] minus
-        0.4488) to the last feature map, stride 32.
+        A `keras.Model` from `[B, H, W, input_channels]`, float32 in [0, 1] minus
+        0.4488, to the last feature map, stride 32.
 
     Raises:
         ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> alexnet(width=0.05, lrn=True).output.shape
+    (None, None, None, 204)
     """
     unit = units.Units(width, padding, normalization, bn_momentum, kernel_initializer)
     units.check_choice("fc6_padding", fc6_padding, ("same", "valid"))
@@ -72,13 +79,12 @@ def alexnet(
         x, border = unit.conv(
             x,
             border,
-            unit.channels(filters),
+            filters,
             kernel_size,
             name,
             strides=strides,
             padding=pad,
             groups=groups,
-            suffixes=units.sequential_names(name),
         )
         if pooled and lrn:
             norm = name.replace("conv", "norm")
@@ -89,21 +95,22 @@ def alexnet(
                 )
         if pooled or name == "conv5":
             x = layers.CeilMaxPooling2D(3, 2, name=name.replace("conv", "pool"))(x)
-    for name, kernel_size, pad in (
-        # An even kernel has no centre: TensorFlow's SAME, and so the authors',
-        # pads one pixel more after than before.
-        ("fc6", 6, (2, 3) if fc6_padding == "same" else 0),
-        ("fc7", 1, 0),
-    ):
-        x, border = unit.conv(
-            x,
-            border,
-            unit.channels(FILTERS[name]),
-            kernel_size,
-            name,
-            padding=pad,
-            suffixes=units.sequential_names(name),
-        )
-        x = keras.layers.Dropout(dropout, name=name.replace("fc", "drop"))(x)
+    # An even kernel has no center: TensorFlow's SAME, and so the authors' code,
+    # pads one pixel more after than before.
+    fc6_pad = (2, 3) if fc6_padding == "same" else 0
+    x, border = unit.fully_connected(x, border, 6, fc6_pad, dropout)
     x, border = unit.field_of_view(x, border, fov_blocks)
     return keras.Model(inputs, x, name="alexnet")
+
+
+ALEXNET = Architecture(
+    name="alexnet",
+    builder=alexnet,
+    options=("lrn", "fc6_padding", "dropout"),
+    filters=_FILTERS,
+    taps=_TAPS,
+    input_is_tap=True,
+    residual=False,
+    crop_size=227,
+    min_size=11,
+)

@@ -2,29 +2,18 @@
 
 import keras
 
-# The package itself, still half imported here: its `recognize` and `BUILDERS`
-# are looked up when the functions run.
-from selfsup import layers, networks
+from selfsup import layers
 from selfsup.networks import units
-from selfsup.networks.alexnet import FILTERS as ALEXNET_FILTERS
-from selfsup.networks.resnet import RESNET50_FILTERS, RESNET152_FILTERS
-from selfsup.networks.vgg16 import FILTERS as VGG16_FILTERS
+from selfsup.networks.registry import ARCHITECTURES, recognize
 
-# Filters of each convolution of each network at width 1.
-FILTERS = {
-    "alexnet": ALEXNET_FILTERS,
-    "vgg16": VGG16_FILTERS,
-    "resnet50": RESNET50_FILTERS,
-    "resnet152": RESNET152_FILTERS,
-}
-_FOV_FILTERS = dict.fromkeys(("conv8_1", "conv9_1"), units.FOV_FILTERS)
-
-# The first batch normalisation stands for all of them.
-_NORMALIZATIONS = {
-    "alexnet": "batch_conv1",
-    "vgg16": "batch_conv1_1",
-    "resnet50": "bn_conv1",
-    "resnet152": "bn_conv1",
+# How each option of a builder is read off the layers, a dict by name.
+_OPTIONS = {
+    "pool1": lambda found: "symmetric" if "pool1_pad" in found else "caffe",
+    "lrn": lambda found: "norm1" in found,
+    "fc6_padding": lambda found: "same" if _is_padded(found["fc6"]) else "valid",
+    # Both rates are the same unless someone changed a layer. A layer made with a rate
+    # of 0 could not be given another one, but the other way round it can.
+    "dropout": lambda found: max(found[name].rate for name in ("drop6", "drop7")),
 }
 
 # Denominators of widths: first those that people choose. The last is more than
@@ -38,7 +27,7 @@ def describe(model):
     They are read off the layers, so models that were loaded from a file or
     extended by a head are described too, the head left out. Channels are
     rounded, so several widths make the same network; of these, one with few
-    digits is returned. How the kernels were initialised is not described.
+    digits is returned. How the kernels were initialized is not described.
 
     Args:
         model: A model made by one of the builders of `selfsup.networks`.
@@ -46,9 +35,8 @@ def describe(model):
     Returns:
         A dict for `build`, of plain values that JSON can hold: `network`,
         `input_channels`, `width`, `padding`, `normalization`, `fov_blocks` and
-        `bn_momentum`; `fc6_padding` and `dropout` of AlexNet and VGG, `lrn` of
-        AlexNet, `pool1` of ResNet; `rescaling` of imported weights that want
-        one. Without normalisation `bn_momentum` is the default.
+        `bn_momentum`; the network's own `options`; `rescaling` if the weights
+        were imported with one. Without normalization `bn_momentum` is the default.
 
     Raises:
         ValueError: If the model is none of the networks, or no width gives its
@@ -59,20 +47,21 @@ def describe(model):
     >>> describe(vgg16(width=0.05, fov_blocks=1))["width"]
     0.05
     """
-    network = networks.recognize(model)
+    network = ARCHITECTURES[recognize(model)]
     found = {layer.name: layer for layer in model.layers}
-    filters = {**FILTERS[network], **_FOV_FILTERS}
+    filters = {**network.filters, **units.FOV_FILTERS}
     channels = {name: found[name].filters for name in filters if name in found}
-    normalization = found.get(_NORMALIZATIONS[network])
+    # The first batch normalization stands for all of them.
+    normalization = found.get(network.names_after(next(iter(filters)))[0])
     description = {
-        "network": network,
+        "network": network.name,
         "input_channels": 1 if "gray" in found else 3,
         "width": find_width({name: filters[name] for name in channels}, channels),
         "padding": "bias" if any(map(_has_border, model.layers)) else "zeros",
         "normalization": "none"
         if normalization is None
         else ("affine" if normalization.scale else "plain"),
-        "fov_blocks": sum(name in found for name in _FOV_FILTERS),
+        "fov_blocks": sum(name in found for name in units.FOV_FILTERS),
         "bn_momentum": units.Units.bn_momentum
         if normalization is None
         else normalization.momentum,
@@ -80,23 +69,14 @@ def describe(model):
     if "rescaling" in found:
         layer = found["rescaling"]
         description["rescaling"] = [layer.scale, layer.offset]
-    if network.startswith("resnet"):
-        pool1 = "symmetric" if "pool1_pad" in found else "caffe"
-        return {**description, "pool1": pool1}
-    if network == "alexnet":
-        description["lrn"] = "norm1" in found
-    description["fc6_padding"] = "same" if _is_padded(found["fc6"]) else "valid"
-    # Both are the same unless someone changed a layer. A layer made with a rate
-    # of 0 could not be given another one, but the other way round it can.
-    description["dropout"] = max(found[name].rate for name in ("drop6", "drop7"))
-    return description
+    return {**description, **{x: _OPTIONS[x](found) for x in network.options}}
 
 
 def build(description):
     """Builds the network of a description, with fresh weights.
 
     Args:
-        description: What `describe` returned: `network`, a key of `BUILDERS`,
+        description: What `describe` returned: `network`, a key of `ARCHITECTURES`,
             and any arguments of that builder.
 
     Returns:
@@ -108,8 +88,8 @@ def build(description):
     """
     arguments = dict(description)
     network = arguments.pop("network", None)
-    units.check_choice("network", network, tuple(networks.BUILDERS))
-    return networks.BUILDERS[network](**arguments)
+    units.check_choice("network", network, tuple(ARCHITECTURES))
+    return ARCHITECTURES[network].builder(**arguments)
 
 
 def find_width(filters, channels):

@@ -11,8 +11,8 @@ from selfsup import layers
 class Tap(NamedTuple):
     """A feature map that the hypercolumn reads.
 
-    Pixel `(i, j)` of the map is centred at `(offset + stride * i,
-    offset + stride * j)` of the image, counted from the centre of its first
+    Pixel `(i, j)` of the map is centered at `(offset + stride * i,
+    offset + stride * j)` of the image, counted from the center of its first
     pixel.
 
     Attributes:

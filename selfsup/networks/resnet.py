@@ -1,11 +1,13 @@
 """ResNet-50 and ResNet-152, version 1, stride in the first 1x1 convolution."""
 
+import functools
 import string
 
 import keras
 
 from selfsup import layers
 from selfsup.networks import units
+from selfsup.networks.architecture import Architecture
 
 
 def _letters(prefix, count):
@@ -17,17 +19,17 @@ def _numbers(prefix, count):
 
 
 # Names of the blocks of each stage, as in the original Caffe models.
-_RESNET50 = _letters("2", 3), _letters("3", 4), _letters("4", 6), _letters("5", 3)
-_RESNET152 = _letters("2", 3), _numbers("3", 8), _numbers("4", 36), _letters("5", 3)
+_STAGES50 = _letters("2", 3), _letters("3", 4), _letters("4", 6), _letters("5", 3)
+_STAGES152 = _letters("2", 3), _numbers("3", 8), _numbers("4", 36), _letters("5", 3)
 
 # The layers of the hypercolumn. ResNet-152: 11,584 channels, from footnote 2 of
 # the paper; ResNet-50 by analogy: 11,072.
-RESNET50_TAPS = (
+_TAPS50 = (
     "conv1_relu",
-    *(f"res{block}_relu" for stage in _RESNET50[:3] for block in stage),
+    *(f"res{block}_relu" for stage in _STAGES50[:3] for block in stage),
     "res5c_relu",
 )
-RESNET152_TAPS = (
+_TAPS152 = (
     "conv1_relu",
     *(f"res2{block}_relu" for block in "abc"),
     *(f"res3b{block}_relu" for block in (1, 4, 7)),
@@ -48,11 +50,9 @@ def _filters(stages):
     return filters
 
 
-RESNET50_FILTERS = _filters(_RESNET50)
-RESNET152_FILTERS = _filters(_RESNET152)
-
-
-def resnet50(
+def resnet(
+    name,
+    stages,
     input_channels=1,
     width=1.0,
     padding="zeros",
@@ -64,28 +64,11 @@ def resnet50(
     kernel_initializer="lecun_uniform",
     rescaling=None,
 ):
-    """Builds ResNet-50. Arguments and result are those of `resnet152`."""
-    unit = units.Units(width, padding, normalization, bn_momentum, kernel_initializer)
-    return _resnet(
-        "resnet50", _RESNET50, input_channels, unit, fov_blocks, pool1, rescaling
-    )
-
-
-def resnet152(
-    input_channels=1,
-    width=1.0,
-    padding="zeros",
-    normalization="plain",
-    fov_blocks=0,
-    *,
-    pool1="caffe",
-    bn_momentum=0.999,
-    kernel_initializer="lecun_uniform",
-    rescaling=None,
-):
-    """Builds ResNet-152.
+    """Builds a residual network of bottleneck blocks.
 
     Args:
+        name: Name of the model.
+        stages: Names of the blocks of each of the four stages.
         input_channels: 1 for gray, 3 for RGB.
         width: Factor on every number of channels.
         padding: `"zeros"`, or `"bias"` for bias padding.
@@ -97,33 +80,34 @@ def resnet152(
         bn_momentum: Momentum of the running statistics.
         kernel_initializer: Initializer of every kernel.
         rescaling: Pair (scale, offset), each a number or one for each channel:
-            what imported weights want of the input, see `units.image_input`.
+            how the input is rescaled for imported weights, see
+            `units.image_input`.
 
     Returns:
-        A `keras.Model` from `[B, H, W, input_channels]` (in [0, 1] minus
-        0.4488) to the last feature map, stride 32.
+        A `keras.Model` from `[B, H, W, input_channels]`, float32 in [0, 1] minus
+        0.4488, to the last feature map, stride 32.
 
     Raises:
         ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> blocks = ["2a"], ["3a"], ["4a", "4b"], ["5a"]
+    >>> resnet("resnet18", blocks, width=0.05).output.shape
+    (None, None, None, 102)
     """
     unit = units.Units(width, padding, normalization, bn_momentum, kernel_initializer)
-    return _resnet(
-        "resnet152", _RESNET152, input_channels, unit, fov_blocks, pool1, rescaling
-    )
-
-
-def _resnet(name, stages, input_channels, unit, fov_blocks, pool1, rescaling=None):
     units.check_choice("pool1", pool1, ("caffe", "symmetric"))
     inputs, x = units.image_input(input_channels, rescaling)
     x, border = unit.conv(
         x,
         None,
-        unit.channels(64),
+        64,
         7,
         "conv1",
         strides=2,
         padding=3,
-        suffixes=("bn_conv1", "bias_conv1", "conv1_relu"),
+        names=units.residual_names("conv1"),
     )
     if pool1 == "caffe":
         x = layers.CeilMaxPooling2D(3, 2, name="pool1")(x)
@@ -149,16 +133,9 @@ def _resnet(name, stages, input_channels, unit, fov_blocks, pool1, rescaling=Non
 
 def _bottleneck(unit, x, border, block, filters, strides, project):
     def conv(x, border, branch, filters, kernel_size, **kwargs):
-        name = f"{block}_branch{branch}"
-        return unit.conv(
-            x,
-            border,
-            unit.channels(filters),
-            kernel_size,
-            f"res{name}",
-            suffixes=(f"bn{name}", f"bias{name}", f"res{name}_relu"),
-            **kwargs,
-        )
+        name = f"res{block}_branch{branch}"
+        names = units.residual_names(name)
+        return unit.conv(x, border, filters, kernel_size, name, names=names, **kwargs)
 
     shortcut, shortcut_border = x, border
     if project:
@@ -171,3 +148,35 @@ def _bottleneck(unit, x, border, block, filters, strides, project):
     x = keras.layers.Add(name=f"res{block}")([shortcut, x])
     x = keras.layers.ReLU(name=f"res{block}_relu")(x)
     return x, units.rectified_sum(shortcut_border, border)
+
+
+def architecture(name, stages, taps):
+    """Returns what must be known of a ResNet.
+
+    Args:
+        name: Name of the network.
+        stages: Names of the blocks of each of the four stages.
+        taps: Layers of the hypercolumn, finest first.
+
+    Returns:
+        An `Architecture`.
+    """
+    builder = functools.partial(resnet, name, stages)
+    builder.__doc__ = f"Builds {name}. See `resnet` for the arguments and the result."
+    return Architecture(
+        name,
+        builder,
+        options=("pool1",),
+        filters=_filters(stages),
+        taps=taps,
+        input_is_tap=False,
+        residual=True,
+        crop_size=224,
+        min_size=1,
+    )
+
+
+RESNET50 = architecture("resnet50", _STAGES50, _TAPS50)
+RESNET152 = architecture("resnet152", _STAGES152, _TAPS152)
+
+resnet50, resnet152 = RESNET50.builder, RESNET152.builder

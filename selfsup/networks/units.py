@@ -1,4 +1,4 @@
-"""The repeated unit of all networks: convolution, normalisation, bias, ReLU."""
+"""The repeated unit of all networks: convolution, normalization, bias, ReLU."""
 
 import dataclasses
 
@@ -10,11 +10,13 @@ from selfsup import layers
 PADDINGS = ("zeros", "bias")
 NORMALIZATIONS = ("plain", "affine", "none")
 
-# Of batch normalisation, as in Caffe.
+# Of batch normalization, as in Caffe.
 EPSILON = 1e-5
 
-# Filters of a field-of-view block at width 1.
-FOV_FILTERS = 1024
+# Convolutions of the field-of-view blocks and of the layers that were fully
+# connected, with their filters at width 1.
+FOV_FILTERS = {"conv8_1": 1024, "conv9_1": 1024}
+FC_FILTERS = {"fc6": 4096, "fc7": 4096}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Units:
     Args:
         width: Factor on every number of channels.
         padding: `"zeros"`, or `"bias"` to pad with the border.
-        normalization: `"plain"` (batch normalisation without scale and
+        normalization: `"plain"` (batch normalization without scale and
             offset, paper section 4), `"affine"` (with a scale; the offset is
             the unit's bias) or `"none"`.
         bn_momentum: Momentum of the running statistics.
@@ -58,9 +60,9 @@ class Units:
         check_choice("padding", self.padding, PADDINGS)
         check_choice("normalization", self.normalization, NORMALIZATIONS)
 
-    def channels(self, count):
-        """Returns `count` scaled by the width, even so that two groups fit."""
-        return 2 * max(1, round(count * self.width / 2))
+    def channels(self, filters):
+        """Returns `filters` scaled by the width, even so that two groups fit."""
+        return 2 * max(1, round(filters * self.width / 2))
 
     def conv(
         self,
@@ -73,7 +75,7 @@ class Units:
         strides=1,
         padding=0,
         groups=1,
-        suffixes=None,
+        names=None,
         relu=True,
     ):
         """Adds one unit.
@@ -81,22 +83,30 @@ class Units:
         Args:
             x: `[B, H, W, C]`.
             border: `[C]` or None.
-            filters: Number of output channels, already scaled.
-            kernel_size: Side of the kernel.
+            filters: Number of output channels at width 1.
+            kernel_size: Height and width of the kernel.
             name: Name of the convolution, as in Caffe.
             strides: Stride in pixels.
             padding: Pixels on each side, or a pair (before, after).
             groups: Number of groups.
-            suffixes: Names of the normalisation, bias and ReLU layers.
+            names: Names of the normalization, bias and ReLU layers. Defaults to
+                `sequential_names(name)`.
             relu: Whether the unit ends in a ReLU. Without, its border is the
                 bare bias: residual branches are summed before their ReLU.
 
         Returns:
             A pair `(x, border)`.
         """
-        batch_name, bias_name, relu_name = suffixes
+        batch_name, bias_name, relu_name = names or sequential_names(name)
         x = self._convolve(
-            x, border, filters, kernel_size, name, strides, padding, groups
+            x,
+            border,
+            self.channels(filters),
+            kernel_size,
+            name,
+            strides,
+            padding,
+            groups,
         )
         if self.normalization != "none":
             x = keras.layers.BatchNormalization(
@@ -149,6 +159,24 @@ class Units:
             name=name,
         )(x)
 
+    def fully_connected(self, x, border, kernel_size, padding, dropout):
+        """Adds fc6 and fc7 as convolutions, each followed by dropout.
+
+        Args:
+            x: `[B, H, W, C]`.
+            border: `[C]` or None.
+            kernel_size: Height and width of fc6's kernel.
+            padding: Pixels on each side of fc6's input, or a pair.
+            dropout: Rate.
+
+        Returns:
+            A pair `(x, border)`.
+        """
+        for name, size, pad in (("fc6", kernel_size, padding), ("fc7", 1, 0)):
+            x, border = self.conv(x, border, FC_FILTERS[name], size, name, padding=pad)
+            x = keras.layers.Dropout(dropout, name=name.replace("fc", "drop"))(x)
+        return x, border
+
     def field_of_view(self, x, border, blocks):
         """Adds blocks of 2x2 max pooling and a 3x3 convolution to 1,024.
 
@@ -171,17 +199,10 @@ class Units:
                 "Argument `fov_blocks` must be 0, 1 or 2. "
                 f"Received: fov_blocks={blocks}"
             )
-        for index in range(8, 8 + blocks):
-            x = layers.CeilMaxPooling2D(2, 2, name=f"pool{index}")(x)
-            x, border = self.conv(
-                x,
-                border,
-                self.channels(FOV_FILTERS),
-                3,
-                f"conv{index}_1",
-                padding=1,
-                suffixes=sequential_names(f"conv{index}_1"),
-            )
+        for name, filters in list(FOV_FILTERS.items())[:blocks]:
+            pool = name.replace("conv", "pool").removesuffix("_1")
+            x = layers.CeilMaxPooling2D(2, 2, name=pool)(x)
+            x, border = self.conv(x, border, filters, 3, name, padding=1)
         return x, border
 
 
@@ -192,10 +213,35 @@ def sequential_names(name):
         name: Name of the convolution.
 
     Returns:
-        Names of the normalisation, bias and ReLU layers.
+        Names of the normalization, bias and ReLU layers.
+
+    Example:
+
+    >>> sequential_names("conv1_1")
+    ('batch_conv1_1', 'bias1_1', 'relu1_1')
     """
     suffix = name.removeprefix("conv").removeprefix("fc")
     return f"batch_{name}", f"bias{suffix}", f"relu{suffix}"
+
+
+def residual_names(name):
+    """Returns Caffe's names of the layers after a convolution of a ResNet.
+
+    Args:
+        name: Name of the convolution.
+
+    Returns:
+        Names of the normalization, bias and ReLU layers.
+
+    Example:
+
+    >>> residual_names("res2a_branch2b")
+    ('bn2a_branch2b', 'bias2a_branch2b', 'res2a_branch2b_relu')
+    >>> residual_names("conv1")
+    ('bn_conv1', 'bias_conv1', 'conv1_relu')
+    """
+    suffix = name.removeprefix("res") if name.startswith("res") else f"_{name}"
+    return f"bn{suffix}", f"bias{suffix}", f"{name}_relu"
 
 
 def rectified_sum(*borders):
@@ -217,7 +263,7 @@ def image_input(channels, rescaling=None):
 
     All networks take values in [0, 1] minus 0.4488. Weights that were trained
     with another convention get it from a layer, `rescaling`, which is saved
-    with the model: whoever runs it need not know.
+    with the model, so its users need not know.
 
     Args:
         channels: 1 or 3.

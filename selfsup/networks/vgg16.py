@@ -4,22 +4,22 @@ import keras
 
 from selfsup import layers
 from selfsup.networks import units
+from selfsup.networks.architecture import Architecture
 
 _STAGES = (64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)
 
+# Filters of each convolution at width 1.
+_FILTERS = {
+    **{f"conv{i}_{j}": n for i, s in enumerate(_STAGES, 1) for j, n in enumerate(s, 1)},
+    **units.FC_FILTERS,
+}
+
 # The layers of the hypercolumn, after the input: 12,416 channels at width 1.
-TAPS = (
+_TAPS = (
     *(f"relu{i}_{j}" for i, s in enumerate(_STAGES, 1) for j in range(1, len(s) + 1)),
     "drop6",
     "drop7",
 )
-
-# Filters of each convolution at width 1.
-FILTERS = {
-    **{f"conv{i}_{j}": n for i, s in enumerate(_STAGES, 1) for j, n in enumerate(s, 1)},
-    "fc6": 4096,
-    "fc7": 4096,
-}
 
 
 def vgg16(
@@ -49,14 +49,20 @@ def vgg16(
         bn_momentum: Momentum of the running statistics.
         kernel_initializer: Initializer of every kernel.
         rescaling: Pair (scale, offset), each a number or one for each channel:
-            what imported weights want of the input, see `units.image_input`.
+            how the input is rescaled for imported weights, see
+            `units.image_input`.
 
     Returns:
-        A `keras.Model` from `[B, H, W, input_channels]` (in [0, 1] minus
-        0.4488) to the last feature map, stride 32.
+        A `keras.Model` from `[B, H, W, input_channels]`, float32 in [0, 1] minus
+        0.4488, to the last feature map, stride 32.
 
     Raises:
         ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> vgg16(width=0.05, fov_blocks=1).output.shape
+    (None, None, None, 52)
     """
     unit = units.Units(width, padding, normalization, bn_momentum, kernel_initializer)
     units.check_choice("fc6_padding", fc6_padding, ("same", "valid"))
@@ -64,30 +70,22 @@ def vgg16(
     border = None
     for i, stage in enumerate(_STAGES, 1):
         for j, filters in enumerate(stage, 1):
-            name = f"conv{i}_{j}"
-            x, border = unit.conv(
-                x,
-                border,
-                unit.channels(filters),
-                3,
-                name,
-                padding=1,
-                suffixes=units.sequential_names(name),
-            )
+            x, border = unit.conv(x, border, filters, 3, f"conv{i}_{j}", padding=1)
         x = layers.CeilMaxPooling2D(2, 2, name=f"pool{i}")(x)
-    for name, kernel_size, pad in (
-        ("fc6", 7, 3 if fc6_padding == "same" else 0),
-        ("fc7", 1, 0),
-    ):
-        x, border = unit.conv(
-            x,
-            border,
-            unit.channels(FILTERS[name]),
-            kernel_size,
-            name,
-            padding=pad,
-            suffixes=units.sequential_names(name),
-        )
-        x = keras.layers.Dropout(dropout, name=name.replace("fc", "drop"))(x)
+    fc6_pad = 3 if fc6_padding == "same" else 0
+    x, border = unit.fully_connected(x, border, 7, fc6_pad, dropout)
     x, border = unit.field_of_view(x, border, fov_blocks)
     return keras.Model(inputs, x, name="vgg16")
+
+
+VGG16 = Architecture(
+    name="vgg16",
+    builder=vgg16,
+    options=("fc6_padding", "dropout"),
+    filters=_FILTERS,
+    taps=_TAPS,
+    input_is_tap=True,
+    residual=False,
+    crop_size=224,
+    min_size=1,
+)

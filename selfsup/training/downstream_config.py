@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-from typing import ClassVar
 
 from selfsup.settings import changed, fail, setting
 from selfsup.training.run_config import RunConfig
@@ -19,9 +18,6 @@ class DownstreamConfig(RunConfig):
         ValueError: If a field is out of its range, or fields contradict.
         TypeError: If a field is of another type than declared.
     """
-
-    # Side of the crops by network, in pixels.
-    default_crops: ClassVar[dict] = {}
 
     voc_dir: str = setting(
         "",
@@ -106,12 +102,14 @@ class DownstreamConfig(RunConfig):
             if not getattr(self, name):
                 fail(name, getattr(self, name), expected)
 
-    def resolved(self, description):
+    def resolved(self, description, crop_size, min_size):
         """Returns the configuration with every default that depends on others.
 
         Args:
             description: What `networks.describe` returned for the backbone that
                 the run starts from.
+            crop_size: Side of the crops where none is given.
+            min_size: Smallest side that the network takes.
 
         Returns:
             An instance of this class without `None` where a value is known.
@@ -119,10 +117,9 @@ class DownstreamConfig(RunConfig):
         Raises:
             ValueError: If the crops are too small for the network.
         """
-        network = description["network"]
-        crop_size = self.crop_size or self.default_crops[network]
-        if network == "alexnet" and crop_size < 11:
-            fail("crop_size", crop_size, "at least 11 for AlexNet's first kernel")
+        network, crop_size = description["network"], self.crop_size or crop_size
+        if crop_size < min_size:
+            fail("crop_size", crop_size, f"at least {min_size} for {network}")
         return dataclasses.replace(
             self,
             voc_dir=absolute(self.voc_dir),

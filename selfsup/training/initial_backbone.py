@@ -5,7 +5,6 @@ from absl import logging
 
 from selfsup import heads, networks, runs, weights
 from selfsup.networks import units
-from selfsup.networks.description import FILTERS
 
 
 def initial_backbone(config, fc6_padding="same"):
@@ -37,8 +36,8 @@ def initial_backbone(config, fc6_padding="same"):
 
 def _random(config, fc6_padding):
     network = config.network or "vgg16"
-    residual = network.startswith("resnet")
-    return networks.BUILDERS[network](
+    residual = networks.ARCHITECTURES[network].residual
+    return networks.ARCHITECTURES[network].builder(
         width=config.width or 1.0,
         padding=config.padding or "zeros",
         normalization="plain" if residual else "none",
@@ -66,7 +65,7 @@ def _pretrained(config, fc6_padding):
     backbone = networks.build(found)
     report = weights.load(backbone, loaded)
     logging.info("Copied %d parameters from %s", len(report.rows), path)
-    if not found["network"].startswith("resnet"):
+    if not networks.ARCHITECTURES[found["network"]].residual:
         backbone = weights.absorb(backbone)
     return weights.adapt(
         backbone,
@@ -78,7 +77,7 @@ def _pretrained(config, fc6_padding):
 
 def _fc_arguments(config, network, fc6_padding):
     """Returns the builder's arguments about the layers fc6 and fc7."""
-    if network.startswith("resnet"):
+    if networks.ARCHITECTURES[network].residual:
         return {}
     return {"dropout": config.dropout, "fc6_padding": fc6_padding}
 
@@ -102,7 +101,7 @@ def _check_agreement(config, found, path):
 def _same_channels(found, width):
     """Returns whether a width gives the channels of the file: several may."""
     one, other = units.Units(found["width"]), units.Units(width)
-    counts = FILTERS[found["network"]].values()
+    counts = networks.ARCHITECTURES[found["network"]].filters.values()
     return all(one.channels(count) == other.channels(count) for count in counts)
 
 

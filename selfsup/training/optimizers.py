@@ -8,7 +8,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="selfsup")
 class CaffeSGD(keras.optimizers.SGD):
-    """Stochastic gradient descent with momentum, as Caffe's solver does it.
+    """Stochastic gradient descent with momentum, as in Caffe's solver.
 
     `v <- m v - lr (g + wd w); w <- w + v`. The decay is added to the gradient,
     where Keras' own `weight_decay` shrinks the weight past the momentum. It
@@ -17,10 +17,15 @@ class CaffeSGD(keras.optimizers.SGD):
 
     Args:
         learning_rate: Rate or schedule.
-        momentum: Share of the last update that is kept.
+        momentum: Factor on the last update.
         kernel_decay: Factor `wd` on kernels.
         bias_multiplier: Factor on the rate of variables named `bias`.
         **kwargs: Further arguments of `keras.optimizers.SGD`.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    >>> model.compile(CaffeSGD(0.01, kernel_decay=1e-4), loss="mse")
     """
 
     def __init__(
@@ -53,11 +58,18 @@ class CaffeSGD(keras.optimizers.SGD):
 
 @keras.saving.register_keras_serializable(package="selfsup")
 class Warmup(keras.optimizers.schedules.LearningRateSchedule):
-    """Lets a schedule begin with a rate that grows linearly from zero.
+    """Multiplies a schedule by a factor that first grows linearly to 1.
 
     Args:
-        schedule: The schedule from then on; it counts from step 0 all the same.
+        schedule: A Keras `LearningRateSchedule`. It counts from step 0, not from the
+            end of the warmup.
         steps: Steps until the full rate.
+
+    Example:
+
+    >>> constant = keras.optimizers.schedules.ExponentialDecay(0.5, 1, 1.0)
+    >>> [float(Warmup(constant, steps=4)(step)) for step in range(5)]
+    [0.125, 0.25, 0.375, 0.5, 0.5]
     """
 
     def __init__(self, schedule, steps):
@@ -93,6 +105,12 @@ def learning_rate_schedule(kind, rate, steps, warmup=0.0):
 
     Returns:
         A Keras `LearningRateSchedule`.
+
+    Example:
+
+    >>> schedule = learning_rate_schedule("multistep", 0.5, steps=12)
+    >>> [round(float(schedule(step)), 3) for step in (7, 8, 10)]
+    [0.5, 0.05, 0.005]
     """
     if kind == "cosine":
         schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
@@ -110,7 +128,7 @@ def run_momentum(momentum, steps):
     """Limits the momentum of an average so that it forgets a run's beginning.
 
     Args:
-        momentum: What is wanted for long runs.
+        momentum: Momentum for long runs.
         steps: Length of the run, or None if it is not known.
 
     Returns:
@@ -128,7 +146,8 @@ def make_optimizer(config, steps):
     """Builds the optimizer that a configuration describes.
 
     Args:
-        config: A `ColorizerConfig`.
+        config: A configuration with the fields `optimizer`, `schedule`,
+            `learning_rate`, `warmup`, `weight_decay` and `ema`.
         steps: Length of the run.
 
     Returns:

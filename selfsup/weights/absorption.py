@@ -31,7 +31,7 @@ def absorb(model):
     """
     if networks.describe(model)["normalization"] == "none":
         return copies.copy(model)
-    if networks.recognize(model).startswith("resnet"):
+    if networks.ARCHITECTURES[networks.recognize(model)].residual:
         raise ValueError(
             "Batch normalisation cannot be absorbed: a ResNet keeps its "
             "normalisation (paper section 5). Expected a VGG or AlexNet. "

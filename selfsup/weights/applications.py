@@ -16,7 +16,6 @@ import numpy as np
 
 from selfsup import color, networks
 from selfsup.networks import units
-from selfsup.networks.description import FILTERS
 from selfsup.weights import transfer
 
 # Mean of R, G and B over ImageNet, in 0 to 255, as `preprocess_input` has it.
@@ -129,7 +128,7 @@ def find(network):
 
 def _folder(network):
     """Returns the folder of the download."""
-    return "resnet" if network.startswith("resnet") else network
+    return "resnet" if networks.ARCHITECTURES[network].residual else network
 
 
 def recognize(path):
@@ -173,7 +172,7 @@ def convert(application, origin=None):
     if vgg and "fc1/kernel" not in arrays:
         _refuse_without_top(f"model {application.name!r}")
     _check_finite(arrays, origin or f"model {application.name!r}")
-    model = networks.BUILDERS[network](
+    model = networks.ARCHITECTURES[network].builder(
         input_channels=3,
         normalization="none" if vgg else "affine",
         kernel_initializer="zeros",
@@ -220,7 +219,7 @@ class _Move(NamedTuple):
 
 def _vgg16(arrays):
     moves = []
-    for ours in FILTERS["vgg16"]:
+    for ours in networks.ARCHITECTURES["vgg16"].filters:
         theirs = ours.replace("fc6", "fc1").replace("fc7", "fc2")
         theirs = re.sub(r"conv(\d)_", r"block\1_conv", theirs)
         kernel, how = arrays[f"{theirs}/kernel"], "copied"
@@ -238,7 +237,7 @@ def _vgg16(arrays):
 
 def _resnet(network, arrays):
     moves, numbers = [], {}
-    for ours in FILTERS[network]:
+    for ours in networks.ARCHITECTURES[network].filters:
         if ours == "conv1":
             theirs, suffix = "conv1", "_conv1"
         else:

@@ -13,7 +13,7 @@ def import_model(source, network=None, **options):
     Args:
         source: `"imagenet"` for the weights that Keras downloaded of `network`,
             the path of such a file, or of a `.caffemodel.h5` file.
-        network: A key of `networks.BUILDERS`; None takes what the file holds.
+        network: A key of `networks.ARCHITECTURES`; None takes what the file holds.
         **options: Those of `caffe.load`, for its files; None is no option.
 
     Returns:

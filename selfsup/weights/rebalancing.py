@@ -68,7 +68,7 @@ def rebalance(model, images):
 
 def _check(model):
     description = networks.describe(model)
-    if description["network"].startswith("resnet"):
+    if networks.ARCHITECTURES[description["network"]].residual:
         raise ValueError(
             "A ResNet is not rebalanced: its sums need maps of one size, and it "
             "keeps its normalisation. Expected a VGG or AlexNet. "

@@ -20,8 +20,8 @@ def test_corners_of_a_single_pixel():
     np.testing.assert_array_equal([lower, upper, weight], np.zeros((3, 3)))
 
 
-def test_output_positions_are_the_centres_of_blocks():
-    # Blocks of four pixels, 0..3 and 4..7, are centred at 1.5 and 5.5.
+def test_output_positions_are_the_centers_of_blocks():
+    # Blocks of four pixels, 0..3 and 4..7, are centered at 1.5 and 5.5.
     index = np.arange(2)
     np.testing.assert_array_equal(
         to_numpy(bilinear.output_position(index, 4)), [1.5, 5.5]

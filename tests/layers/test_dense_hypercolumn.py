@@ -44,7 +44,7 @@ def test_tap_at_the_resolution_of_the_output_is_copied():
     image = np.zeros((1, 5, 6, 1), "float32")
     y = layers.DenseHypercolumn([1], [0])([x], image)
     np.testing.assert_array_equal(to_numpy(y), x)
-    # Four pixels of the image per output pixel, and the tap is centred there too.
+    # Four pixels of the image per output pixel, and the tap is centered there too.
     image = np.zeros((1, 20, 24, 1), "float32")
     y = layers.DenseHypercolumn([4], [1.5], output_stride=4)([x], image)
     np.testing.assert_array_equal(to_numpy(y), x)

@@ -79,7 +79,7 @@ def _check_centers(model, taps, length, axis=1, thickness=1):
             assert len(lines) == lines[-1] - lines[0] + 1, "no gaps"
             if 0 < lines[0] and lines[-1] < last:  # Not cut off.
                 centers[i] = (lines[0] + lines[-1]) / 2
-        # Two neighbours tell the stride.
+        # Two neighbors determine the stride.
         assert len(centers) >= 2, tap
         expected = {i: tap.offset + tap.stride * i for i in centers}
         assert centers == expected, tap
@@ -108,8 +108,7 @@ def test_alexnet_taps_are_where_their_pixels_look(length, axis):
     _check_centers(model, taps, length, axis, thickness=11)
 
 
-@pytest.mark.parametrize("length", [576, 577])
-@pytest.mark.parametrize("pool1", ["caffe", "symmetric"])
+@pytest.mark.parametrize("length, pool1", [(576, "caffe"), (577, "symmetric")])
 def test_resnet50_taps_are_where_their_pixels_look(length, pool1):
     model, taps = _build("resnet50", pool1=pool1)
     assert [(tap.stride, tap.offset) for tap in taps] == _RESNET50[pool1]

@@ -9,11 +9,12 @@ from selfsup.networks import units
 import contracts
 import fakes
 
+_NAMES = ("batch", "bias", "relu")
+
 
 def _model(unit, *args, channels=2, **kwargs):
     inputs = keras.Input((None, None, channels))
-    names = {"suffixes": ("batch", "bias", "relu")}
-    x, _ = unit.conv(inputs, None, *args, **names, **kwargs)
+    x, _ = unit.conv(inputs, None, *args, names=_NAMES, **kwargs)
     return keras.Model(inputs, x)
 
 
@@ -65,7 +66,6 @@ def test_unit_is_convolution_normalization_bias_relu(normalization):
 )
 def test_pads_are_the_same_numbers_at_every_size(padding, kernel_size, strides, pad):
     inputs, border = keras.Input((None, None, 2)), keras.Input(batch_shape=(2,))
-    names = {"suffixes": ("batch", "bias", "relu")}
     x, _ = units.Units(padding=padding, normalization="none").conv(
         inputs,
         border if padding == "bias" else None,
@@ -74,7 +74,7 @@ def test_pads_are_the_same_numbers_at_every_size(padding, kernel_size, strides, 
         "conv",
         strides=strides,
         padding=pad,
-        **names,
+        names=_NAMES,
     )
     model = fakes.randomize(keras.Model([inputs, border], x))
     value = np.float32([0.5, -2.0])
@@ -121,11 +121,10 @@ def test_groups_are_separate_convolutions(padding):
 def test_unit_without_relu_hands_on_the_bare_bias():
     unit = units.Units(padding="bias")
     inputs = keras.Input((None, None, 2))
-    suffixes = ("batch", "bias", "relu")
-    x, border = unit.conv(inputs, None, 3, 1, "conv", suffixes=suffixes, relu=False)
+    x, border = unit.conv(inputs, None, 4, 1, "conv", names=_NAMES, relu=False)
     model = keras.Model(inputs, [x, border])
-    model.get_layer("bias").bias.assign([-1.0, 0.0, 2.0])
-    np.testing.assert_array_equal(model(fakes.image(1, 2, 2, 2))[1], [-1, 0, 2])
+    model.get_layer("bias").bias.assign([-1.0, 0.0, 2.0, 3.0])
+    np.testing.assert_array_equal(model(fakes.image(1, 2, 2, 2))[1], [-1, 0, 2, 3])
 
 
 def test_border_of_a_residual_sum_is_summed_before_it_is_rectified():
@@ -136,8 +135,7 @@ def test_border_of_a_residual_sum_is_summed_before_it_is_rectified():
 
 def test_borders_are_none_with_zero_padding():
     inputs = keras.Input((None, None, 2))
-    suffixes = ("batch", "bias", "relu")
-    _, border = units.Units().conv(inputs, None, 3, 1, "conv", suffixes=suffixes)
+    _, border = units.Units().conv(inputs, None, 4, 1, "conv1")
     assert border is None
 
 
@@ -149,9 +147,35 @@ def test_channels_are_even_and_never_zero(width, count, expected):
     assert units.Units(width).channels(count) == expected
 
 
+def test_filters_of_a_unit_are_scaled():
+    inputs = keras.Input((None, None, 2))
+    x, _ = units.Units(width=0.5).conv(inputs, None, 16, 1, "conv1")
+    assert x.shape[-1] == 8
+
+
 def test_names_follow_caffe():
     assert units.sequential_names("conv1_1") == ("batch_conv1_1", "bias1_1", "relu1_1")
     assert units.sequential_names("fc6") == ("batch_fc6", "bias6", "relu6")
+    assert units.residual_names("conv1") == ("bn_conv1", "bias_conv1", "conv1_relu")
+    assert units.residual_names("res3a_branch1") == (
+        "bn3a_branch1",
+        "bias3a_branch1",
+        "res3a_branch1_relu",
+    )
+
+
+def test_fully_connected_layers_are_convolutions_with_dropout():
+    inputs = keras.Input((None, None, 2))
+    unit = units.Units(width=1 / 256, normalization="none")
+    x, _ = unit.fully_connected(inputs, None, 3, (1, 2), dropout=0.25)
+    model = keras.Model(inputs, x)
+    names = ["fc6_pad", "fc6", "bias6", "relu6", "drop6", "fc7", "bias7", "relu7"]
+    assert [layer.name for layer in model.layers][1:] == [*names, "drop7"]
+    assert model.get_layer("fc6").kernel.shape == (3, 3, 2, 16)
+    assert model.get_layer("fc7").kernel.shape == (1, 1, 16, 16)
+    assert model.get_layer("drop6").rate == model.get_layer("drop7").rate == 0.25
+    # 5 pixels, padded to 8, under windows of 3.
+    assert model(fakes.image(1, 5, 5, 2)).shape == (1, 6, 6, 16)
 
 
 def test_field_of_view_sees_two_by_two_and_three_by_three():

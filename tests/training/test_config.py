@@ -10,7 +10,7 @@ from selfsup.training.config import ColorizerConfig
 
 
 @pytest.mark.parametrize("preset", config.PRESETS)
-@pytest.mark.parametrize("network", networks.BUILDERS)
+@pytest.mark.parametrize("network", networks.ARCHITECTURES)
 def test_every_preset_serves_every_network(preset, network):
     made = ColorizerConfig.from_preset(preset, network)
     assert (made.preset, made.network) == (preset, network)

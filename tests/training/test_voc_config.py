@@ -11,7 +11,7 @@ from selfsup.training.voc_config import RESUMABLE, VocConfig
 
 
 def _resolved(task, network="vgg16", **changes):
-    backbone = networks.BUILDERS[network](width=1 / 64, padding="bias")
+    backbone = networks.ARCHITECTURES[network].builder(width=1 / 64, padding="bias")
     return VocConfig.for_task(task, voc_dir="VOC", **changes).resolved(backbone)
 
 

@@ -7,6 +7,7 @@ from selfsup import heads, runs
 # Name of the task: its module and class.
 _TASKS = {
     "colorization": "Colorization",
+    "rotation": "Rotation",
     "segmentation": "Segmentation",
     "classification": "Classification",
 }

@@ -6,7 +6,6 @@ from typing import ClassVar
 from selfsup import data, evaluation, heads, inference, losses
 from selfsup.settings import changed, fail, setting
 from selfsup.training.downstream_config import DownstreamConfig
-from selfsup.training.run_config import NETWORKS
 from selfsup.training.step import WeightedLoss
 from selfsup.training.tasks.downstream import DownstreamEvaluationConfig, DownstreamTask
 
@@ -21,7 +20,6 @@ class ClassificationConfig(DownstreamConfig):
     former: ClassVar[frozenset] = frozenset(
         ("hidden", "hidden_stddev", "point_margin", "points", "sbd_dir")
     )
-    default_crops: ClassVar[dict] = {**dict.fromkeys(NETWORKS, 224), "alexnet": 227}
 
     train_split: str | None = changed(DownstreamConfig, "train_split", "trainval")
     val_split: str = changed(DownstreamConfig, "val_split", "test")

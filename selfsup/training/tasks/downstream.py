@@ -78,7 +78,11 @@ class DownstreamTask(Task):
         if workdir is not None:
             config = self._of_run(workdir)
         self._initial = initial_backbone(config, self.fc6_padding(config))
-        config = config.resolved(networks.describe(self._initial))
+        description = networks.describe(self._initial)
+        architecture = networks.ARCHITECTURES[description["network"]]
+        config = config.resolved(
+            description, self.default_crop(architecture), architecture.min_size
+        )
         self.config = dataclasses.replace(config, init=_absolute_init(config.init))
 
     def _of_run(self, workdir):
@@ -94,6 +98,10 @@ class DownstreamTask(Task):
         if config.eval_every is None and before.get("eval_every"):
             return dataclasses.replace(config, eval_every=before["eval_every"])
         return config
+
+    def default_crop(self, architecture):
+        """Returns the side of the crops where none is given, in pixels."""
+        return architecture.crop_size
 
     def fc6_padding(self, config):
         """Returns the padding of fc6 that suits the size of the crops."""

@@ -8,7 +8,6 @@ from selfsup.training.image_watch import ImageWatch
 from selfsup.training.optimizers import run_momentum
 from selfsup.training.tasks.task import Task
 
-
 # Batches of evaluations during training, and of training images at its end; all
 # held-out images are evaluated at the end.
 PERIODIC_BATCHES = 64
@@ -85,17 +84,17 @@ class PretrainingTask(Task):
 
     def backbone(self, samples):
         config = self.config
+        architecture = networks.ARCHITECTURES[config.network]
         momentum = run_momentum(config.bn_momentum, config.num_steps(len(samples)))
-        return networks.BUILDERS[config.network](
+        options = (
+            {"dropout": config.dropout} if "dropout" in architecture.options else {}
+        )
+        return architecture.builder(
             width=config.width,
             padding=config.padding,
             normalization=config.normalization,
             bn_momentum=momentum,
-            **(
-                {}
-                if config.network.startswith("resnet")
-                else {"dropout": config.dropout}
-            ),
+            **options,
         )
 
     def results(self, model, parts, strategy=None, journal=None):

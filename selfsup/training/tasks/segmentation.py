@@ -8,7 +8,7 @@ from selfsup import data, evaluation, heads, inference, losses, networks
 from selfsup.progress import progress_bar
 from selfsup.settings import changed, fail, setting
 from selfsup.training.downstream_config import DownstreamConfig, absolute
-from selfsup.training.run_config import NETWORKS, PointConfig
+from selfsup.training.run_config import PointConfig
 from selfsup.training.step import WeightedLoss
 from selfsup.training.tasks.downstream import DownstreamEvaluationConfig, DownstreamTask
 
@@ -26,8 +26,6 @@ _SBD_DIR = "Folder of the SBD masks, for the split train_aug."
 class SegmentationConfig(DownstreamConfig, PointConfig):
     """Settings of segmentation: the paper's on VOC 2012."""
 
-    default_crops: ClassVar[dict] = dict.fromkeys(NETWORKS, 448)
-
     sbd_dir: str | None = setting(None, _SBD_DIR)
     train_split: str | None = changed(
         DownstreamConfig,
@@ -43,8 +41,8 @@ class SegmentationConfig(DownstreamConfig, PointConfig):
         "Default: 32, in proportion less for crops below 448.",
     )
 
-    def resolved(self, description):
-        config = super().resolved(description)
+    def resolved(self, *args):
+        config = super().resolved(*args)
         margin = min(32, config.crop_size * 32 // 448)
         return dataclasses.replace(
             config,
@@ -102,6 +100,9 @@ class Segmentation(DownstreamTask):
     name, kind, score = "segmentation", "segmenter", "mean_iou"
     Config, EvaluationConfig = SegmentationConfig, SegmentationEvaluationConfig
     figures = ("per_class.png", "predictions.png")
+
+    def default_crop(self, architecture):
+        return 448
 
     def open_split(self, split):
         config = self.config

@@ -32,7 +32,7 @@ def load(
 
     Args:
         path: Path of the file.
-        network: A key of `networks.BUILDERS`; None takes what is found.
+        network: A key of `networks.ARCHITECTURES`; None takes what is found.
         lrn: Whether AlexNet has local response normalisation, which no blob
             tells; None is what `save` recorded, else True, as in the authors'
             released weights.
@@ -122,7 +122,7 @@ def _plan_units(blobs, description, variables, absorbed):
     units_found = names.units_of(description["network"], description["fov_blocks"])
     # All have a bias or none; but Caffe's ResNet-50 has one in its first only.
     biased = None
-    if not description["network"].startswith("resnet"):
+    if not networks.ARCHITECTURES[description["network"]].residual:
         biased = any(f"{unit.convolution}/1" in blobs.shapes for unit in units_found)
     planned = []
     for unit in units_found:
@@ -154,7 +154,7 @@ def _plan_head(head, taps, variables, rescaling):
 def _absorbs(description, border):
     if border == "separate" or description["normalization"] == "none":
         return False
-    if description["network"].startswith("resnet"):
+    if networks.ARCHITECTURES[description["network"]].residual:
         raise ValueError(
             "Batch normalisation cannot be absorbed: a ResNet keeps its "
             "normalisation (paper section 5). Expected border='separate'. "

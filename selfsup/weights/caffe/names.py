@@ -7,7 +7,8 @@ before. Source: the authors' released networks.
 
 from typing import NamedTuple
 
-from selfsup.networks import description, units
+from selfsup import networks
+from selfsup.networks import units
 
 # The last of each is the deployed network's name, the other the training one's.
 HIDDEN = ("colorize_fc1", "h_fc1")
@@ -39,26 +40,18 @@ def units_of(network, fov_blocks=0):
     """Lists the units of a network.
 
     Args:
-        network: A key of `networks.BUILDERS`.
+        network: A key of `networks.ARCHITECTURES`.
         fov_blocks: Number of field-of-view blocks.
 
     Returns:
         A tuple of `Unit`, from the input on.
     """
-    return tuple(
-        _unit(network, name)
-        for name in (
-            *description.FILTERS[network],
-            *(f"conv{8 + index}_1" for index in range(fov_blocks)),
-        )
-    )
+    architecture = networks.ARCHITECTURES[network]
+    convolutions = *architecture.filters, *list(units.FOV_FILTERS)[:fov_blocks]
+    return tuple(_unit(architecture, name) for name in convolutions)
 
 
-def _unit(network, name):
-    if name.startswith("res"):
-        suffix = name.removeprefix("res")
-        return Unit(name, f"bn{suffix}", f"scale{suffix}", f"bias{suffix}")
-    if network.startswith("resnet") and name == "conv1":
-        return Unit(name, "bn_conv1", "scale_conv1", "bias_conv1")
-    batch, bias, _ = units.sequential_names(name)
-    return Unit(name, batch, f"scale_{name}", bias)
+def _unit(architecture, name):
+    batch, bias, _ = architecture.names_after(name)
+    scale = "scale" + batch.removeprefix("bn").removeprefix("batch")
+    return Unit(name, batch, scale, bias)

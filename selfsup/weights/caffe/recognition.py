@@ -39,24 +39,24 @@ def find_network(blobs, expected=None):
         expected: The network that the user takes it for, if any.
 
     Returns:
-        A key of `networks.BUILDERS`.
+        A key of `networks.ARCHITECTURES`.
 
     Raises:
         ValueError: If the file holds another network than `expected`, or none
             of ours.
     """
     if expected is not None:
-        units.check_choice("network", expected, tuple(networks.BUILDERS))
+        units.check_choice("network", expected, tuple(networks.ARCHITECTURES))
     layers = set(blobs.layers())
     shares = {
-        network: len(layers.intersection(filters)) / len(filters)
-        for network, filters in description.FILTERS.items()
+        network: len(layers.intersection(found.filters)) / len(found.filters)
+        for network, found in networks.ARCHITECTURES.items()
     }
     found = max(shares, key=shares.get)
     if shares[found] < 0.5:
         raise ValueError(
             "The file holds none of the networks of this package. Expected the layers "
-            f"of {expected or ', '.join(networks.BUILDERS)}. "
+            f"of {expected or ', '.join(networks.ARCHITECTURES)}. "
             f"Received: {blobs.path} with {', '.join(blobs.layers())}"
         )
     if expected not in (None, found):
@@ -198,7 +198,7 @@ def _width(blobs, network):
 
     What it does not explain is of the wrong shape, and told so later.
     """
-    filters = description.FILTERS[network]
+    filters = networks.ARCHITECTURES[network].filters
     channels = {
         name: blobs.shapes[f"{name}/0"][0]
         for name in filters

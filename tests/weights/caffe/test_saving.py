@@ -24,7 +24,7 @@ def _read(path):
 def _network(name, seed=0, **kwargs):
     # 16 divides all channels, as the NumPy networks need.
     return fakes.randomize(
-        networks.BUILDERS[name](width=1 / 16, **kwargs), seed, bias=0.3
+        networks.ARCHITECTURES[name].builder(width=1 / 16, **kwargs), seed, bias=0.3
     )
 
 
