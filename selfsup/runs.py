@@ -168,7 +168,7 @@ def open_run(path, name):
         model,
         settings,
         read_json(folder / "results.json"),
-        _trained_side(settings) or (read_json(folder / zoo.FACTS) or {}).get("side"),
+        _trained_side(settings) or (read_json(folder / zoo.METADATA) or {}).get("side"),
     )
 
 

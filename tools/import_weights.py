@@ -8,14 +8,14 @@
 
 Prints for every weight where it came from and how it was changed. What a network
 wants of its input is part of the .keras file, so all tools take it as it is.
-Missing, superfluous and mis-shaped names are errors; --skip leaves layers out.
+Missing, unexpected and mis-shaped names are errors; --skip leaves layers out.
 """
 
 import _app
 from absl import flags, logging
 
 from selfsup import training
-from selfsup.weights import caffe, importing, input_color, saving
+from selfsup.weights import caffe, input_color, loading, saving
 
 _SOURCE = flags.DEFINE_string(
     "source",
@@ -61,7 +61,7 @@ def main():
         _OUTPUT.value, ".h5" if exporting else ".keras", _OVERWRITE.value
     )
     if not exporting:
-        model, report = importing.import_model(_SOURCE.value, _NETWORK.value, **options)
+        model, report = loading.import_model(_SOURCE.value, _NETWORK.value, **options)
     elif any(value is not None for value in (_NETWORK.value, *options.values())):
         raise ValueError(
             "An export writes all of a model. Expected --source, --output and --gray "
