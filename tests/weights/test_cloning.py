@@ -1,4 +1,4 @@
-"""Copies: equal, apart from each other, and with what was asked for."""
+"""Clones: equal, independent, and with the changes that are given."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ def _config(model):
 
 
 @pytest.mark.parametrize("name", ["alexnet", "resnet"])
-def test_copy_is_equal_and_has_weights_of_its_own(name):
+def test_clone_is_equal_and_has_weights_of_its_own(name):
     model = fakes.network(
         name, padding="bias", bn_momentum=0.9, kernel_initializer="he_normal"
     )
@@ -36,7 +36,7 @@ def test_copy_is_equal_and_has_weights_of_its_own(name):
     assert np.abs(copied(image) - expected).max() > 1e-3
 
 
-def test_copy_of_a_model_with_a_head_has_its_inputs_and_outputs():
+def test_clone_of_a_model_with_a_head_has_its_inputs_and_outputs():
     backbone = fakes.network("vgg16", padding="bias")
     model = heads.colorizer(backbone, networks.taps(backbone), bins=3, hidden=5)
     fakes.randomize(model)
@@ -47,14 +47,14 @@ def test_copy_of_a_model_with_a_head_has_its_inputs_and_outputs():
     assert copied(inputs).keys() == {"hue", "chroma"}
 
 
-def test_copy_of_a_compiled_model_is_not_compiled():
+def test_clone_of_a_compiled_model_is_not_compiled():
     model = fakes.network("vgg16")
     model.compile("adam", "mse")
     assert not cloning.clone(model).compiled
     assert model.compiled
 
 
-def test_copy_keeps_the_precision():
+def test_clone_keeps_the_precision():
     policy = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy("mixed_bfloat16")

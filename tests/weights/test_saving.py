@@ -88,7 +88,7 @@ def test_other_types_than_float32(tmp_path):
     )
 
 
-def test_existing_files_are_kept_unless_overwriting_is_asked_for(model, tmp_path):
+def test_existing_files_are_kept_without_overwrite(model, tmp_path):
     path = tmp_path / "x.keras"
     path.write_text("old")
     with pytest.raises(FileExistsError, match=f"Received: {path}"):

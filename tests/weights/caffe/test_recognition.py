@@ -124,7 +124,7 @@ def test_head_of_either_naming():
     layers = caffe_files.head(777, names=deployed_names, square=True)
     deployed = recognition.find_head(_file(layers))
     assert deployed.hidden == "h_fc1" and deployed[1:4] == (777, 20, 8)
-    # What is missing is asked for by a name, and sizes come from the rest.
+    # A missing layer still has a name, and its sizes come from the rest.
     del layers["h_fc1"]
     partial = recognition.find_head(_file(layers))
     assert partial.hidden == "h_fc1" and partial[1:4] == (0, 20, 8)
