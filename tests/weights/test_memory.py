@@ -61,3 +61,16 @@ def test_a_view_has_the_values_and_the_memory_of_the_weight(dtype):
     assert not view.flags.owndata
     assert view.dtype == variable.value.numpy().dtype
     np.testing.assert_array_equal(view, variable.value.numpy())
+
+
+def test_weights_that_were_assigned_from_a_view_stay_apart():
+    one, two = _variable(64, 64), _variable(64, 64)
+    values = one.value.numpy()
+    two.assign(memory.view(one))
+    view = memory.view(one)
+    one.value.assign_add(tf.ones([64, 64]))
+    np.testing.assert_array_equal(two.value, values)
+    np.testing.assert_array_equal(view, values)
+    memory.assign_channels(two, 0, np.zeros((64, 3), np.float32))
+    two.value.assign_sub(tf.ones([64, 64]))
+    np.testing.assert_array_equal(one.value, values + 1)
