@@ -194,7 +194,7 @@ def open_run(path, kinds=(*heads.KINDS, heads.BACKBONE)):
         model,
         settings,
         read_json(folder / "results.json"),
-        _trained_side(settings) or (read_json(folder / zoo.FACTS) or {}).get("side"),
+        _trained_side(settings) or (read_json(folder / zoo.METADATA) or {}).get("side"),
     )
 
 

@@ -4,7 +4,7 @@ import h5py
 import keras
 import numpy as np
 
-from selfsup.weights import transfer
+from selfsup.weights import assignment
 
 
 def random_application(name, **arguments):
@@ -20,7 +20,7 @@ def random_application(name, **arguments):
         # Small ones, to which the epsilons matter.
         "moving_variance": (1e-4, 2.0),
     }
-    for path, variable in transfer.parameters(model).items():
+    for path, variable in assignment.parameters(model).items():
         kind = path.rpartition("/")[2]
         if kind in ranges:
             variable.assign(random.uniform(*ranges[kind], variable.shape))

@@ -178,7 +178,7 @@ def pool(x, size, stride):
 
 
 def lrn(x, size=5, alpha=1e-4, beta=0.75):
-    """Normalises across channels."""
+    """Normalizes across channels."""
     y = np.empty_like(x)
     for c in range(len(x)):
         near = x[max(0, c - size // 2) : c + size // 2 + 1]

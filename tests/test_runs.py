@@ -5,10 +5,10 @@ import pathlib
 
 import keras
 import pytest
+import zoo_entries
 
 from selfsup import heads, networks, runs
 from selfsup.training.config import RESUMABLE, ColorizerConfig
-from selfsup.weights import zoo
 
 import fakes
 
@@ -111,8 +111,7 @@ def models(tmp_path, monkeypatch):
     _tiny_colorizer(run)
     runs.write_json(run / "config.json", {"min_side": 20, "max_side": 31})
     runs.write_json(run / "results.json", {"steps": 3})
-    facts = dict(title="", license="", recipe=[], metrics={})
-    zoo.publish(run, tmp_path / "models" / "tiny", **facts)
+    zoo_entries.write(run, tmp_path / "models" / "tiny")
     monkeypatch.setenv("SELFSUP_MODELS", str(tmp_path / "models"))
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")

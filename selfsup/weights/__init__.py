@@ -1,4 +1,4 @@
-"""Strict loading of weights, and surgery that keeps the function.
+"""Strict loading of weights, and changes to networks that keep their function.
 
 Synopsis:
 
@@ -12,12 +12,11 @@ Synopsis:
 from selfsup.weights import applications, caffe, zoo
 from selfsup.weights.absorption import absorb
 from selfsup.weights.adaptation import adapt
-from selfsup.weights.importing import import_model
+from selfsup.weights.assignment import Report, Row, assign, parameters
 from selfsup.weights.input_color import gray_to_rgb, rgb_to_gray
-from selfsup.weights.loading import load, read_model
+from selfsup.weights.loading import import_model, load, read_model
 from selfsup.weights.rebalancing import rebalance
 from selfsup.weights.saving import save
-from selfsup.weights.transfer import Report, Row, assign, parameters
 
 __all__ = [
     "Report",
@@ -26,9 +25,9 @@ __all__ = [
     "adapt",
     "applications",
     "caffe",
-    "import_model",
     "assign",
     "gray_to_rgb",
+    "import_model",
     "load",
     "parameters",
     "read_model",

@@ -4,9 +4,9 @@ import keras
 
 from selfsup import layers, networks
 from selfsup.networks import units
-from selfsup.weights import transfer
+from selfsup.weights import assignment
 
-# What is part of a layer's function, or of its training, and may have been
+# Attributes that are part of a layer's function or training and may have been
 # changed since it was built.
 CONSTANTS = {
     layers.LocalResponseNormalization: ("depth_radius", "alpha", "beta", "bias"),
@@ -25,29 +25,28 @@ _FOV_LAYERS = {
 
 
 def adapt(model, **changes):
-    """Builds a backbone again with other arguments and gives it its weights.
+    """Builds a backbone with other arguments and copies the weights into it.
 
     Weights are copied by name. Layers that only the new network has are
-    freshly initialised; field-of-view blocks that it lacks are dropped.
-    Settings that are no arguments of the builders, such as the `alpha` of
-    local response normalisation after `rebalance`, are kept, and so is which
-    layers don't train. Like any network, the new one computes in the
-    precision that is Keras' global policy now.
+    initialized; field-of-view blocks that it lacks are dropped. Attributes that
+    the builders do not set, such as the `alpha` of local response normalization
+    after `rebalance`, are kept, and so are frozen layers. The new network
+    computes in the precision of Keras' current global policy.
 
     Args:
-        model: A backbone, which stays as it is.
+        model: A backbone of `selfsup.networks`; it is not changed.
         **changes: Arguments of its builder, such as `fov_blocks=2`,
-            `fc6_padding="valid"`, `dropout=0.0`. `kernel_initializer` is at
-            work in new layers only.
+            `fc6_padding="valid"`, `dropout=0.0`. `kernel_initializer` affects
+            new layers only.
 
     Returns:
         A new `keras.Model`.
 
     Raises:
-        ValueError: If weights don't fit the new network (see `gray_to_rgb` for
-            another number of input channels), if it has no place for some
-            (those of a head, or of a normalisation, see `absorb`), or an
-            argument is out of its range.
+        ValueError: If weights have another shape in the new network (see
+            `gray_to_rgb` for another number of input channels), if it lacks
+            some (those of a head, or of a normalization, see `absorb`), or if
+            an argument is out of range.
         TypeError: If the builder has no such argument.
 
     Example:
@@ -57,17 +56,17 @@ def adapt(model, **changes):
     (None, None, None, 52)
     """
     result = networks.build({**networks.describe(model), **changes})
-    known = transfer.parameters(result)
+    known = assignment.parameters(result)
     values = {
         name: array
-        for name, array in transfer.arrays(model).items()
-        if name in known or transfer.layer_of(name) not in _FOV_LAYERS
+        for name, array in assignment.arrays(model).items()
+        if name in known or assignment.layer_of(name) not in _FOV_LAYERS
     }
     _check_normalization(model, changes, set(values) - set(known))
-    transfer.assign(
+    assignment.assign(
         result,
         values,
-        new={transfer.layer_of(name) for name in known if name not in values},
+        new={assignment.layer_of(name) for name in known if name not in values},
         origin=f"model {model.name!r}",
     )
     changed = {_ARGUMENTS[name] for name in changes if name in _ARGUMENTS}
@@ -77,16 +76,16 @@ def adapt(model, **changes):
 
 
 def copy_constants(source, target, kinds, changed=()):
-    """Gives layers of a model the settings of their namesakes in another one.
+    """Copies constants of layers to the layers of the same name in another model.
 
     Args:
         source: The model to copy from.
         target: The model to change.
         kinds: Classes of layers, keys of `CONSTANTS`.
-        changed: Names of settings that are left alone.
+        changed: Names of constants to leave as they are.
 
     Returns:
-        Names of what was different and is equal now, such as `norm1/alpha`.
+        Names of the constants that were changed, such as `norm1/alpha`.
     """
     namesakes = {layer.name: layer for layer in source.layers}
     copied = []
@@ -108,7 +107,7 @@ def _check_normalization(model, changes, lost):
     ):
         raise ValueError(
             "Argument `normalization` would drop statistics or scales that the "
-            "weights need. Expected the model's own, or `weights.absorb`, which "
+            "weights need. Expected that of the model, or `weights.absorb`, which "
             "keeps the function. "
             f"Received: normalization={changes['normalization']!r} for a model with "
             f"{networks.describe(model)['normalization']!r}"

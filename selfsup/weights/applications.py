@@ -1,8 +1,8 @@
-"""ImageNet weights of `keras.applications` in our networks, function for function.
+"""ImageNet weights of `keras.applications` in networks of this package.
 
-Source: the files `*_weights_tf_dim_ordering_tf_kernels.h5` that Keras downloads;
-they hold networks for BGR in 0 to 255 minus the mean colour (their "caffe"
-preprocessing).
+Source: the files `*_weights_tf_dim_ordering_tf_kernels.h5` that Keras downloads.
+Their networks take BGR in [0, 255] minus the mean color (the "caffe"
+preprocessing). The converted networks compute the same function.
 """
 
 import os
@@ -16,12 +16,12 @@ import numpy as np
 
 from selfsup import color, networks
 from selfsup.networks import units
-from selfsup.weights import transfer
+from selfsup.weights import assignment, memory
 
-# Mean of R, G and B over ImageNet, in 0 to 255, as `preprocess_input` has it.
+# Mean of R, G and B over ImageNet, in [0, 255], as in `preprocess_input`.
 _MEAN_RGB = (123.68, 116.779, 103.939)
 
-# Of our inputs, [0, 1] minus 0.4488, to those of these weights.
+# From the inputs of this package, [0, 1] minus 0.4488, to those of these weights.
 RESCALING = (255.0, tuple(255.0 * color.GRAY_MEAN - mean for mean in _MEAN_RGB))
 
 _MODELS = {
@@ -32,15 +32,15 @@ _MODELS = {
 _FILE = "{}_weights_tf_dim_ordering_tf_kernels{}.h5"
 _URL = "https://storage.googleapis.com/tensorflow/keras-applications"
 
-# Their names of the convolutions of a block.
+# Names of the convolutions of a block: Caffe's, which we use, and Keras'.
 _BRANCHES = {"1": "0", "2a": "1", "2b": "2", "2c": "3"}
 
-# Of their batch normalisation.
+# Epsilon of their batch normalization.
 _EPSILON = 1.001e-5
 
-# Layers that the network has, and one that larger ones of its family have. The
-# second version of ResNet has no normalisation after the first convolution.
-_TELLING = {
+# Layers that a network has, and one that only larger networks of its family have.
+# ResNet V2 has no normalization after the first convolution.
+_SIGNATURES = {
     "vgg16": ({"block5_conv3"}, "block5_conv4"),
     "resnet50": ({"conv1_bn", "conv4_block6_3_conv"}, "conv4_block7_3_conv"),
     "resnet152": ({"conv1_bn", "conv4_block36_3_conv"}, "conv4_block37_3_conv"),
@@ -52,16 +52,17 @@ def load(network, path=None):
 
     Args:
         network: `"vgg16"`, `"resnet50"` or `"resnet152"`.
-        path: The `.h5` file; None looks where Keras keeps its downloads,
-            `~/.keras/models` or below `KERAS_HOME`.
+        path: The `.h5` file; None looks in Keras' cache, `~/.keras/models` or
+            `models` in `KERAS_HOME`.
 
     Returns:
-        A pair: the backbone, see `convert`, and a `Report`.
+        A pair of the backbone, see `convert`, and a `Report`.
 
     Raises:
-        FileNotFoundError: If there is no such file; it says how to get it.
-        ValueError: If Keras has no weights of the network, or the file is not
-            that of the network, or lacks its fully connected layers.
+        FileNotFoundError: If there is no such file; the error says how to get
+            it.
+        ValueError: If Keras has no weights of the network, or the file holds
+            another network, or lacks its fully connected layers.
 
     Example:
 
@@ -99,17 +100,17 @@ def load(network, path=None):
 
 
 def find(network):
-    """Finds ImageNet weights among Keras' downloads.
+    """Finds ImageNet weights in Keras' cache.
 
     Args:
-        network: A network that Keras has weights of.
+        network: `"vgg16"`, `"resnet50"` or `"resnet152"`.
 
     Returns:
-        The path of the file; for ResNet the one without the classifier will
-        do.
+        The path of the file; for ResNet the one without the classifier
+        suffices.
 
     Raises:
-        FileNotFoundError: If there is none; it says how to get it.
+        FileNotFoundError: If there is none; the error says how to get it.
     """
     home = os.environ.get("KERAS_HOME", pathlib.Path("~", ".keras"))
     folder = pathlib.Path(home, "models").expanduser()
@@ -138,18 +139,18 @@ def recognize(path):
         path: A `.h5` file.
 
     Raises:
-        ValueError: If it is none of Keras' files for one of our networks.
+        ValueError: If it holds none of these networks.
     """
     return _look_into(path)[0]
 
 
 def convert(application, origin=None):
-    """Gives the weights of a model of `keras.applications` to one of our networks.
+    """Converts a model of `keras.applications` to a network of this package.
 
-    The new network computes the same: bias of convolutions goes into the mean
-    that batch normalisation subtracts, the difference of epsilons into the
+    The new network computes the same function: the bias of convolutions goes
+    into the mean of the batch normalization, the difference of epsilons into the
     variance, BGR becomes RGB, fully connected layers become convolutions, and
-    what their input is rescaled by is a layer.
+    the rescaling of the input is a layer.
 
     Args:
         application: A `VGG16` with its fully connected layers, a `ResNet50` or
@@ -157,16 +158,19 @@ def convert(application, origin=None):
         origin: What the weights came from, for the report.
 
     Returns:
-        A pair: a backbone with the input `rgb [B, H, W, 3]` in [0, 1] minus
-        0.4488 as for all our networks, and a `Report`. VGG-16 has
+        A pair of a backbone and a `Report`. The backbone takes `rgb
+        [B, H, W, 3]`, float32 in [0, 1] minus 0.4488. VGG-16 has
         `normalization="none"`, ResNet has `"affine"`.
 
     Raises:
-        ValueError: If it is another model.
+        ValueError: If it is another model, or a weight is not finite.
     """
-    arrays = transfer.arrays(application)
+    arrays = {
+        name: memory.view(variable)
+        for name, variable in assignment.parameters(application).items()
+    }
     network = _network_of(
-        {transfer.layer_of(name) for name in arrays}, application.name
+        {assignment.layer_of(name) for name in arrays}, application.name
     )
     vgg = network == "vgg16"
     if vgg and "fc1/kernel" not in arrays:
@@ -179,14 +183,14 @@ def convert(application, origin=None):
         rescaling=RESCALING,
         **({} if vgg else {"pool1": "symmetric"}),
     )
-    moves = _vgg16(arrays) if vgg else _resnet(network, arrays)
-    first = moves[0]
-    moves[0] = first._replace(value=first.value[:, :, ::-1], how="BGR to RGB")
-    report = transfer.assign(
+    found = _vgg16(arrays) if vgg else _resnet(network, arrays)
+    first = found[0]
+    found[0] = first._replace(value=first.value[:, :, ::-1], how="BGR to RGB")
+    report = assignment.assign(
         model,
-        {move.parameter: move.value for move in moves},
-        how={move.parameter: move.how for move in moves},
-        sources={move.parameter: move.source for move in moves},
+        {one.parameter: one.value for one in found},
+        how={one.parameter: one.how for one in found},
+        sources={one.parameter: one.source for one in found},
         origin=origin or f"model {application.name!r}",
     )
     return model, report
@@ -203,13 +207,13 @@ def _check_finite(arrays, origin):
     wrong = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     if wrong:
         raise ValueError(
-            "Weights are not finite. Expected numbers. "
+            "Weights are not finite. Expected finite numbers. "
             f"Received: {origin} with NaN or infinity in {', '.join(wrong)}"
         )
 
 
-class _Move(NamedTuple):
-    """One parameter: its name, its name there, its value, what changed it."""
+class _Assignment(NamedTuple):
+    """The value of one parameter, its name in the application, and how it was made."""
 
     parameter: str
     source: str
@@ -218,7 +222,7 @@ class _Move(NamedTuple):
 
 
 def _vgg16(arrays):
-    moves = []
+    found = []
     for ours in networks.ARCHITECTURES["vgg16"].filters:
         theirs = ours.replace("fc6", "fc1").replace("fc7", "fc2")
         theirs = re.sub(r"conv(\d)_", r"block\1_conv", theirs)
@@ -228,41 +232,41 @@ def _vgg16(arrays):
             kernel = kernel.reshape(size, size, -1, kernel.shape[-1])
             how = "dense to convolution"
         _, bias, _ = units.sequential_names(ours)
-        moves += [
-            _Move(f"{ours}/kernel", f"{theirs}/kernel", kernel, how),
+        found += [
+            _Assignment(f"{ours}/kernel", f"{theirs}/kernel", kernel, how),
             *_bias(bias, f"{theirs}/bias", arrays),
         ]
-    return moves
+    return found
 
 
 def _resnet(network, arrays):
-    moves, numbers = [], {}
+    found, numbers = [], {}
     for ours in networks.ARCHITECTURES[network].filters:
         if ours == "conv1":
             theirs, suffix = "conv1", "_conv1"
         else:
             block, branch = ours.removeprefix("res").split("_branch")
-            # Theirs number the blocks of each stage from 1.
+            # Keras numbers the blocks of each stage from 1.
             first = 1 + sum(other[0] == block[0] for other in numbers)
             number = numbers.setdefault(block, first)
             theirs = f"conv{block[0]}_block{number}_{_BRANCHES[branch]}"
             suffix = ours.removeprefix("res")
-        moves += _resnet_unit(ours, suffix, f"{theirs}_conv", f"{theirs}_bn", arrays)
-    return moves
+        found += _resnet_unit(ours, suffix, f"{theirs}_conv", f"{theirs}_bn", arrays)
+    return found
 
 
 def _resnet_unit(ours, suffix, conv, norm, arrays):
     mean, variance = f"{norm}/moving_mean", f"{norm}/moving_variance"
     return [
-        _Move(f"{ours}/kernel", f"{conv}/kernel", arrays[f"{conv}/kernel"]),
-        _Move(f"bn{suffix}/gamma", f"{norm}/gamma", arrays[f"{norm}/gamma"]),
-        _Move(
+        _Assignment(f"{ours}/kernel", f"{conv}/kernel", arrays[f"{conv}/kernel"]),
+        _Assignment(f"bn{suffix}/gamma", f"{norm}/gamma", arrays[f"{norm}/gamma"]),
+        _Assignment(
             f"bn{suffix}/moving_mean",
             mean,
             arrays[mean] - arrays[f"{conv}/bias"],
             "minus the convolution's bias",
         ),
-        _Move(
+        _Assignment(
             f"bn{suffix}/moving_variance",
             variance,
             arrays[variance] + np.float32(_EPSILON - units.EPSILON),
@@ -275,8 +279,8 @@ def _resnet_unit(ours, suffix, conv, norm, arrays):
 def _bias(bias, source, arrays):
     value = arrays[source]
     return [
-        _Move(f"{bias}/bias", source, value),
-        _Move(f"{bias}/shift", "none", np.zeros_like(value), "0"),
+        _Assignment(f"{bias}/bias", source, value),
+        _Assignment(f"{bias}/shift", "none", np.zeros_like(value), "0"),
     ]
 
 
@@ -290,17 +294,17 @@ def _look_into(path):
             }
     except OSError as error:
         raise ValueError(
-            "The ImageNet weights cannot be read: the file is cut off, or no HDF5. "
+            "The ImageNet weights cannot be read: the file is truncated or not HDF5. "
             f"Expected a file that Keras downloaded. Received: {path} ({error})"
         ) from error
     return _network_of(names, path), "predictions" in names
 
 
 def _network_of(layers, origin):
-    for network, (present, absent) in _TELLING.items():
+    for network, (present, absent) in _SIGNATURES.items():
         if present <= layers and absent not in layers:
             return network
     raise ValueError(
-        "The weights are of no network that can be imported. Expected those of "
-        f"`keras.applications` for {', '.join(_TELLING)}. Received: {origin}"
+        "The network of the weights cannot be imported. Expected the weights of "
+        f"`keras.applications` for {', '.join(_SIGNATURES)}. Received: {origin}"
     )

@@ -5,7 +5,7 @@ import numpy as np
 
 from selfsup import layers, networks
 from selfsup.networks import units
-from selfsup.weights import copies, transfer
+from selfsup.weights import assignment, cloning
 
 _CONVOLUTIONS = (keras.layers.Conv2D, layers.BiasPaddedConv2D)
 
@@ -13,50 +13,62 @@ _CONVOLUTIONS = (keras.layers.Conv2D, layers.BiasPaddedConv2D)
 def gray_to_rgb(model):
     """Replicates the first kernel to three channels and divides it by three.
 
-    Its output on an RGB image is that of the gray network on the mean of R, G
-    and B (paper section 4.1); both take values in [0, 1] minus 0.4488.
+    The output for an RGB image is that of the gray network for the mean of R, G
+    and B (paper section 4.1). Both take float32 in [0, 1] minus 0.4488.
 
     Args:
-        model: A backbone, which stays as it is.
+        model: A backbone of `selfsup.networks`; it is not changed.
 
     Returns:
-        A new `keras.Model` with the input `rgb [B, H, W, 3]`. Of a network for
-        RGB it is an equal copy.
+        A new `keras.Model` with the input `rgb [B, H, W, 3]`; an equal copy if
+        the model takes RGB already.
 
     Raises:
-        ValueError: If the model has a head, or is none of our networks.
+        ValueError: If the model has a head, or is not a network of this
+            package.
+
+    Example:
+
+    >>> gray = networks.vgg16(width=0.02)
+    >>> rgb = gray_to_rgb(gray)
+    >>> rgb.input.shape
+    (None, None, None, 3)
+    >>> image = np.random.default_rng(0).random((1, 16, 16, 3), "float32") - 0.4488
+    >>> np.allclose(rgb(image), gray(image.mean(-1, keepdims=True)), atol=1e-5)
+    True
     """
     if _input_channels(model) == 3:
-        return copies.copy(model)
-    values, first = transfer.arrays(model), _first_convolution(model)
+        return cloning.clone(model)
+    values, first = assignment.arrays(model), _first_convolution(model)
     # [K, K, 1, filters]
     values[f"{first}/kernel"] = values[f"{first}/kernel"].repeat(3, axis=2) / 3
     inputs, _ = units.image_input(3)
-    return copies.copy(model, values, inputs=inputs)
+    return cloning.clone(model, values, inputs=inputs)
 
 
 def rgb_to_gray(model):
     """Sums the first kernel over the input channels.
 
-    Its output on a gray image is that of the RGB network on the image with
-    three equal channels. Imported weights that shift each channel by a number
-    of its own (`rescaling`) differ at the border, and from there inwards as
-    receptive fields grow: the RGB network pads with its mean colour, the gray
+    The output for a gray image is that of the RGB network for the image with
+    three equal channels. Networks with imported weights that shift each channel
+    differently (`rescaling`) differ at the border, and from there inwards as
+    receptive fields grow: the RGB network pads with its mean color, the gray
     one with the mean of that.
 
     Args:
-        model: A backbone, which stays as it is.
+        model: A backbone of `selfsup.networks`; it is not changed.
 
     Returns:
-        A new `keras.Model` with the input `gray [B, H, W, 1]`. Of a network for
-        gray images it is an equal copy.
+        A new `keras.Model` with the input `gray [B, H, W, 1]`; an equal copy if
+        the model takes gray already.
 
     Raises:
-        ValueError: If the model has a head, or is none of our networks.
+        ValueError: If the model has a head, or is not a network of this
+            package.
     """
     if _input_channels(model) == 1:
-        return copies.copy(model)
-    values, first = transfer.arrays(model), _first_convolution(model)
+        return cloning.clone(model)
+    values, first = assignment.arrays(model), _first_convolution(model)
     # [K, K, 3, filters]
     kernel = np.float64(values[f"{first}/kernel"])
     settings = {}
@@ -70,11 +82,11 @@ def rgb_to_gray(model):
         kernel = kernel * (scale / mean_scale)
     values[f"{first}/kernel"] = np.float32(kernel.sum(axis=2, keepdims=True))
     inputs, _ = units.image_input(1)
-    return copies.copy(model, values, settings=settings, inputs=inputs)
+    return cloning.clone(model, values, settings=settings, inputs=inputs)
 
 
 def _add_constant(model, values, convolution, constant):
-    """Adds to each filter's output, as far as what follows sees it."""
+    """Adds a constant to each filter's output, by the weights that follow it."""
     weighted = [layer.name for layer in model.layers if layer.weights]
     following = weighted[weighted.index(convolution) + 1]
     if f"{following}/moving_mean" in values:

@@ -1,18 +1,19 @@
-"""Weights from a file, a run or another model, into a backbone."""
+"""Weights from a file, a run or another model, and models from files."""
 
 import pathlib
 import zipfile
 import zlib
 
+import h5py
 import keras
 
 from selfsup import layers
-from selfsup.weights import adaptation, importing, transfer
+from selfsup.weights import adaptation, applications, assignment, caffe
 
-# Layers of a head; their weights are left out.
+# Prefixes of the layers of a head; their weights are left out.
 _HEAD = ("h_fc1", "prediction")
 
-# What Keras raises for files that are cut off, damaged or something else.
+# What Keras raises for files that are truncated, damaged or of another kind.
 _UNREADABLE = (
     AttributeError,
     EOFError,
@@ -28,29 +29,34 @@ _UNREADABLE = (
 
 
 def load(backbone, source, new=()):
-    """Copies weights into a backbone, strictly: all of them or none.
+    """Copies weights into a backbone, all of them or none.
 
-    The constants of local response normalisation are copied too, because
+    The constants of local response normalization are copied too, because
     `rebalance` changes them along with the weights. Load before the backbone is
-    compiled or a graph is made of it: graphs keep the constants they began with.
+    compiled or traced: graphs keep the constants they were traced with.
 
     Args:
-        backbone: A model of `selfsup.networks`, which is changed.
-        source: A `.keras` file of a backbone, colorizer, segmenter or
-            classifier, whose head is left out; a workdir, of which
-            `backbone.keras` is taken; a `.h5` file that `import_model` reads;
-            or a Keras model.
+        backbone: A model of `selfsup.networks`; it is changed.
+        source: A `.keras` file of a backbone, or of a model with a head, which
+            is left out; a workdir, of which `backbone.keras` is taken; a `.h5`
+            file that `import_model` reads; or a Keras model.
         new: Names of layers of the backbone that the source may lack, such as
-            `("conv8_1", "bias8_1")`; they stay as they are.
+            `("conv8_1", "bias8_1")`; they keep their weights.
 
     Returns:
-        A `Report`: print it for a table.
+        A `Report`, which prints as a table.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not a whole `.keras` file, or its parameters are
-            not the backbone's: all that are missing, superfluous or of another
-            shape are listed.
+        ValueError: If the file is damaged, or parameters are missing, unexpected
+            or of another shape; all are listed.
+
+    Example:
+
+    >>> backbone = networks.vgg16(width=0.02)
+    >>> report = load(backbone, networks.vgg16(width=0.02))
+    >>> print(str(report).splitlines()[-1])
+    75 parameters of 53,826 values from model 'vgg16': 75 copied
     """
     if isinstance(source, keras.Model):
         model, origin = source, f"model {source.name!r}"
@@ -59,15 +65,15 @@ def load(backbone, source, new=()):
         model, origin = read_model(path), str(path)
     values = {
         name: array
-        for name, array in transfer.arrays(model).items()
+        for name, array in assignment.arrays(model).items()
         if not name.startswith(_HEAD)
     }
-    report = transfer.assign(backbone, values, new=new, origin=origin)
+    report = assignment.assign(backbone, values, new=new, origin=origin)
     constants = adaptation.copy_constants(
         model, backbone, (layers.LocalResponseNormalization,)
     )
-    rows = [transfer.Row(name, (), name, "copied") for name in constants]
-    return transfer.Report((*report.rows, *rows), origin)
+    rows = [assignment.Row(name, (), name, "copied") for name in constants]
+    return assignment.Report((*report.rows, *rows), origin)
 
 
 def _find(source):
@@ -76,13 +82,13 @@ def _find(source):
     if not path.is_file():
         raise FileNotFoundError(
             "There are no weights. Expected a workdir with backbone.keras, a .keras "
-            f"or a .h5 file. Received: {source}"
+            f"file or a .h5 file. Received: {source}"
         )
     return path
 
 
 def read_model(path):
-    """Reads a `.keras` file, or a `.h5` file of another program.
+    """Reads a model from a `.keras` file, or from a `.h5` file of another program.
 
     Args:
         path: Path of the file; a `.h5` file is imported, see `import_model`.
@@ -91,19 +97,19 @@ def read_model(path):
         A `keras.Model`, not compiled.
 
     Raises:
-        ValueError: If it is not a whole file of either kind; it is named.
+        ValueError: If the file is damaged or of another kind.
     """
     if pathlib.Path(path).suffix == ".h5":
-        return importing.import_model(path)[0]
+        return import_model(path)[0]
     if pathlib.Path(path).suffix != ".keras":
         raise ValueError(
-            "A model cannot be read. Expected a .keras file, or a .h5 file to "
-            f"import. Received: {path}"
+            "A model cannot be read. Expected a .keras file, or a .h5 file of weights "
+            f"to import. Received: {path}"
         )
     if not zipfile.is_zipfile(path):
         raise ValueError(
-            "A model cannot be read: it is cut off, or something else. Expected a "
-            f"whole .keras file. Received: {path}"
+            "A model cannot be read: the file is truncated or of another kind. "
+            f"Expected a whole .keras file. Received: {path}"
         )
     try:
         return keras.saving.load_model(path, compile=False)
@@ -113,3 +119,47 @@ def read_model(path):
             "A model cannot be read. Expected a whole .keras file. "
             f"Received: {path} ({reason})"
         ) from error
+
+
+def import_model(source, network=None, **options):
+    """Reads weights of other programs into a new model.
+
+    Args:
+        source: `"imagenet"` for the ImageNet weights of `network` in Keras'
+            cache, the path of such a file, or of a `.caffemodel.h5` file.
+        network: A key of `networks.ARCHITECTURES`; None takes the one in the file.
+        **options: Options of `caffe.load`, for Caffe files only; an option that
+            is None is ignored.
+
+    Returns:
+        A pair of a model, which is a backbone, or a colorizer if the file has
+        its head, and a `Report`.
+
+    Raises:
+        FileNotFoundError: If there is no such file; for `"imagenet"` the error
+            says how to get it.
+        ValueError: If the file is damaged or holds something else, or an option
+            does not apply.
+    """
+    options = {name: value for name, value in options.items() if value is not None}
+    if source != "imagenet" and not _is_of_keras(source):
+        return caffe.load(source, network, **options)
+    if options:
+        raise ValueError(
+            "Options do not apply to the weights of Keras. Expected no options for "
+            f"Caffe files. Received: {source} with {', '.join(options)}"
+        )
+    if source == "imagenet":
+        return applications.load(network)
+    return applications.load(network or applications.recognize(source), source)
+
+
+def _is_of_keras(path):
+    """Returns whether a file is HDF5 of Keras 2; False for one that is truncated."""
+    if not pathlib.Path(path).is_file():
+        return False
+    try:
+        with h5py.File(path) as file:
+            return "layer_names" in file.attrs
+    except OSError:
+        return False

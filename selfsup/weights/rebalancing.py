@@ -1,4 +1,4 @@
-"""Networks without normalisation brought to activations of equal size."""
+"""Networks without normalization, scaled to activations of equal size."""
 
 import keras
 import numpy as np
@@ -6,15 +6,15 @@ import tensorflow as tf
 
 from selfsup import layers, networks
 from selfsup.networks import units
-from selfsup.weights import copies, transfer
+from selfsup.weights import assignment, cloning
 
 # Images at a time, however many come in one array.
 _CHUNK = 16
 
 _CONVOLUTIONS = (keras.layers.Conv2D, layers.BiasPaddedConv2D)
 
-# Layers whose output grows by the factor by which their input does, once their
-# own weights or constants, if any, have been adjusted.
+# Layers whose output is scaled like their input, after their weights or
+# constants, if any, were adjusted.
 _PROPORTIONAL = (
     keras.layers.Dropout,
     keras.layers.GlobalAveragePooling2D,
@@ -29,33 +29,43 @@ _PROPORTIONAL = (
 def rebalance(model, images):
     """Scales every layer so that its ReLU has second moment 1.
 
-    Without normalisation the sizes of maps differ by orders of magnitude from
+    Without normalization the sizes of maps differ by orders of magnitude from
     layer to layer, and one learning rate suits few of them (paper section 5).
-    ReLUs are homogeneous: if layer `l` shall be `m_l` times what it was, its
-    kernel is multiplied by `m_l / m_(l-1)`, its bias and shift by `m_l`, and the
-    `alpha` of local response normalisation behind it is divided by `m_l ** 2`.
-    The border of bias padding grows along with the bias.
+    ReLUs are homogeneous: to scale layer `l` by `m_l`, its kernel is multiplied
+    by `m_l / m_(l-1)`, its bias and shift by `m_l`, and the `alpha` of the local
+    response normalization after it is divided by `m_l ** 2`. The border of bias
+    padding is scaled like the bias.
 
-    So the function stays the same but for factors: each map of a backbone is
-    `m_l` times what it was, its output too, by the last `m_l`. A head undoes
-    them in its first kernel, so the outputs of a model with a head are equal.
+    Each map of a backbone is then `m_l` times what it was, and its output is
+    scaled by the last `m_l`. The first kernel of a head is divided by these
+    factors, so the outputs of a model with a head do not change.
 
     Args:
         model: A VGG or AlexNet with `normalization="none"`, or a model with a
-            head of `selfsup.heads` on one, for points or whole crops. It stays
-            as it is.
-        images: Samples `[N, H, W, C]`, float32 as the network takes them, or
-            an iterable of such batches, whose sizes may differ. Every value of
-            a map counts alike.
+            head of `selfsup.heads` on one, for points or whole crops. It is not
+            changed.
+        images: Samples `[N, H, W, C]`, float32 in [0, 1] minus 0.4488, or an
+            iterable of such batches, whose sizes may differ. Every value of a
+            map has the same weight.
 
     Returns:
         A new `keras.Model` of the same kind. Second moments are taken at the
-        ReLU, before local response normalisation, pool or dropout.
+        ReLU, before local response normalization, pool or dropout.
 
     Raises:
-        ValueError: If the model has batch normalisation or is a ResNet, if a
-            head is not one of ours, if there are no images or they don't fit,
-            or if a ReLU is 0 on all of them or not finite: it is named.
+        ValueError: If the model has batch normalization, is a ResNet, or has a
+            head of another kind; if there are no images, or images of another
+            shape or dtype; or if a ReLU is 0 on all of them or not finite.
+
+    Example:
+
+    >>> model = networks.vgg16(width=0.02, normalization="none")
+    >>> images = np.random.default_rng(0).random((4, 32, 32, 1), "float32") - 0.4488
+    >>> balanced = rebalance(model, images)
+    >>> relu = balanced.get_layer("relu3_1").output
+    >>> moment = np.mean(np.square(keras.Model(balanced.input, relu)(images)))
+    >>> round(float(moment), 3)
+    1.0
     """
     _check(model)
     factors = {
@@ -63,21 +73,21 @@ def rebalance(model, images):
         for name, moment in _second_moments(model, images).items()
     }
     values, settings = _scaled(model, factors)
-    return copies.copy(model, values, settings=settings)
+    return cloning.clone(model, values, settings=settings)
 
 
 def _check(model):
     description = networks.describe(model)
     if networks.ARCHITECTURES[description["network"]].residual:
         raise ValueError(
-            "A ResNet is not rebalanced: its sums need maps of one size, and it "
-            "keeps its normalisation. Expected a VGG or AlexNet. "
+            "A ResNet cannot be rebalanced: its sums need maps of equal scale, and it "
+            "keeps its normalization. Expected a VGG or AlexNet. "
             f"Received: model={model.name!r}"
         )
     if description["normalization"] != "none":
         raise ValueError(
-            "A network with batch normalisation is not rebalanced: that balances "
-            "it already. Expected normalization='none'; `weights.absorb` makes it. "
+            "A network with batch normalization cannot be rebalanced. Expected "
+            "normalization='none', see `weights.absorb`. "
             f"Received: model={model.name!r} with "
             f"normalization={description['normalization']!r}"
         )
@@ -131,7 +141,7 @@ def _batches(images, channels):
         if not np.issubdtype(array.dtype, np.floating):
             _refuse_images(channels, kind)
         if not np.isfinite(array).all():
-            # A ReLU may well hide them.
+            # A ReLU may hide them.
             _refuse_images(channels, f"{kind} with values that are not finite")
         for start in range(0, len(array), _CHUNK):
             yield array[start : start + _CHUNK].astype(np.float32)
@@ -149,10 +159,10 @@ def _scaled(model, factors):
 
     Args:
         model: The model.
-        factors: What each ReLU's output shall be multiplied by, by name.
+        factors: Dict from the name of each ReLU to the factor on its output.
     """
-    values, settings = transfer.arrays(model), {}
-    # By which each tensor grows: a number, or one for each channel.
+    values, settings = assignment.arrays(model), {}
+    # The factor on each tensor: a number, or one for each channel.
     growth = {id(tensor): 1.0 for tensor in model.inputs}
     for operation in model.operations:
         if isinstance(operation, keras.layers.InputLayer):
@@ -185,7 +195,7 @@ def _scaled(model, factors):
 def _check_unscaled(name, growth):
     if np.any(np.not_equal(growth, 1.0)):
         raise ValueError(
-            "The model cannot be rebalanced: what a layer does to larger inputs is "
-            "not known. Expected a backbone, or a head of `selfsup.heads` for points "
+            "The model cannot be rebalanced: a layer does not scale like its input. "
+            "Expected a backbone, or a head of `selfsup.heads` for points "
             f"or whole crops. Received: layer {name}"
         )

@@ -5,26 +5,23 @@ import pathlib
 import shutil
 import zipfile
 
-import h5py
 import keras
-import numpy as np
 
 from selfsup import atomic
-from selfsup.weights import slices
-
-_WEIGHTS = "model.weights.h5"
+from selfsup.weights import memory
 
 
 def save(model, path, overwrite=False):
-    """Writes a model to a `.keras` file, whole or not at all.
+    """Writes a model to a `.keras` file.
 
-    The file is as `model.save` writes it. That keeps all weights in memory a
-    second time, and the largest a third and fourth time; here they pass in
-    slices, by way of a folder beside the file that needs as much room again.
+    The file is that of `model.save`, which keeps all weights in memory a second
+    time and the largest a third and fourth time. Here they are written straight
+    from the model to a folder beside the file, which takes as much room again
+    on the disk. A failure leaves an older file as it was.
 
     Args:
         model: A `keras.Model`.
-        path: Path of the file; its folder is made if need be.
+        path: Path of the file; its folder is created if needed.
         overwrite: Whether to replace a file that exists.
 
     Raises:
@@ -36,97 +33,73 @@ def save(model, path, overwrite=False):
     with atomic.write(path) as unfinished:
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = unfinished.with_suffix(".folder")
-        # What a kill may have left.
+        # A killed process may have left one.
         shutil.rmtree(folder, ignore_errors=True)
         try:
             _save_to_folder(model, folder)
             with zipfile.ZipFile(unfinished, "w") as archive:
-                for name in ("metadata.json", "config.json", _WEIGHTS):
+                for name in ("metadata.json", "config.json", "model.weights.h5"):
                     archive.write(folder / name, name)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def checked_output(path, suffix, overwrite):
-    """Refuses a file that exists or has another ending.
+    """Checks the path of a file to write.
 
     Args:
-        path: Path of a file to write.
-        suffix: What it must end in.
+        path: Path of the file.
+        suffix: The ending it must have.
         overwrite: Whether it may exist.
 
     Returns:
         The path, a `pathlib.Path`.
 
     Raises:
-        ValueError: If it ends in something else.
-        FileExistsError: If it exists and must not.
+        ValueError: If it has another ending.
+        FileExistsError: If it exists and `overwrite` is False, or is a folder.
     """
     path = pathlib.Path(path)
     if path.suffix != suffix:
         raise ValueError(
-            f"The output has another ending. Expected a {suffix} file. Received: {path}"
+            "The output has the wrong ending. "
+            f"Expected a {suffix} file. Received: {path}"
         )
     if path.is_dir() or (path.exists() and not overwrite):
         raise FileExistsError(
-            f"The output exists. Expected a new {suffix} file, or to be told to "
-            f"overwrite it. Received: {path}"
+            f"The output exists. Expected the path of a new {suffix} file, or "
+            f"permission to overwrite. Received: {path}"
         )
     return path
 
 
 def _save_to_folder(model, folder):
-    """Lets Keras write everything but large weights, then adds those."""
-    held = []
-    layers = [layer for layer in model.layers if any(map(_is_large, layer.weights))]
+    """Lets Keras write the files of a model, from views of the weights."""
+    layers = [layer for layer in model.layers if layer.weights]
     for layer in layers:
         # The hook by which Keras lets layers decide what is saved of them.
         layer.save_own_variables = functools.partial(
-            _save_marks, layer.save_own_variables, held
+            _save_views, layer.save_own_variables
         )
     try:
         keras.saving.save_model(model, folder, zipped=False)
     finally:
         for layer in layers:
             del layer.save_own_variables
-    with h5py.File(folder / _WEIGHTS, "r+") as file:
-        for name, number in _find_marks(file):
-            _write(file, name, held[number])
 
 
-def _is_large(value):
-    return (
-        isinstance(value, keras.Variable)
-        and value.dtype == "float32"
-        and np.prod(value.shape) > slices.LARGE
-    )
-
-
-def _save_marks(save_own_variables, held, store):
-    """Stores an empty array for each large weight; its shape tells which it is."""
+def _save_views(save_own_variables, store):
     values = {}
     save_own_variables(values)
     for name, value in values.items():
-        if _is_large(value):
-            store[name] = np.zeros((0, len(held)), np.float32)
-            held.append(value)
-        else:
-            store[name] = value
+        store[name] = _View(value) if isinstance(value, keras.Variable) else value
 
 
-def _find_marks(file):
-    found = []
+class _View:
+    """A weight as an array that NumPy takes as it is, without a copy."""
 
-    def visit(name, item):
-        if isinstance(item, h5py.Dataset) and len(item.shape) == 2 and not len(item):
-            found.append((name, item.shape[1]))
+    def __init__(self, variable):
+        self._variable = variable
 
-    file.visititems(visit)
-    return found
-
-
-def _write(file, name, variable):
-    del file[name]
-    dataset = file.create_dataset(name, tuple(variable.shape), np.float32)
-    for where, array in slices.read_first(variable):
-        dataset[where] = array
+    def __array__(self, dtype=None, copy=None):
+        return memory.view(self._variable)

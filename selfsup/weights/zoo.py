@@ -1,4 +1,4 @@
-"""The model zoo: released models by name, verified, without a network.
+"""The model zoo: released models by name, verified, without network access.
 
 Synopsis:
 
@@ -8,31 +8,84 @@ Synopsis:
     zoo.entry("sample").metrics
     model = zoo.load("sample")
 
-A model is a folder with `model.json`, read here, and its card, `README.md`.
-Folders of models are looked for in the one that the environment's
-SELFSUP_MODELS names, in `models/` of the checkout, and in
+A model is a folder with its metadata, `model.json`, and its card, `README.md`.
+Folders of models are searched in this order: the one that the environment
+variable SELFSUP_MODELS names, `models/` of the checkout, and
 `share/selfsup/models`, where an installed package has them.
 """
 
+import dataclasses
 import hashlib
+import json
 import os
 import pathlib
-import shutil
 import sysconfig
 
 from absl import logging
 
-from selfsup import atomic, networks
-from selfsup.weights import loading, zoo_entry
+from selfsup import networks
+from selfsup.weights import loading
 
-# A folder of one's own; it comes first.
+# The environment variable that names the user's folder of models.
 VARIABLE = "SELFSUP_MODELS"
 
-# Name of the file with the facts about a model.
-FACTS = zoo_entry.FACTS
+# File name of the metadata of a model.
+METADATA = "model.json"
 
-# What a run writes beside its model: at which scale it was trained, and on what.
-_BESIDE = ("config.json", "results.json")
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """A file and how to verify it.
+
+    Attributes:
+        name: Its name, without folders.
+        bytes: Its size, or None if it is not known.
+        sha256: Its hash, 64 hexadecimal digits, or None if it is not known.
+        url: Where it can be downloaded, or None.
+    """
+
+    name: str
+    bytes: int | None = None
+    sha256: str | None = None
+    url: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """The metadata of a model; all but `folder` are fields of `model.json`.
+
+    Attributes:
+        folder: Path of the folder with `model.json`.
+        name: Name of the model, that of the folder.
+        title: One line about the model.
+        kind: Its kind, see `heads.kind`.
+        network: What `networks.describe` returns, or the parts of it that are
+            known without the file.
+        license: License of the weights.
+        files: Its weights, at least one `File`; the first is the default.
+        input: The input convention in words.
+        side: Shortest side of the training images as the network saw them, or
+            None if it is not known or `config.json` holds it.
+        recipe: The exact commands that made it; empty if others made it.
+        metrics: Dict of what was measured, with the commands.
+        sources: A `File` for each file of other programs that it is imported
+            from.
+        obtain: The commands that get the weights, if they are not in the zoo.
+    """
+
+    folder: pathlib.Path
+    name: str
+    title: str
+    kind: str
+    network: dict
+    license: str
+    files: tuple
+    input: str = ""
+    side: int | None = None
+    recipe: tuple = ()
+    metrics: dict = dataclasses.field(default_factory=dict)
+    sources: tuple = ()
+    obtain: tuple = ()
 
 
 def names():
@@ -42,21 +95,22 @@ def names():
         ValueError: If SELFSUP_MODELS is set, but to no folder.
     """
     return sorted(
-        {path.parent.name for f in _folders() for path in f.glob(f"*/{FACTS}")}
+        {path.parent.name for f in _folders() for path in f.glob(f"*/{METADATA}")}
     )
 
 
 def entry(name):
-    """Reads what is known of a model.
+    """Reads the metadata of a model.
 
     Args:
         name: Name of the model.
 
     Returns:
-        A `zoo_entry.Entry`.
+        An `Entry`.
 
     Raises:
-        ValueError: If there is no such model, or its `model.json` is damaged.
+        ValueError: If there is no such model, or its `model.json` is damaged or
+            has missing or unknown fields.
     """
     known = names()
     if name not in known:
@@ -65,11 +119,26 @@ def entry(name):
             f"{', '.join(known) or 'none: the zoo is empty'}. Received: {name!r}"
         )
     folders = (folder / name for folder in _folders())
-    return zoo_entry.read(next(f for f in folders if (f / FACTS).is_file()))
+    return _read(next(f for f in folders if (f / METADATA).is_file()))
+
+
+def _read(folder):
+    try:
+        content = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+        for field in ("files", "sources"):
+            content[field] = tuple(File(**file) for file in content.get(field, ()))
+        if not content["files"] or content.get("name") != folder.name:
+            raise ValueError("no files, or a name other than the folder's")
+        return Entry(folder, **content)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            "The metadata of a model of the zoo cannot be read. Expected JSON with the "
+            f"fields of `zoo.Entry`. Received: {folder / METADATA} ({error})"
+        ) from error
 
 
 def path(name, file=None):
-    """Finds the weights of a model, and verifies them.
+    """Finds the weights of a model and verifies their hash.
 
     Args:
         name: Name of the model.
@@ -82,7 +151,8 @@ def path(name, file=None):
     Raises:
         ValueError: If there is no such model, or the file is not the one that
             was released.
-        FileNotFoundError: If the weights are not here; it tells how to get them.
+        FileNotFoundError: If the weights are missing; the error says how to get
+            them.
     """
     found = entry(name)
     wanted = next((f for f in found.files if f.name == file), found.files[0])
@@ -90,7 +160,7 @@ def path(name, file=None):
     here = next((place for place in places if place.is_file()), None)
     if here is None:
         raise FileNotFoundError(
-            f"The weights of model {name!r} are not here. Expected "
+            f"The weights of model {name!r} are missing. Expected "
             f"{found.folder / wanted.name}, or {name}/{wanted.name} in the folder "
             f"that {VARIABLE} names. To get them: `{' && '.join(found.obtain)}`. "
             "Received: no such file"
@@ -100,10 +170,10 @@ def path(name, file=None):
 
 
 def load(name, file=None):
-    """Loads a model of the zoo, after verifying its file.
+    """Loads a model of the zoo and verifies its file.
 
-    Weights that one imports oneself have no known hash; then a warning says so,
-    and the network is compared with the one described.
+    Weights that the user imports have no known hash: a warning is logged then.
+    The network is always compared with the one that `model.json` describes.
 
     Args:
         name: Name of the model.
@@ -114,8 +184,9 @@ def load(name, file=None):
 
     Raises:
         ValueError: If there is no such model, or the file is not the one that
-            was released, or of another network than described.
-        FileNotFoundError: If the weights are not here; it tells how to get them.
+            was released, or holds another network than described.
+        FileNotFoundError: If the weights are missing; the error says how to get
+            them.
     """
     found, source = entry(name), path(name, file)
     model = loading.read_model(source)
@@ -128,84 +199,25 @@ def load(name, file=None):
     if differing:
         raise ValueError(
             f"A file holds another network than model {name!r} of the zoo. Expected "
-            f"what {found.folder / FACTS} describes. Received: {source} with "
+            f"what {found.folder / METADATA} describes. Received: {source} with "
             f"{', '.join(differing)}"
         )
     return model
 
 
-def publish(run, folder, *, title, license, recipe, metrics, side=None):
-    """Makes an entry of the zoo from a finished run; its card is left to you.
-
-    Copies the model's file, `config.json` and `results.json`, and writes
-    `model.json` last.
-
-    Args:
-        run: Path of a workdir with `colorizer.keras`, or of a `.keras` file.
-        folder: Path of the entry's folder, which is made; its name is the
-            model's.
-        title: One line about the model.
-        license: Licence of the weights.
-        recipe: The exact commands that made it, a sequence of strings.
-        metrics: What was measured, as `model.json` shall have it: a dict.
-        side: Shortest side at which the network saw images in training; None
-            where `config.json` tells.
-
-    Returns:
-        The `zoo_entry.Entry`.
-
-    Raises:
-        FileNotFoundError: If the run has no model.
-        ValueError: If the model is not one of this package.
-        OSError: If the folder cannot be written.
-    """
-    run, folder = pathlib.Path(run), pathlib.Path(folder)
-    source = run / "colorizer.keras" if run.is_dir() else run
-    if not source.is_file():
-        raise FileNotFoundError(
-            "There is no model to publish. Expected a workdir with colorizer.keras, "
-            f"or a .keras file. Received: {run}"
-        )
-    model = loading.read_model(source)
-    network = networks.describe(model)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in (source.name, *_BESIDE):
-        if (source.parent / name).is_file():
-            with atomic.write(folder / name) as unfinished:
-                shutil.copyfile(source.parent / name, unfinished)
-    size, digest = _measure(folder / source.name)
-    return zoo_entry.write(
-        zoo_entry.Entry(
-            folder=folder,
-            name=folder.name,
-            title=title,
-            kind=model.name if model.name in zoo_entry.HEADS else "backbone",
-            network=network,
-            input=zoo_entry.INPUT,
-            side=side,
-            license=license,
-            recipe=tuple(recipe),
-            metrics=metrics,
-            sources=(),
-            obtain=(),
-            files=(zoo_entry.File(source.name, size, digest, None),),
-        )
-    )
-
-
 def _folders():
-    """Returns the folders of models that exist, the first to look in first."""
+    """Returns the folders of models that exist, in the order of the search."""
     folders = []
     own = os.environ.get(VARIABLE)
     if own:
         folders.append(pathlib.Path(own).expanduser())
         if not folders[0].is_dir():
             raise ValueError(
-                f"{VARIABLE} names no folder. Expected a folder of models, or no such "
-                f"variable. Received: {own!r}"
+                f"{VARIABLE} names no folder. Expected an existing folder of models, "
+                f"or no such variable. Received: {own!r}"
             )
     root = pathlib.Path(__file__).resolve().parents[2]
-    # Beside an installed package, `models` may be anyone's.
+    # A folder `models` beside an installed package may be another package's.
     if (root / "setup.cfg").is_file():
         folders.append(root / "models")
     schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
@@ -218,21 +230,14 @@ def _folders():
 def _verify(source, file):
     if file.sha256 is None:
         logging.warning(
-            "%s was not verified: no hash is known of a file that one imports oneself",
-            source,
+            "%s was not verified: the hash of an imported file is not known", source
         )
         return
-    size, digest = _measure(source)
+    with open(source, "rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
     if digest != file.sha256:
         raise ValueError(
-            "A file of the zoo is not the one that was released: it is damaged, or "
-            f"was replaced. Expected {file.bytes} bytes with sha256 {file.sha256}. "
-            f"Received: {source}, {size} bytes with sha256 {digest}"
+            "A file of the zoo is not the one that was released: it is damaged or was "
+            f"replaced. Expected {file.bytes} bytes with sha256 {file.sha256}. "
+            f"Received: {source}, {source.stat().st_size} bytes with sha256 {digest}"
         )
-
-
-def _measure(source):
-    """Returns a file's size in bytes and its sha256."""
-    with open(source, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return source.stat().st_size, digest

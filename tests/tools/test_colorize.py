@@ -6,9 +6,9 @@ import re
 import cv2
 import numpy as np
 import pytest
+import zoo_entries
 
 from selfsup import heads, networks, runs
-from selfsup.weights import zoo
 
 import fakes
 import tool_calls
@@ -25,8 +25,7 @@ def place(tmp_path_factory, photos):
     fakes.randomize(model, bias=0.3).save(run / "colorizer.keras")
     backbone.save(run / "backbone.keras")
     runs.write_json(run / "config.json", {"min_side": 20, "max_side": 31})
-    facts = dict(title="", license="", recipe=[], metrics={})
-    zoo.publish(run, place / "models" / "sample", **facts)
+    zoo_entries.write(run, place / "models" / "sample")
     image = cv2.imread(str(photos / "coffee.jpg"))[::6, ::6]
     (place / "in" / "deep").mkdir(parents=True)
     cv2.imwrite(str(place / "in" / "a.jpg"), image)

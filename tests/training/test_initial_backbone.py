@@ -7,7 +7,7 @@ import pytest
 from selfsup import heads, networks, weights
 from selfsup.training import VocConfig
 from selfsup.training.initialization import balanced, freeze, initial_backbone
-from selfsup.weights import transfer
+from selfsup.weights import assignment
 
 import application_files
 import fakes
@@ -226,8 +226,8 @@ def test_imagenet_weights_are_taken_from_keras_downloads(tmp_path, monkeypatch):
     application_files.write(application, tmp_path / "models" / name)
     backbone = _start(init="imagenet", network="resnet50", width=0, fov_blocks=1)
     expected = weights.applications.convert(application)[0]
-    values = transfer.arrays(backbone)
-    for name, array in transfer.arrays(weights.rgb_to_gray(expected)).items():
+    values = assignment.arrays(backbone)
+    for name, array in assignment.arrays(weights.rgb_to_gray(expected)).items():
         np.testing.assert_array_equal(values[name], array, name)
     assert networks.describe(backbone)["fov_blocks"] == 1
     with pytest.raises(ValueError, match="--width 0.5 where the file has 1.0"):

@@ -1,8 +1,10 @@
-"""Real photographs as the networks take them."""
+"""Photographs as the networks take them, and a network that tests share."""
 
 import cv2
 import numpy as np
 import pytest
+
+import fakes
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +18,9 @@ def gray_photos(photos):
         gray = image.mean(axis=-1, keepdims=True) - 0.4488
         batches.append(gray[None].astype(np.float32))
     return batches
+
+
+@pytest.fixture(scope="session")
+def resnet50():
+    """A tiny ResNet-50 with batch normalization, which no test may change."""
+    return fakes.network("resnet50")

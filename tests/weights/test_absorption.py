@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from selfsup import heads, networks, weights
-from selfsup.weights import transfer
+from selfsup.weights import assignment
 
 import contracts
 import fakes
@@ -49,7 +49,7 @@ def test_every_map_is_what_it_was(name, padding, normalization, lrn, gray_photos
 
 
 @pytest.mark.parametrize("name, padding, normalization, lrn", _KINDS[1::3])
-def test_result_is_the_network_without_normalisation(name, padding, normalization, lrn):
+def test_result_is_the_network_without_normalization(name, padding, normalization, lrn):
     model = _model(name, padding, normalization, lrn, dropout=0.25, bn_momentum=0.9)
     absorbed = weights.absorb(model)
     description = {
@@ -70,8 +70,8 @@ def test_result_is_the_network_without_normalisation(name, padding, normalizatio
 @pytest.mark.parametrize("normalization", ["plain", "affine"])
 def test_weights_follow_the_formula_and_biases_stay(normalization):
     model = _model("alexnet", "bias", normalization, True)
-    before = transfer.arrays(model)
-    after = transfer.arrays(weights.absorb(model))
+    before = assignment.arrays(model)
+    after = assignment.arrays(weights.absorb(model))
     for name in ("conv1", "conv2", "fc7"):  # Plain, of two groups, 1x1.
         bias = name.replace("conv", "bias").replace("fc", "bias")
         mean = before[f"batch_{name}/moving_mean"]
@@ -93,13 +93,13 @@ def test_weights_follow_the_formula_and_biases_stay(normalization):
 def test_model_is_untouched_and_the_result_can_be_saved():
     model = _model("alexnet", "bias", "affine", True)
     image = fakes.image(1, 40, 33, 1)
-    before, expected = transfer.arrays(model), model(image).numpy()
+    before, expected = assignment.arrays(model), model(image).numpy()
     names = [x.name for x in model.layers]
     absorbed = weights.absorb(model)
     again = contracts.save_and_load(absorbed)
     np.testing.assert_array_equal(again(image), absorbed(image))
     fakes.randomize(absorbed, seed=3)
-    contracts.assert_close(transfer.arrays(model), before, rtol=0, atol=0)
+    contracts.assert_close(assignment.arrays(model), before, rtol=0, atol=0)
     np.testing.assert_array_equal(model(image), expected)
     assert [x.name for x in model.layers] == names
 
@@ -109,7 +109,7 @@ def test_absorbing_twice_is_absorbing_once(name):
     once = weights.absorb(_model(name, "bias", "plain", None))
     twice = weights.absorb(once)
     contracts.assert_close(
-        transfer.arrays(twice), transfer.arrays(once), rtol=0, atol=0
+        assignment.arrays(twice), assignment.arrays(once), rtol=0, atol=0
     )
     assert not {id(v) for v in twice.weights} & {id(v) for v in once.weights}
 
@@ -127,6 +127,6 @@ def test_models_with_a_head_keep_it():
     contracts.assert_close(absorbed(inputs), model(inputs), rtol=1e-4, atol=1e-4)
 
 
-def test_resnet_keeps_its_normalisation():
+def test_resnet_keeps_its_normalization(resnet50):
     with pytest.raises(ValueError, match="ResNet keeps its norm.*model='resnet50'"):
-        weights.absorb(fakes.network("resnet50"))
+        weights.absorb(resnet50)

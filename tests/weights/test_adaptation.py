@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from selfsup import heads, networks, weights
-from selfsup.weights import transfer
+from selfsup.weights import assignment
 
 import contracts
 import fakes
@@ -15,7 +15,7 @@ def _model(name="vgg16", **kwargs):
 
 
 def _assert_same_weights(one, other, names):
-    one, other = transfer.arrays(one), transfer.arrays(other)
+    one, other = assignment.arrays(one), assignment.arrays(other)
     for name in names:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
@@ -32,7 +32,7 @@ def test_without_changes_the_new_model_is_equal_and_the_old_one_untouched(
     name, arguments
 ):
     model = _model(name, **arguments)
-    before = transfer.arrays(model)
+    before = assignment.arrays(model)
     adapted = weights.adapt(model)
     assert networks.describe(adapted) == networks.describe(model)
     image = fakes.image(1, 45, 52, 1)
@@ -40,15 +40,15 @@ def test_without_changes_the_new_model_is_equal_and_the_old_one_untouched(
     np.testing.assert_array_equal(adapted(image), expected)
     fakes.randomize(adapted, seed=1)
     np.testing.assert_array_equal(model(image), expected)
-    contracts.assert_close(transfer.arrays(model), before, rtol=0, atol=0)
+    contracts.assert_close(assignment.arrays(model), before, rtol=0, atol=0)
 
 
 def test_new_blocks_are_fresh_and_the_rest_is_copied():
     model = _model(fov_blocks=1)
     adapted = weights.adapt(model, fov_blocks=2, kernel_initializer="he_normal")
-    old = transfer.arrays(model)
+    old = assignment.arrays(model)
     _assert_same_weights(model, adapted, old)
-    fresh = {n for n in transfer.arrays(adapted) if n not in old}
+    fresh = {n for n in assignment.arrays(adapted) if n not in old}
     assert {name.partition("/")[0] for name in fresh} == {
         "conv9_1",
         "batch_conv9_1",
@@ -76,16 +76,16 @@ def test_valid_fc6_has_the_weights_of_same():
     description = networks.describe(valid)
     assert (description["fc6_padding"], description["dropout"]) == ("valid", 0.0)
     image = fakes.image(1, 227, 227, 1)
-    # At the centre of the padded map no pad is seen.
+    # At the center of the padded map no pad is seen.
     np.testing.assert_allclose(
         valid(image)[:, 0, 0], same(image)[:, 2, 2], rtol=1e-5, atol=1e-5
     )
 
 
-def test_a_normalisation_may_be_added():
+def test_a_normalization_may_be_added():
     model = _model(normalization="none")
     adapted = weights.adapt(model, normalization="affine")
-    _assert_same_weights(model, adapted, transfer.arrays(model))
+    _assert_same_weights(model, adapted, assignment.arrays(model))
     # Fresh statistics are 0 and 1, the fresh scale is 1; sixteen epsilons.
     image = fakes.image(1, 20, 20, 1)
     np.testing.assert_allclose(adapted(image), model(image), rtol=1e-3, atol=1e-3)
@@ -129,7 +129,7 @@ def test_changed_arguments_win_over_the_models_own_constants():
     [
         ({}, {"input_channels": 3}, r"conv1_1/kernel \(3, 3, 1, 2\) instead of"),
         ({}, {"width": 1 / 16}, "of another shape: conv1_1/kernel"),
-        ({}, {"network": "alexnet"}, "superfluous: conv1_1/kernel"),
+        ({}, {"network": "alexnet"}, "unexpected: conv1_1/kernel"),
         (
             {},
             {"normalization": "none"},
@@ -147,7 +147,7 @@ def test_what_does_not_fit_is_refused(arguments, changes, message):
 def test_heads_are_not_dropped_silently():
     backbone = fakes.network("vgg16")
     model = heads.colorizer(backbone, networks.taps(backbone), bins=3, hidden=5)
-    with pytest.raises(ValueError, match="superfluous: h_fc1/kernel, h_fc1/bias"):
+    with pytest.raises(ValueError, match="unexpected: h_fc1/kernel, h_fc1/bias"):
         weights.adapt(model, fov_blocks=1)
 
 

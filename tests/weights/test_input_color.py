@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from selfsup import heads, networks, weights
-from selfsup.weights import transfer
+from selfsup.weights import assignment
 
 import contracts
 import fakes
@@ -25,7 +25,7 @@ def _rgb(*shape):
 @pytest.mark.parametrize("name, options", _NETWORKS)
 def test_rgb_network_sees_the_mean(name, options):
     gray = fakes.randomize(fakes.network(name, **options), bias=0.3)
-    before = transfer.arrays(gray)
+    before = assignment.arrays(gray)
     rgb = weights.gray_to_rgb(gray)
     assert networks.describe(rgb) == {**networks.describe(gray), "input_channels": 3}
     assert [x.name for x in rgb.layers] == ["rgb", *(x.name for x in gray.layers[1:])]
@@ -35,13 +35,14 @@ def test_rgb_network_sees_the_mean(name, options):
         rgb(image - _MEAN), expected, rtol=0, atol=1e-4 * np.abs(expected).max()
     )
     fakes.randomize(rgb, seed=5)
-    contracts.assert_close(transfer.arrays(gray), before, rtol=0, atol=0)
+    contracts.assert_close(assignment.arrays(gray), before, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name, options", _NETWORKS)
+# ResNet-50 is in the test of imported weights.
+@pytest.mark.parametrize("name, options", _NETWORKS[:2])
 def test_gray_network_sees_three_equal_channels(name, options):
     rgb = fakes.randomize(fakes.network(name, input_channels=3, **options), bias=0.3)
-    before = transfer.arrays(rgb)
+    before = assignment.arrays(rgb)
     gray = weights.rgb_to_gray(rgb)
     assert networks.describe(gray) == {**networks.describe(rgb), "input_channels": 1}
     image = fakes.image(2, 37, 45, 1)
@@ -49,11 +50,13 @@ def test_gray_network_sees_three_equal_channels(name, options):
     np.testing.assert_allclose(
         gray(image), expected, rtol=0, atol=1e-4 * np.abs(expected).max()
     )
-    contracts.assert_close(transfer.arrays(rgb), before, rtol=0, atol=0)
+    contracts.assert_close(assignment.arrays(rgb), before, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("normalization", ["none", "affine"])
-@pytest.mark.parametrize("name", ["vgg16", "resnet50"])
+@pytest.mark.parametrize(
+    "name, normalization",
+    [("vgg16", "none"), ("vgg16", "affine"), ("resnet50", "affine")],
+)
 def test_gray_network_keeps_the_convention_of_imported_weights(name, normalization):
     rescaling = [[255.0, 200.0, 295.0], [-9.0, -2.0, 8.0]]
     rgb = fakes.network(
@@ -98,7 +101,7 @@ def test_there_and_back_is_the_same_network_and_can_be_saved():
             rgb.get_layer("conv1").kernel[:, :, channel], kernel[:, :, 0] / 3, rtol=1e-6
         )
     back = weights.rgb_to_gray(rgb)
-    contracts.assert_close(transfer.arrays(back), transfer.arrays(gray))
+    contracts.assert_close(assignment.arrays(back), assignment.arrays(gray))
     assert back.get_layer("norm1").alpha == 0.5
 
 
@@ -109,7 +112,7 @@ def test_a_network_of_that_kind_already_is_copied(channels, convert):
     model = fakes.randomize(fakes.network("vgg16", input_channels=channels))
     copied = convert(model)
     contracts.assert_close(
-        transfer.arrays(copied), transfer.arrays(model), rtol=0, atol=0
+        assignment.arrays(copied), assignment.arrays(model), rtol=0, atol=0
     )
     assert networks.describe(copied) == networks.describe(model)
     assert not {id(v) for v in copied.weights} & {id(v) for v in model.weights}

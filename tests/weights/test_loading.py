@@ -1,12 +1,14 @@
-"""Loading: from each kind of source, strictly, and with clear errors."""
+"""Loading and importing: every kind of source, strict checks, clear errors."""
 
+import h5py
 import keras
 import numpy as np
 import pytest
 
 from selfsup import heads, networks, weights
-from selfsup.weights import transfer
+from selfsup.weights import applications, assignment
 
+import caffe_files
 import contracts
 import fakes
 
@@ -31,14 +33,14 @@ def workdir(backbone, tmp_path_factory):
 
 
 def _assert_holds(model, values):
-    contracts.assert_close(transfer.arrays(model), values, rtol=0, atol=0)
+    contracts.assert_close(assignment.arrays(model), values, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("kind", [str, lambda path: path])
 def test_workdir_gives_its_backbone(kind, backbone, workdir):
     target = fakes.network("vgg16")
     report = weights.load(target, kind(workdir))
-    _assert_holds(target, transfer.arrays(backbone))
+    _assert_holds(target, assignment.arrays(backbone))
     assert report.origin == str(workdir / "backbone.keras")
     assert [row.parameter for row in report.rows] == list(weights.parameters(target))
     assert str(report).endswith(f"from {report.origin}: {len(report.rows)} copied")
@@ -58,7 +60,7 @@ def _extended(kind, backbone):
 def test_heads_are_left_out(kind, backbone):
     target = fakes.network("vgg16")
     report = weights.load(target, _extended(kind, backbone))
-    _assert_holds(target, transfer.arrays(backbone))
+    _assert_holds(target, assignment.arrays(backbone))
     assert len(report.rows) == len(target.weights)
 
 
@@ -67,14 +69,14 @@ def test_file_of_a_colorizer_is_read(workdir):
     weights.load(target, workdir / "colorizer.keras")
     other = fakes.randomize(fakes.network("vgg16"), seed=1)
     # Both were filled in one order, from one seed.
-    _assert_holds(target, transfer.arrays(other))
+    _assert_holds(target, assignment.arrays(other))
 
 
 def test_new_layers_stay_as_they_are(workdir, backbone):
     target = fakes.randomize(fakes.network("vgg16", fov_blocks=1), seed=2)
-    before = transfer.arrays(target)
+    before = assignment.arrays(target)
     report = weights.load(target, workdir, new=_NEW)
-    _assert_holds(target, {**before, **transfer.arrays(backbone)})
+    _assert_holds(target, {**before, **assignment.arrays(backbone)})
     new = {row.parameter.partition("/")[0] for row in report.rows if row.how == "new"}
     assert new == set(_NEW)
 
@@ -83,18 +85,18 @@ def test_mistakes_are_listed_and_nothing_is_assigned(workdir):
     target = fakes.network(
         "vgg16", fov_blocks=1, input_channels=3, normalization="none"
     )
-    before = transfer.arrays(target)
+    before = assignment.arrays(target)
     with pytest.raises(ValueError) as caught:
         weights.load(target, workdir, new=("bias8_1",))
     message = str(caught.value)
     assert f"from {workdir / 'backbone.keras'}" in message
-    assert "missing: conv8_1/kernel; superfluous: batch_conv1_1/moving_mean" in message
+    assert "missing: conv8_1/kernel; unexpected: batch_conv1_1/moving_mean" in message
     assert "and 20 more" in message
     assert message.endswith("conv1_1/kernel (3, 3, 1, 2) instead of (3, 3, 3, 2)")
     _assert_holds(target, before)
 
 
-def test_constants_of_response_normalisation_come_along():
+def test_constants_of_response_normalization_come_along():
     source = fakes.randomize(fakes.network("alexnet", lrn=True, dropout=0.25))
     source.get_layer("norm1").alpha = 0.5
     target = fakes.network("alexnet", lrn=True)
@@ -119,7 +121,7 @@ def test_truncated_files_are_named(part, workdir, tmp_path):
     path = tmp_path / "cut.keras"
     path.write_bytes(content[: int(part * len(content))])
     target = fakes.network("vgg16")
-    before = transfer.arrays(target)
+    before = assignment.arrays(target)
     with pytest.raises(ValueError, match=f"whole .keras file. Received: {path}"):
         weights.load(target, path)
     _assert_holds(target, before)
@@ -151,5 +153,46 @@ def test_foreign_models_list_what_is_missing(tmp_path):
     inputs = keras.Input((4,))
     model = keras.Model(inputs, keras.layers.Dense(2, name="fc")(inputs))
     model.save(tmp_path / "other.keras")
-    with pytest.raises(ValueError, match="missing: conv1_1/kernel.*superfluous: fc/k"):
+    with pytest.raises(ValueError, match="missing: conv1_1/kernel.*unexpected: fc/k"):
         weights.load(fakes.network("vgg16"), tmp_path / "other.keras")
+
+
+@pytest.fixture
+def keras_file(tmp_path, monkeypatch):
+    """A file as Keras 2 wrote them; applications has the tests of reading it."""
+    path = tmp_path / "vgg16_weights.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = ["block1_conv1"]
+    monkeypatch.setattr(applications, "load", lambda *arguments: arguments)
+    monkeypatch.setattr(applications, "recognize", lambda path: "vgg16")
+    return path
+
+
+def test_caffe_files(tmp_path):
+    layers = {**caffe_files.vgg16(32), "fc8": [[1.0]]}
+    path = caffe_files.write(tmp_path / "x.h5", layers)
+    with pytest.raises(ValueError, match="unexpected: fc8$"):
+        weights.import_model(path, skip=None)
+    model, report = weights.import_model(path, "vgg16", skip=["fc8"], lrn=None)
+    assert model.name == "vgg16" and report.origin == str(path)
+
+
+def test_files_of_keras(keras_file):
+    assert weights.import_model(keras_file) == ("vgg16", keras_file)
+    assert weights.import_model(keras_file, "resnet50") == ("resnet50", keras_file)
+    assert weights.import_model("imagenet", "vgg16", skip=None) == ("vgg16",)
+
+
+@pytest.mark.parametrize("option", [{"skip": ["fc8"]}, {"lrn": False}])
+def test_options_are_for_caffe_files_only(option, keras_file):
+    with pytest.raises(ValueError, match=f"Received: .* with {next(iter(option))}$"):
+        weights.import_model(keras_file, **option)
+
+
+def test_other_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no/where.h5"):
+        weights.import_model("no/where.h5")
+    path = tmp_path / "x.h5"
+    path.write_text("text")
+    with pytest.raises(ValueError, match=f"not HDF5.*Received: {path}"):
+        weights.import_model(path)

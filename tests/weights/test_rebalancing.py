@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from selfsup import heads, networks, weights
-from selfsup.weights import transfer
+from selfsup.weights import assignment
 
 import contracts
 import fakes
@@ -54,7 +54,7 @@ def test_moments_are_one_and_maps_are_scaled_by_one_number(
     balanced = weights.rebalance(model, gray_photos)
     for n, moment in _moments(balanced, gray_photos).items():
         assert moment == pytest.approx(1, abs=1e-4), n
-    # Pools, dropout, normalised maps and the output grow like the ReLU before.
+    # Pools, dropout, normalized maps and the output grow like the ReLU before.
     image, names, factors = fakes.image(2, 49, 38, 1), [], []
     for layer in model.layers[1:]:
         if layer.name in moments:
@@ -74,9 +74,9 @@ def test_weights_follow_the_formula():
     model = _model("alexnet", "bias", True)
     images = fakes.image(4, 60, 60, 1)
     moments = _moments(model, [images])
-    before = transfer.arrays(model)
+    before = assignment.arrays(model)
     balanced = weights.rebalance(model, images)
-    after = transfer.arrays(balanced)
+    after = assignment.arrays(balanced)
     m = {name.removeprefix("relu"): v**-0.5 for name, v in moments.items()}
     m["0"] = 1.0
     for i in range(1, 8):
@@ -99,21 +99,21 @@ def test_weights_follow_the_formula():
 def test_batches_of_any_kind_and_size_count_by_their_values():
     model = _model("alexnet", lrn=False)
     images = fakes.image(35, 14, 14, 1)
-    expected = transfer.arrays(weights.rebalance(model, images))
+    expected = assignment.arrays(weights.rebalance(model, images))
     for same in (
         [images],
         (images[i : i + 7] for i in range(0, 35, 7)),
         [images[:2], images[2:3], images[3:]],
         [keras.ops.convert_to_tensor(images)],
     ):
-        balanced = transfer.arrays(weights.rebalance(model, same))
+        balanced = assignment.arrays(weights.rebalance(model, same))
         contracts.assert_close(balanced, expected, rtol=1e-5, atol=0)
 
 
 def test_model_is_untouched_and_constants_survive_saving(gray_photos):
     model = _model("alexnet", "bias", True, dropout=0.25)
     image = fakes.image(1, 60, 50, 1)
-    before, expected = transfer.arrays(model), model(image).numpy()
+    before, expected = assignment.arrays(model), model(image).numpy()
     balanced = weights.rebalance(model, gray_photos)
     again = contracts.save_and_load(balanced)
     np.testing.assert_array_equal(again(image), balanced(image))
@@ -126,16 +126,16 @@ def test_model_is_untouched_and_constants_survive_saving(gray_photos):
     weights.load(fresh, again)
     for other in (fresh, weights.adapt(again)):
         np.testing.assert_array_equal(other(image), balanced(image))
-    contracts.assert_close(transfer.arrays(model), before, rtol=0, atol=0)
+    contracts.assert_close(assignment.arrays(model), before, rtol=0, atol=0)
     np.testing.assert_array_equal(model(image), expected)
 
 
 def test_rebalancing_again_changes_nothing(gray_photos):
     once = weights.rebalance(_model("alexnet", "bias", True), gray_photos)
     twice = weights.rebalance(once, gray_photos)
-    for name, value in transfer.arrays(once).items():
+    for name, value in assignment.arrays(once).items():
         np.testing.assert_allclose(
-            transfer.arrays(twice)[name], value, rtol=1e-4, err_msg=name
+            assignment.arrays(twice)[name], value, rtol=1e-4, err_msg=name
         )
 
 
@@ -218,15 +218,19 @@ def test_layers_without_a_moment_are_named(value, text):
         assert str(caught.value).endswith("Received: relu2_2, relu4_1")
 
 
+def test_resnets_are_refused(resnet50):
+    with pytest.raises(ValueError, match="ResNet.*Received: model='resnet50'"):
+        weights.rebalance(resnet50, fakes.image(1, 20, 20, 1))
+
+
 @pytest.mark.parametrize(
     "name, normalization, message",
     [
         ("vgg16", "plain", "absorb.*model='vgg16' with normalization='plain'"),
         ("alexnet", "affine", "normalization='affine'"),
-        ("resnet50", "none", "ResNet is not rebalanced.*model='resnet50'"),
     ],
 )
-def test_normalised_networks_are_refused(name, normalization, message):
+def test_normalized_networks_are_refused(name, normalization, message):
     model = fakes.network(name, normalization=normalization)
     with pytest.raises(ValueError, match=message):
         weights.rebalance(model, fakes.image(1, 20, 20, 1))

@@ -8,9 +8,10 @@ import shutil
 import keras
 import numpy as np
 import pytest
+import zoo_entries
 
 from selfsup import heads, networks
-from selfsup.weights import zoo, zoo_entry
+from selfsup.weights import zoo
 
 import fakes
 
@@ -20,23 +21,15 @@ COMMITTED = sorted(path.parent for path in (ROOT / "models").glob("*/model.json"
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    """A zoo with the model `tiny`, published from a made-up run."""
+    """A folder with a made-up run, and a zoo with that run as the model `tiny`."""
     root = tmp_path_factory.mktemp("zoo")
     run = root / "run"
     run.mkdir()
     backbone = fakes.network("vgg16")
     model = heads.colorizer(backbone, networks.taps(backbone), 4, hidden=4)
     fakes.randomize(model).save(run / "colorizer.keras")
-    (run / "config.json").write_text('{"min_side": 20, "max_side": 31}')
-    (run / "results.json").write_text('{"steps": 3}')
-    zoo.publish(
-        run,
-        root / "models" / "tiny",
-        title="A tiny colorizer",
-        license="Apache-2.0",
-        recipe=["python tools/train_colorizer.py --width 0.015625"],
-        metrics={"held_out": {"rmse": 0.5}},
-    )
+    (root / "models").mkdir()
+    zoo_entries.write(run, root / "models" / "tiny")
     return root
 
 
@@ -49,13 +42,12 @@ def models(published, tmp_path, monkeypatch):
     return folder
 
 
-def _edit(folder, **changes):
-    content = json.loads((folder / "model.json").read_text())
-    content.update(changes)
-    (folder / "model.json").write_text(json.dumps(content))
+def _edit(entry, **changes):
+    content = json.loads((entry / "model.json").read_text())
+    (entry / "model.json").write_text(json.dumps({**content, **changes}))
 
 
-def test_published_model_is_loaded_as_it_was(published, models):
+def test_a_model_is_loaded_as_it_was(published, models):
     assert zoo.names() == ["tiny"]
     original = keras.saving.load_model(published / "run" / "colorizer.keras")
     loaded = zoo.load("tiny")
@@ -64,33 +56,21 @@ def test_published_model_is_loaded_as_it_was(published, models):
     assert not loaded.compiled
 
 
-def test_published_facts_are_true(published, models):
+def test_an_entry_is_what_its_file_holds(models):
     entry = zoo.entry("tiny")
-    content = (published / "run" / "colorizer.keras").read_bytes()
-    assert entry.files == (
-        zoo_entry.File(
-            "colorizer.keras", len(content), hashlib.sha256(content).hexdigest(), None
-        ),
+    content = (models / "tiny" / "colorizer.keras").read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    file = zoo.File("colorizer.keras", len(content), digest)
+    network = {"network": "vgg16", "width": 1 / 64}
+    assert entry == zoo.Entry(
+        models / "tiny",
+        *("tiny", "A tiny colorizer", "colorizer", network, "Apache-2.0", (file,)),
     )
-    assert entry.kind == "colorizer" and entry.name == "tiny"
-    assert entry.network["network"] == "vgg16"
-    assert entry.network["width"] == 1 / 64
-    assert entry.metrics == {"held_out": {"rmse": 0.5}}
-    assert json.loads((models / "tiny" / "results.json").read_text()) == {"steps": 3}
-    # The built network is the one described.
-    built = networks.build(entry.network)
-    assert networks.describe(built) == entry.network
-
-
-def test_what_is_no_run_cannot_be_published(tmp_path):
-    facts = dict(title="", license="", recipe=[], metrics={})
-    with pytest.raises(FileNotFoundError, match=f"Received: {tmp_path}"):
-        zoo.publish(tmp_path, tmp_path / "new", **facts)
-    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    other.save(tmp_path / "colorizer.keras")
-    with pytest.raises(ValueError, match="(?i)network"):
-        zoo.publish(tmp_path, tmp_path / "new", **facts)
-    assert not (tmp_path / "new").exists()
+    source = {"name": "a.h5", "url": "http://a/a.h5"}
+    _edit(models / "tiny", title="With a dash —", side=3, sources=[source])
+    entry = zoo.entry("tiny")
+    assert (entry.title, entry.side) == ("With a dash —", 3)
+    assert entry.sources == (zoo.File("a.h5", None, None, "http://a/a.h5"),)
 
 
 def test_unknown_names_list_the_known_ones(models):
@@ -124,7 +104,7 @@ def test_a_changed_file_is_refused_with_both_hashes(change, models):
         zoo.load("tiny")
 
 
-def test_missing_weights_tell_how_to_get_them(models):
+def test_the_error_of_missing_weights_says_how_to_get_them(models):
     file = models / "tiny" / "colorizer.keras"
     file.unlink()
     _edit(models / "tiny", obtain=["curl -O http://a/b", "python import.py"])
@@ -145,7 +125,7 @@ def test_imported_weights_have_no_hash_but_must_be_the_network(models, caplog):
         zoo.load("tiny")
 
 
-def test_weights_may_lie_in_another_folder_than_the_facts(
+def test_weights_may_be_in_another_folder_than_the_metadata(
     models, tmp_path, monkeypatch
 ):
     own = tmp_path / "own"
@@ -167,34 +147,39 @@ def test_file_wanted_or_else_the_first(models):
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"name": "other"}, "name.*'other'"),
-        ({"kind": "painter"}, "kind.*'painter'"),
-        ({"files": []}, "files"),
-        ({"more": 1}, "fields must be files, input"),
-        ({"files": [{"name": "a"}]}, "missing 3 required"),
-        (
-            {"files": [dict(name="../a", bytes=1, sha256=None, url=None)]},
-            "plain name: '../a'",
-        ),
-        (
-            {"files": [dict(name="a", bytes=1, sha256="12", url=None)]},
-            "64 digits or null: '12'",
-        ),
+        ({"name": "other"}, "name other than"),
+        ({"files": []}, "no files"),
+        ({"more": 1}, "'more'"),
+        ({"folder": "here"}, "'folder'"),
+        ({"files": [{"bytes": 1}]}, "'name'"),
+        ({"files": [{"name": "a", "md5": "1"}]}, "'md5'"),
+        ({"files": 3}, "int"),
     ],
 )
-def test_damaged_facts_are_named(changes, message, models):
+def test_damaged_metadata_are_named(changes, message, models):
     _edit(models / "tiny", **changes)
-    with pytest.raises(ValueError, match=f"(?s)tiny/model.json.*{message}"):
+    with pytest.raises(ValueError, match=f"Received: .*tiny/model.json .*{message}"):
         zoo.entry("tiny")
 
 
-def test_facts_that_are_no_json_are_named(models):
-    (models / "tiny" / "model.json").write_text("[")
-    with pytest.raises(ValueError, match="tiny/model.json"):
+@pytest.mark.parametrize("missing", ["title", "files", "network"])
+def test_missing_fields_are_named(missing, models):
+    path = models / "tiny" / "model.json"
+    content = json.loads(path.read_text())
+    del content[missing]
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f"Received: {path} .*{missing}"):
         zoo.entry("tiny")
 
 
-def test_a_folder_of_ones_own_comes_first(models, monkeypatch):
+@pytest.mark.parametrize("content", ["[", "[]", "3"])
+def test_metadata_that_are_no_json_object_are_named(content, models):
+    (models / "tiny" / "model.json").write_text(content)
+    with pytest.raises(ValueError, match="Received: .*tiny/model.json"):
+        zoo.entry("tiny")
+
+
+def test_the_users_folder_comes_first(models, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setenv("SELFSUP_MODELS", str(models))
     assert zoo._folders()[:2] == [models, ROOT / "models"]
@@ -226,7 +211,8 @@ def test_an_installed_package_has_them_below_share(published, tmp_path, monkeypa
 
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
 def test_committed_models_are_whole(folder):
-    entry = zoo_entry.read(folder)
+    entry = zoo.entry(folder.name)
+    assert entry.folder == folder
     card = (folder / "README.md").read_text()
     setup = (ROOT / "setup.cfg").read_text()
     assert f"share/selfsup/models/{folder.name} =" in setup

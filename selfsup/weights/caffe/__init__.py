@@ -1,4 +1,4 @@
-"""Caffe's HDF5 weights, `.caffemodel.h5`: those of the authors in, ours out.
+"""Import and export of Caffe's HDF5 weights, `.caffemodel.h5`.
 
 Synopsis:
 

@@ -1,23 +1,24 @@
 """The layout of Caffe's HDF5 files: `/data/<layer>/<blob>`, float32.
 
-Caffe writes an empty group for every layer without blobs, and gradients below
-`/diff` where asked to; both are ignored.
+Caffe writes an empty group for every layer without blobs, and optionally the
+gradients below `/diff`; both are ignored.
 """
 
 import contextlib
 import json
+import math
 import pathlib
 
 import h5py
 import numpy as np
 
 from selfsup import atomic
-from selfsup.weights import slices
+from selfsup.weights import memory
 
-# Attribute of files that we write: what Caffe has in its prototxt, as JSON.
+# Attribute of files that we write: what Caffe keeps in its prototxt, as JSON.
 _RECORD = "selfsup"
 
-# What h5py raises where a file is damaged.
+# What h5py raises for damaged files.
 _UNREADABLE = (OSError, KeyError, RuntimeError, TypeError, ValueError)
 
 
@@ -27,7 +28,7 @@ class Blobs:
     Attributes:
         path: Path of the file.
         shapes: Dict from `layer/index`, such as `conv1_1/0`, to the shape.
-        record: What `write` recorded of the model; empty in Caffe's own files.
+        record: Dict that `write` recorded; empty for files that Caffe wrote.
         not_finite: Names of blobs in which NaN or infinity was read so far.
     """
 
@@ -43,7 +44,7 @@ class Blobs:
         return tuple(dict.fromkeys(map(layer_of, self.shapes)))
 
     def without(self, layers):
-        """Returns the same file as if it lacked some layers.
+        """Returns the blobs without those of some layers.
 
         Args:
             layers: Their names.
@@ -79,7 +80,7 @@ class Blobs:
         """
         try:
             values = self._datasets[name][where]
-            # Values beyond float32 become infinite, which is told below.
+            # Values beyond float32 become infinite, which is reported below.
             with np.errstate(over="ignore"):
                 array = np.asarray(values, np.float32)
         except _UNREADABLE as error:
@@ -92,7 +93,7 @@ class Blobs:
         return array
 
     def slices(self, name):
-        """Reads a blob by its first axis.
+        """Reads a blob in slices along its first axis.
 
         Args:
             name: Its name.
@@ -104,7 +105,7 @@ class Blobs:
             ValueError: If it cannot be read.
         """
         shape = self.shapes[name]
-        step = slices.step_of(shape)
+        step = max(1, memory.SLICE // max(1, math.prod(shape[1:])))
         for start in range(0, shape[0], step):
             yield start, self.read(name, slice(start, start + step))
 
@@ -126,7 +127,7 @@ def opened(path):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no HDF5, cut off, or not in Caffe's layout.
+        ValueError: If it is truncated, not HDF5, or not in Caffe's layout.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -142,13 +143,13 @@ def opened(path):
             groups = list(file)
         except _UNREADABLE as error:
             raise ValueError(
-                "The weights cannot be read: the file is cut off, damaged or no HDF5. "
-                "Expected a whole .caffemodel.h5 file. "
+                "The weights cannot be read: the file is truncated, damaged or not "
+                "HDF5. Expected a whole .caffemodel.h5 file. "
                 f"Received: {path} ({atomic.first_line(error)})"
             ) from error
         if not datasets:
             raise ValueError(
-                "The file is HDF5, but holds no Caffe weights. Expected blobs "
+                "The file is HDF5 but holds no Caffe weights. Expected blobs "
                 "/data/LAYER/NUMBER. "
                 f"Received: {path} with /{', /'.join(groups) or ' nothing'}"
             )
@@ -166,12 +167,11 @@ def _datasets(group, prefix=""):
 
 
 def write(path, blobs, record):
-    """Writes a file of Caffe weights, whole or not at all.
+    """Writes a file of Caffe weights.
 
     Args:
         path: Path of the file; one that exists is replaced.
-        blobs: Iterable of (name, shape, slices), slices an iterable of pairs of
-            the first index and an array `[n, ...]`.
+        blobs: Iterable of pairs of a blob's name and its array.
         record: Dict of plain values for `Blobs.record`.
 
     Raises:
@@ -181,7 +181,5 @@ def write(path, blobs, record):
         unfinished.parent.mkdir(parents=True, exist_ok=True)
         with h5py.File(unfinished, "w") as file:
             file.attrs[_RECORD] = json.dumps(record)
-            for name, shape, arrays in blobs:
-                dataset = file.create_dataset(f"data/{name}", shape, np.float32)
-                for start, array in arrays:
-                    dataset[start : start + len(array)] = array
+            for name, array in blobs:
+                file.create_dataset(f"data/{name}", data=array, dtype=np.float32)

@@ -1,16 +1,16 @@
-"""Caffe's weights in our networks."""
+"""Import of Caffe's weights."""
 
 import numpy as np
 
 from selfsup import color, heads, networks
 from selfsup.networks import units
-from selfsup.weights import transfer
+from selfsup.weights import assignment
+from selfsup.weights.caffe import assignments, names, recognition
 from selfsup.weights.caffe import blobs as blob_files
-from selfsup.weights.caffe import moves, names, recognition
 
 _BORDERS = ("separate", "absorbed")
 
-# Arguments of the builders that only files of our own tell.
+# Arguments of the builders that only files written by `save` record.
 _RECORDED = ("fc6_padding", "dropout", "bn_momentum", "pool1")
 
 
@@ -26,36 +26,36 @@ def load(
 ):
     """Reads a `.caffemodel.h5` file into a new model, strictly.
 
-    The network and its width, channels and normalisation are told by the blobs.
-    Biases before a batch normalisation become part of the mean it subtracts.
-    Weights pass in slices: beside the model no copy of them is in memory.
+    The network and its width, channels and normalization follow from the names
+    and shapes of the blobs. Biases before a batch normalization become part of
+    its mean. Weights are read in slices, so no second copy is in memory.
 
     Args:
         path: Path of the file.
-        network: A key of `networks.ARCHITECTURES`; None takes what is found.
-        lrn: Whether AlexNet has local response normalisation, which no blob
-            tells; None is what `save` recorded, else True, as in the authors'
-            released weights.
+        network: A key of `networks.ARCHITECTURES`; None takes the one in the file.
+        lrn: Whether AlexNet has local response normalization, which has no
+            blobs; None takes what `save` recorded, else True, as in the
+            authors' released weights.
         skip: Names of layers of the file to leave out, such as `("fc8",)`.
-        input_mean: What the network wants subtracted from images in [0, 1], a
-            number or one each for R, G and B. None is what `save` recorded;
-            else 0 for a colorizer as it was released for use (`h_fc1`, no
-            batch normalisation), and 0.4488 for all others.
+        input_mean: What the network expects to be subtracted from images in
+            [0, 1], a number or one each for R, G and B. None takes what `save`
+            recorded, else 0 for a deployed colorizer (`h_fc1`, no batch
+            normalization), else 0.4488.
         input_scale: Factor on the difference, such as 255; None is 1.
-        border: `"separate"`, or `"absorbed"` to fold the batch normalisation
+        border: `"separate"`, or `"absorbed"` to fold the batch normalization
             of a VGG or AlexNet into convolution and bias. The authors' bias
             padding, which pads with that bias, is `weights.adapt(model,
             padding="bias")` of such a model.
 
     Returns:
-        A pair: a backbone, or a colorizer on one if the file has the head; and
-        a `Report`.
+        A pair of a model, which is a backbone, or a colorizer if the file has
+        its head, and a `Report`.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, holds another network, has missing,
-            superfluous or mis-shaped blobs, all of which are listed, or values
-            that are not finite; or if an argument is out of its range.
+        ValueError: If the file is damaged, holds another network or values that
+            are not finite, or has missing, unexpected or mis-shaped blobs (all
+            are listed), or if an argument is out of range.
 
     Example:
 
@@ -68,8 +68,8 @@ def load(
         blobs = file.without(skip)
         description = recognition.describe(blobs, network)
         absorbed = _absorbs(description, border)
-        # The head's names tell the convention, left out or not.
-        rescaling, told = _rescaling(file, description, input_mean, input_scale)
+        # The names of the head decide the convention, even if it is left out.
+        rescaling, reason = _rescaling(file, description, input_mean, input_scale)
         head = recognition.find_head(blobs)
         model, taps = _build(
             {**description, **({"normalization": "none"} if absorbed else {})},
@@ -78,7 +78,7 @@ def load(
             blobs.record,
             head,
         )
-        variables = transfer.parameters(model)
+        variables = assignment.parameters(model)
         planned = _plan_units(blobs, description, variables, absorbed)
         if head is not None:
             planned += _plan_head(head, taps, variables, rescaling)
@@ -87,8 +87,8 @@ def load(
     if rescaling is None:
         return model, report
     how = "[0, 1] minus 0.4488, times {}, plus {}".format(*map(_text, rescaling))
-    row = transfer.Row("rescaling", (), told, how)
-    return model, transfer.Report((row, *report.rows), report.origin)
+    row = assignment.Row("rescaling", (), reason, how)
+    return model, assignment.Report((row, *report.rows), report.origin)
 
 
 def _build(description, lrn, rescaling, record, head):
@@ -99,7 +99,7 @@ def _build(description, lrn, rescaling, record, head):
             **description,
             **lrn,
             "rescaling": rescaling,
-            # Which cost neither time nor memory.
+            # These take neither time nor memory.
             "kernel_initializer": "zeros",
         }
     )
@@ -120,13 +120,14 @@ def _build(description, lrn, rescaling, record, head):
 
 def _plan_units(blobs, description, variables, absorbed):
     units_found = names.units_of(description["network"], description["fov_blocks"])
-    # All have a bias or none; but Caffe's ResNet-50 has one in its first only.
+    # All convolutions have a bias or none has; but in Caffe's ResNet-50 only the
+    # first has one.
     biased = None
     if not networks.ARCHITECTURES[description["network"]].residual:
         biased = any(f"{unit.convolution}/1" in blobs.shapes for unit in units_found)
     planned = []
     for unit in units_found:
-        planned += moves.of_unit(
+        planned += assignments.of_unit(
             unit,
             variables,
             blobs,
@@ -139,7 +140,7 @@ def _plan_units(blobs, description, variables, absorbed):
 
 
 def _plan_head(head, taps, variables, rescaling):
-    planned = moves.of_dense(
+    planned = assignments.of_dense(
         "h_fc1",
         head.hidden,
         variables,
@@ -147,7 +148,7 @@ def _plan_head(head, taps, variables, rescaling):
         rescaling=rescaling,
     )
     for ours, theirs in head.predictions.items():
-        planned += moves.of_dense(ours, theirs, variables)
+        planned += assignments.of_dense(ours, theirs, variables)
     return planned
 
 
@@ -156,37 +157,38 @@ def _absorbs(description, border):
         return False
     if networks.ARCHITECTURES[description["network"]].residual:
         raise ValueError(
-            "Batch normalisation cannot be absorbed: a ResNet keeps its "
-            "normalisation (paper section 5). Expected border='separate'. "
+            "Batch normalization cannot be absorbed: a ResNet keeps its "
+            "normalization (paper section 5). Expected border='separate'. "
             f"Received: border={border!r} for {description['network']}"
         )
     return True
 
 
 def _lrn(blobs, network, lrn):
-    """Returns the builder's argument of local response normalisation."""
+    """Returns the builder's argument for local response normalization."""
     if network == "alexnet":
         return {"lrn": blobs.record.get("lrn", True) if lrn is None else lrn}
     if lrn:
         raise ValueError(
-            "Only AlexNet has local response normalisation. Expected no `lrn`. "
+            "Only AlexNet has local response normalization. Expected no `lrn`. "
             f"Received: lrn={lrn} for {network}"
         )
     return {}
 
 
 def _rescaling(blobs, description, input_mean, input_scale):
-    """Returns what takes our input to theirs, None if they are equal, and why."""
+    """Returns (scale, offset) from our input to theirs, None if equal, and why."""
     if input_mean is None and input_scale is None and "rescaling" in blobs.record:
         return blobs.record["rescaling"], "as recorded in the file"
-    mean, told = recognition.input_convention(blobs, description["normalization"])
+    mean, reason = recognition.input_convention(blobs, description["normalization"])
     if input_mean is not None:
-        mean, told = np.float64(input_mean), "input_mean"
+        mean, reason = np.float64(input_mean), "input_mean"
     scale = 1.0 if input_scale is None else float(input_scale)
     if not (0 < scale < np.inf and np.isfinite(mean).all()):
         raise ValueError(
-            "What the network wants of its input must be numbers, and its scale "
-            f"positive. Received: input_mean={input_mean}, input_scale={input_scale}"
+            "The convention of the input is not valid. Expected a finite mean and a "
+            "positive, finite scale. "
+            f"Received: input_mean={input_mean}, input_scale={input_scale}"
         )
     if np.size(mean) not in (1, description["input_channels"]):
         raise ValueError(
@@ -194,30 +196,30 @@ def _rescaling(blobs, description, input_mean, input_scale):
             f"{description['input_channels']}. Received: input_mean={input_mean}"
         )
     if scale == 1 and np.all(mean == color.GRAY_MEAN):
-        return None, told
+        return None, reason
     # Plain numbers, as the model's configuration is JSON.
     offset = np.atleast_1d(scale * (color.GRAY_MEAN - mean)).tolist()
-    return (scale, offset if len(offset) > 1 else offset[0]), told
+    return (scale, offset if len(offset) > 1 else offset[0]), reason
 
 
 def _check(blobs, network, planned):
     expected = {}
-    for move in planned:
-        expected.update(move.expected)
+    for one in planned:
+        expected.update(one.expected)
     left = [name for name in blobs.shapes if name not in expected]
     used = {blob_files.layer_of(name) for name in expected}
-    # Of a layer that is superfluous as a whole the name says enough.
-    superfluous = [
+    # Of a layer without any expected blob only the name is listed.
+    unexpected = [
         name if blob_files.layer_of(name) in used else blob_files.layer_of(name)
         for name in left
     ]
     mistakes = {
         "missing": [name for name in expected if name not in blobs.shapes],
-        "superfluous": dict.fromkeys(superfluous),
+        "unexpected": dict.fromkeys(unexpected),
         "of another shape": [
             f"{name} {blobs.shapes[name]} instead of {' or '.join(map(str, shapes))}"
             for name, shapes in expected.items()
-            if name in blobs.shapes and not moves.fits(blobs.shapes[name], shapes)
+            if name in blobs.shapes and not assignments.fits(blobs.shapes[name], shapes)
         ],
     }
     listed = "; ".join(
@@ -233,20 +235,20 @@ def _check(blobs, network, planned):
 
 def _run(blobs, variables, planned, model):
     rows = {}
-    for move in planned:
-        variable = variables[move.parameter]
-        how = move.run(blobs, variable)
-        sources = ", ".join(move.expected) or "none"
-        rows[move.parameter] = transfer.Row(
-            move.parameter, tuple(variable.shape), sources, how
+    for one in planned:
+        variable = variables[one.parameter]
+        how = one.run(blobs, variable)
+        sources = ", ".join(one.expected) or "none"
+        rows[one.parameter] = assignment.Row(
+            one.parameter, tuple(variable.shape), sources, how
         )
     if blobs.not_finite:
         raise ValueError(
-            f"Weights of {model} are not finite. Expected numbers in all blobs. "
+            f"Weights of {model} are not finite. Expected finite numbers in all blobs. "
             f"Received: {blobs.path} with NaN or infinity in "
             f"{', '.join(blobs.not_finite)}"
         )
-    return transfer.Report(tuple(rows[name] for name in variables), str(blobs.path))
+    return assignment.Report(tuple(rows[name] for name in variables), str(blobs.path))
 
 
 def _text(value):

@@ -1,8 +1,8 @@
 """Names of layers in Caffe's files and in our networks.
 
-Convolutions and batch normalisations have the same names in both. Scale layers
-are Caffe's alone, `Bias` layers ours: Caffe's biases are blobs of the layers
-before. Source: the authors' released networks.
+Convolutions and batch normalizations have the same names in both. Scale layers
+exist only in Caffe, `Bias` layers only here: Caffe's biases are blobs of the
+layers before. Source: the authors' released networks.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from selfsup import networks
 from selfsup.networks import units
 
-# The last of each is the deployed network's name, the other the training one's.
+# Each pair: the name in the network for training, and in the deployed network.
 HIDDEN = ("colorize_fc1", "h_fc1")
 PREDICTIONS = {
     "prediction_h": ("prediction_h4", "prediction_h"),
@@ -25,9 +25,9 @@ class Unit(NamedTuple):
 
     Attributes:
         convolution: The convolution, in both.
-        batch: Its batch normalisation, in both.
-        scale: Caffe's layer that scales and offsets what was normalised.
-        bias: Our `Bias` layer.
+        batch: Its batch normalization, in both.
+        scale: The `Scale` layer after the normalization, in Caffe.
+        bias: The `Bias` layer, in our networks.
     """
 
     convolution: str

@@ -1,4 +1,4 @@
-"""Which network a Caffe file holds, told from names and shapes of its blobs."""
+"""Recognizes the network of a Caffe file by names and shapes of its blobs."""
 
 from typing import NamedTuple
 
@@ -31,19 +31,19 @@ class Head(NamedTuple):
 def find_network(blobs, expected=None):
     """Finds the network whose convolutions a file holds.
 
-    Some may be missing, as long as the file is more like this network than
-    like the others.
+    Some may be missing, as long as the file has more in common with this network
+    than with the others.
 
     Args:
         blobs: A `Blobs`.
-        expected: The network that the user takes it for, if any.
+        expected: The network that the user names, if any.
 
     Returns:
         A key of `networks.ARCHITECTURES`.
 
     Raises:
         ValueError: If the file holds another network than `expected`, or none
-            of ours.
+            of this package.
     """
     if expected is not None:
         units.check_choice("network", expected, tuple(networks.ARCHITECTURES))
@@ -68,7 +68,7 @@ def find_network(blobs, expected=None):
 
 
 def describe(blobs, network):
-    """Finds the builder's arguments that blobs tell.
+    """Finds the arguments of the builder that follow from the blobs.
 
     Args:
         blobs: A `Blobs`.
@@ -110,7 +110,7 @@ def find_head(blobs):
     layers = set(blobs.layers())
     if not layers.intersection(names.HEAD):
         return None
-    # A name that is in the file, else the deployed network's.
+    # A name that is in the file, else that of the deployed network.
     hidden = _first(names.HIDDEN, layers)
     predictions = {ours: _first(n, layers) for ours, n in names.PREDICTIONS.items()}
     if predictions["prediction_ab"] not in layers:
@@ -159,21 +159,21 @@ def image_channels(taps):
 def input_convention(blobs, normalization):
     """Finds what a file's network subtracts from images in [0, 1].
 
-    The released networks subtract 0.4488, as ours do. The older network for
-    colouring, which was released for use only, takes raw gray. It is told by
-    the names of its head, without the batch normalisation that training has.
+    The released networks subtract 0.4488, like ours. The older deployed
+    colorizer takes raw gray. It has other names in its head, and no batch
+    normalization, which the networks for training have.
 
     Args:
         blobs: A `Blobs`.
         normalization: That of the network.
 
     Returns:
-        A pair of the number and of what told it.
+        A pair of the number and the reason.
     """
     deployed = {names.HIDDEN[-1], *(n[-1] for n in names.PREDICTIONS.values())}
-    telling = sorted(deployed.intersection(blobs.layers()))
-    if telling and normalization == "none":
-        return 0.0, f"{telling[0]} without batch normalisation"
+    found = sorted(deployed.intersection(blobs.layers()))
+    if found and normalization == "none":
+        return 0.0, f"{found[0]} without batch normalization"
     return color.GRAY_MEAN, "the released networks' convention"
 
 
@@ -186,7 +186,7 @@ def _input_channels(blobs, first):
     channels = shape[1] if len(shape) == 4 else 1
     if channels not in (1, 3):
         raise ValueError(
-            "The first convolution takes images of a kind that is not known. Expected "
+            "The first convolution has an unknown number of input channels. Expected "
             "1 input channel (gray) or 3 (BGR). "
             f"Received: {blobs.path}: {first}/0 {shape} with {channels}"
         )
@@ -196,7 +196,7 @@ def _input_channels(blobs, first):
 def _width(blobs, network):
     """Returns the width that explains the channels of most convolutions.
 
-    What it does not explain is of the wrong shape, and told so later.
+    The others are reported later as blobs of another shape.
     """
     filters = networks.ARCHITECTURES[network].filters
     channels = {

@@ -1,13 +1,12 @@
-"""Our networks as Caffe's weights."""
+"""Export of networks to Caffe's weights."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from selfsup import color, layers, networks
 from selfsup.networks import units
-from selfsup.weights import saving, slices, transfer
+from selfsup.weights import assignment, memory, saving
 from selfsup.weights.caffe import blobs, names, recognition
 
 # What Caffe calls alpha = 1e-4 over five channels.
@@ -20,10 +19,11 @@ def save(model, path, overwrite=False):
 
     Convolution, `BatchNorm` and `Scale` layers of these names give the same
     activations in Caffe: what a `Bias` layer adds is multiplied by sigma and
-    becomes the convolution's bias, before the normalisation, or the offset of
-    the scale layer. A file holds weights alone. What stands in a prototxt
-    (local response normalisation, pads, the image's convention) is recorded
-    as an attribute of the file, which `load` obeys and Caffe ignores.
+    becomes the convolution's bias, before the normalization, or the offset of
+    the scale layer. Such a file holds only weights. What Caffe keeps in a
+    prototxt (local response normalization, padding, the convention of the
+    image) is recorded as an attribute of the file, which `load` reads and Caffe
+    ignores.
 
     The head is named as in training (`colorize_fc1`, matrices), or as in the
     network that was released for use (`h_fc1`, 1x1 convolutions) if the model
@@ -32,7 +32,7 @@ def save(model, path, overwrite=False):
     Args:
         model: A network of `selfsup.networks` with zero padding, or
             `heads.colorizer` on one.
-        path: Path of the file, which is written whole or not at all.
+        path: Path of the file; a failure leaves an older file as it was.
         overwrite: Whether to replace a file that exists.
 
     Returns:
@@ -40,7 +40,7 @@ def save(model, path, overwrite=False):
 
     Raises:
         ValueError: If Caffe has no such network: bias padding, a head for
-            classes, rebalanced local response normalisation.
+            classes, rebalanced local response normalization.
         FileExistsError: If there is such a file.
         OSError: If it cannot be written.
     """
@@ -52,26 +52,25 @@ def save(model, path, overwrite=False):
     record = {"alignment": "centers", "rescaling": None, **description}
     if _has_head(model):
         record["alignment"] = model.get_layer("hypercolumn").alignment
-    blobs.write(path, ((e.name, e.shape, e.slices()) for e in entries), record)
+    blobs.write(path, ((e.name, e.array) for e in entries), record)
     rows = (
-        transfer.Row(e.name, e.shape, ", ".join(e.weights) or "none", e.how)
+        assignment.Row(e.name, e.array.shape, ", ".join(e.weights) or "none", e.how)
         for e in entries
     )
-    return transfer.Report(tuple(rows), f"model {model.name!r}")
+    return assignment.Report(tuple(rows), f"model {model.name!r}")
 
 
 class _Entry(NamedTuple):
-    """One blob to write: name, shape, the weights it is made of, how, and slices."""
+    """One blob to write: its name, values, the weights it is made of, and how."""
 
     name: str
-    shape: tuple
+    array: np.ndarray
     weights: tuple
-    how: str
-    slices: Callable
+    how: str = "copied"
 
 
 def _entries(model, description):
-    variables = transfer.parameters(model)
+    variables = assignment.parameters(model)
     found = names.units_of(description["network"], description["fov_blocks"])
     entries = []
     for unit in found:
@@ -83,17 +82,11 @@ def _entries(model, description):
 
 def _kernel(unit, variables, flipped):
     name = f"{unit.convolution}/kernel"
-    variable = variables[name]
-
-    def read():
-        for start, array in slices.read_last(variable):
-            array = array.transpose(3, 2, 0, 1)
-            yield start, array[:, ::-1] if flipped else array
-
-    height, width, inputs, outputs = variable.shape
+    array = memory.view(variables[name]).transpose(3, 2, 0, 1)
     how = "HWIO to OIHW" + (", RGB to BGR" if flipped else "")
-    shape = (outputs, inputs, height, width)
-    return _Entry(f"{unit.convolution}/0", shape, (name,), how, read)
+    if flipped:
+        array = array[:, ::-1]
+    return _Entry(f"{unit.convolution}/0", array, (name,), how)
 
 
 def _vectors(unit, variables, model):
@@ -128,7 +121,7 @@ def _head(model, description, variables):
     deployed = raw and description["normalization"] == "none"
     image = recognition.image_channels(_taps(model))
     # [image channels, hidden units], as they are multiplied with Caffe's image.
-    rows = np.float64(variables["h_fc1/kernel"].value[:image].numpy())
+    rows = np.float64(memory.view(variables["h_fc1/kernel"])[:image])
     rows = rows / np.reshape(scale, (-1, 1))
     constant = (rows * np.reshape(offset, (-1, 1))).sum(axis=0)
     found = {"h_fc1": names.HIDDEN, **names.PREDICTIONS}
@@ -149,25 +142,20 @@ def _head(model, description, variables):
 def _matrix(ours, theirs, variables, convolution, first):
     """Returns the blob of a Dense layer; `first` replaces its first rows."""
     name = f"{ours}/kernel"
-    inputs, outputs = variables[name].shape
-    shape = (outputs, inputs, *((1, 1) if convolution else ()))
-
-    def read():
-        for start, array in slices.read_last(variables[name]):
-            array[: len(first)] = first[:, start : start + array.shape[1]]
-            yield start, array.T.reshape(-1, *shape[1:])
-
+    array = memory.view(variables[name])
+    if len(first):
+        array = np.concatenate([np.float32(first), array[len(first) :]])
+    array = array.T[..., None, None] if convolution else array.T
     how = "transposed" + (", RGB to BGR" if len(first) == 3 else "")
-    return _Entry(f"{theirs}/0", shape, (name,), how, read)
+    return _Entry(f"{theirs}/0", array, (name,), how)
 
 
 def _vector(name, array, weights, how="copied"):
-    array = np.float32(array)
-    return _Entry(name, array.shape, weights, how, lambda: [(0, array)])
+    return _Entry(name, np.float32(array), weights, how)
 
 
 def _read(variables, name):
-    return np.float64(variables[name].value.numpy())
+    return np.float64(memory.view(variables[name]))
 
 
 def _has_head(model):
@@ -196,7 +184,7 @@ def _check(model, description):
 
 def _check_all_used(model, entries):
     used = {name for entry in entries for name in entry.weights}
-    left = [name for name in transfer.parameters(model) if name not in used]
+    left = [name for name in assignment.parameters(model) if name not in used]
     if left:
         _refuse(f"there is no place for {', '.join(left)}", model)
 

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from selfsup.weights import slices
+from selfsup.weights import memory
 from selfsup.weights.caffe import blobs
 
 import caffe_files
@@ -36,7 +36,7 @@ def test_layers_are_left_out(tmp_path):
 
 
 def test_slices_make_the_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(slices, "LARGE", 25)
+    monkeypatch.setattr(memory, "SLICE", 25)
     with blobs.opened(_write(tmp_path / "x.h5")) as file:
         starts, arrays = zip(*file.slices("conv1/0"), strict=True)
     assert starts == (0, 2, 4, 6)
@@ -119,16 +119,16 @@ def _unreadable_record(path):
 @pytest.mark.parametrize(
     "spoil, message",
     [
-        (lambda path: path.write_text("no HDF5"), "cut off, damaged or no HDF5"),
-        (lambda path: path.write_bytes(b""), "cut off, damaged or no HDF5"),
-        (_truncated, "cut off, damaged or no HDF5.*truncated"),
+        (lambda path: path.write_text("no HDF5"), "truncated, damaged or not HDF5"),
+        (lambda path: path.write_bytes(b""), "truncated, damaged or not HDF5"),
+        (_truncated, "truncated, damaged or not HDF5.*truncated"),
         (_keras_weights, "no Caffe weights.*with /model_weights"),
         (lambda path: h5py.File(path, "w").close(), "no Caffe weights.*with / nothing"),
         (
             lambda path: caffe_files.write(path, {}, empty=["relu1"]),
             "no Caffe weights.*with /data",
         ),
-        (_unreadable_record, "cut off, damaged"),
+        (_unreadable_record, "truncated, damaged.*Received: .*x.h5"),
     ],
     ids=["text", "empty", "truncated", "Keras", "no groups", "no blobs", "record"],
 )
@@ -142,15 +142,11 @@ def test_files_that_are_no_caffe_weights(spoil, message, tmp_path):
 
 def test_what_is_written_is_read(tmp_path):
     array = contracts.ramp(5, 2, 3, 3)
-    entries = [
-        ("conv1/0", array.shape, [(0, array[:2]), (2, array[2:])]),
-        ("conv1/1", (5,), [(0, np.ones(5))]),
-    ]
+    entries = [("conv1/0", array.T.astype(float).T), ("conv1/1", np.ones(5))]
     blobs.write(tmp_path / "x.h5", entries, {"lrn": True, "rescaling": [1.0, 0.5]})
     with blobs.opened(tmp_path / "x.h5") as file:
         assert file.record == {"lrn": True, "rescaling": [1.0, 0.5]}
         np.testing.assert_array_equal(file.read("conv1/0"), array)
         assert file.layers() == ("conv1",)
     with h5py.File(tmp_path / "x.h5") as file:
-        # A copy in one piece, as Caffe reads it.
         assert list(file) == ["data"] and file["data/conv1/0"].dtype == np.float32

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from selfsup import networks, weights
-from selfsup.weights import caffe, slices
+from selfsup.weights import caffe, memory
 
 import caffe_files
 import contracts
@@ -59,7 +59,7 @@ def test_vgg16_activations(channels, matrices, tmp_path):
 @pytest.mark.parametrize(
     "changes, normalization",
     [({"scale": True}, "affine"), ({"norm": False}, "none")],
-    ids=["scaled", "no normalisation"],
+    ids=["scaled", "no normalization"],
 )
 def test_vgg16_with_other_normalization(changes, normalization, tmp_path):
     layers = caffe_files.vgg16(**changes)
@@ -74,7 +74,7 @@ def test_vgg16_with_other_normalization(changes, normalization, tmp_path):
 )
 def test_alexnet_activations(channels, lrn, tmp_path):
     layers = caffe_files.alexnet(channels=channels)
-    # So large that local response normalisation is seen.
+    # So large that local response normalization is seen.
     layers["batch_conv1"][1] *= 1e-4
     path = caffe_files.write(tmp_path / "x.h5", layers)
     model, _ = caffe.load(path, lrn=lrn)
@@ -158,7 +158,7 @@ def test_deployed_file_takes_raw_gray(square, tmp_path):
     expected = caffe_files.run_head(layers, activations, _POINTS, _DEPLOYED)
     contracts.assert_close(_logits(model, raw - 0.4488), expected, 1e-4, 1e-4)
     rows = {row.parameter: row for row in report.rows}
-    assert rows["rescaling"].source == "h_fc1 without batch normalisation"
+    assert rows["rescaling"].source == "h_fc1 without batch normalization"
     assert rows["rescaling"].how == "[0, 1] minus 0.4488, times 1, plus 0.4488"
     how = "plus 0.4488 times the image's part of the kernel"
     assert rows["h_fc1/bias"].how == how
@@ -178,7 +178,7 @@ def test_convention_of_a_deployed_file_without_its_head(tmp_path):
 
 
 def test_other_convention_of_a_colorizer_for_color(tmp_path):
-    """As of networks for 0 to 255 minus a mean colour, the head sees that too."""
+    """As of networks for 0 to 255 minus a mean color, the head sees that too."""
     layers = {
         **caffe_files.vgg16(channels=3),
         **caffe_files.head(779, names=_TRAINED),
@@ -201,7 +201,7 @@ def test_slices_make_the_same_model(tmp_path, monkeypatch):
     path = caffe_files.write(tmp_path / "x.h5", layers)
     options = {"input_mean": 0.1, "border": "absorbed"}
     expected, _ = caffe.load(path, **options)
-    monkeypatch.setattr(slices, "LARGE", 5000)
+    monkeypatch.setattr(memory, "SLICE", 5000)
     model, _ = caffe.load(path, **options)
     contracts.assert_close(model.get_weights(), expected.get_weights(), 0, 0)
 
@@ -308,14 +308,14 @@ def test_all_mistakes_are_listed(tmp_path):
     text = str(error.value)
     assert "not those of vgg16. Expected its blobs and no others" in text
     assert str(path) in text and "`skip`" in text
-    missing, superfluous, shapes = text.partition("missing: ")[2].split("; ")
+    missing, unexpected, shapes = text.partition("missing: ")[2].split("; ")
     assert set(missing.split(", ")) == {
         "conv2_1/1",
         "conv3_2/0",
         "conv3_2/1",
         *(f"batch_conv4_1/{index}" for index in range(3)),
     }
-    assert set(superfluous.removeprefix("superfluous: ").split(", ")) == {
+    assert set(unexpected.removeprefix("unexpected: ").split(", ")) == {
         "fc8",
         "drop9",
         "conv1_1/2",
@@ -326,11 +326,11 @@ def test_all_mistakes_are_listed(tmp_path):
     assert shapes.count("instead") == 3
 
 
-def test_superfluous_layers_can_be_left_out(files, tmp_path):
+def test_unexpected_layers_can_be_left_out(files, tmp_path):
     layers = caffe_files.vgg16()
     layers["fc8"], layers["extra"] = [np.ones((10, 256)), np.ones(10)], [np.ones(3)]
     path = caffe_files.write(tmp_path / "x.h5", layers)
-    with pytest.raises(ValueError, match="superfluous: extra, fc8$"):
+    with pytest.raises(ValueError, match="unexpected: extra, fc8$"):
         caffe.load(path)
     model, _ = caffe.load(path, skip=("fc8", "extra"))
     expected, _ = caffe.load(files / "vgg16.h5")
@@ -423,23 +423,25 @@ def test_one_lost_bias_or_scale_is_missed(tmp_path):
 
 @pytest.mark.parametrize("border", ["separate", "absorbed"])
 @pytest.mark.parametrize(
-    "index, value, told",
+    "index, value, received",
     [
         (1, -500.0, "batch_conv2_1/1 with a variance"),
         (2, -1.0, "/2 with a factor of -1"),
     ]
     + [(2, 1e-45, "batch_conv2_1/2 with a factor of 1.4")],
 )
-def test_statistics_that_are_none_are_refused(border, index, value, told, tmp_path):
+def test_invalid_statistics_are_refused(border, index, value, received, tmp_path):
     layers = caffe_files.vgg16()
     layers["batch_conv2_1"][index] = np.array(layers["batch_conv2_1"][index])
     layers["batch_conv2_1"][index].flat[0] = value
     path = caffe_files.write(tmp_path / "x.h5", layers)
-    with pytest.raises(ValueError, match=f"Received: .*{told}"):
+    with pytest.raises(ValueError, match=f"Received: .*{received}"):
         caffe.load(path, border=border)
 
 
-@pytest.mark.parametrize("options", [{"input_scale": np.nan}, {"input_scale": 0.0}])
-def test_conventions_that_are_none_are_refused(files, options):
-    with pytest.raises(ValueError, match="numbers, and its scale positive. Received"):
-        caffe.load(files / "vgg16.h5", **options)
+@pytest.mark.parametrize("scale", [np.nan, np.inf, 0.0, -1.0])
+def test_invalid_conventions_are_refused(files, scale):
+    with pytest.raises(ValueError, match=f"Received: .*input_scale={scale}$"):
+        caffe.load(files / "vgg16.h5", input_scale=scale)
+    with pytest.raises(ValueError, match="Received: input_mean=nan"):
+        caffe.load(files / "vgg16.h5", input_mean=np.nan)

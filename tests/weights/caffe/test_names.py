@@ -2,7 +2,7 @@
 
 import pytest
 
-from selfsup.weights import transfer
+from selfsup.weights import assignment
 from selfsup.weights.caffe import names
 
 import caffe_files
@@ -15,7 +15,7 @@ def test_units_cover_the_weights_of_a_network(network):
     found = names.units_of(network, 2)
     kinds = ("convolution", "batch", "bias")
     assert {getattr(unit, kind) for unit in found for kind in kinds} == {
-        transfer.layer_of(name) for name in transfer.parameters(model)
+        assignment.layer_of(name) for name in assignment.parameters(model)
     }
 
 

@@ -1,4 +1,4 @@
-"""Networks told from the shapes of blobs alone."""
+"""Networks recognized by the names and shapes of blobs."""
 
 import pathlib
 
@@ -12,7 +12,7 @@ import caffe_files
 
 
 class _Array:
-    """Stands for an array of a file: recognition looks at shapes only."""
+    """Replaces an array of a file: recognition looks at shapes only."""
 
     def __init__(self, shape):
         self.shape = tuple(shape)
@@ -51,7 +51,7 @@ def test_network_is_found_without_some_layers(network):
 
 
 def test_convolutions_alone_are_enough():
-    """Of VGG-19, whose own layers are superfluous, or without fc6 and fc7."""
+    """Of VGG-19, whose own layers are unexpected, or without fc6 and fc7."""
     layers = {k: v for k, v in _LAYERS["vgg16"].items() if not k.startswith("fc")}
     layers |= {"conv3_4": [np.ones((16, 16, 3, 3))]}
     assert recognition.find_network(_file(layers)) == "vgg16"
@@ -124,7 +124,7 @@ def test_head_of_either_naming():
     layers = caffe_files.head(777, names=deployed_names, square=True)
     deployed = recognition.find_head(_file(layers))
     assert deployed.hidden == "h_fc1" and deployed[1:4] == (777, 20, 8)
-    # What is missing is asked for by a name, and sizes come from the rest.
+    # A missing layer still has a name, and its sizes come from the rest.
     del layers["h_fc1"]
     partial = recognition.find_head(_file(layers))
     assert partial.hidden == "h_fc1" and partial[1:4] == (0, 20, 8)
@@ -149,7 +149,7 @@ def test_input_convention():
     assert recognition.input_convention(trained, "none")[0] == 0.4488
     deployed_names = ("h_fc1", "prediction_h", "prediction_c")
     deployed = _file({**_LAYERS["vgg16"], **caffe_files.head(7, names=deployed_names)})
-    told = "h_fc1 without batch normalisation"
-    assert recognition.input_convention(deployed, "none") == (0.0, told)
+    reason = "h_fc1 without batch normalization"
+    assert recognition.input_convention(deployed, "none") == (0.0, reason)
     # With statistics it is a file from training, whatever the names.
     assert recognition.input_convention(deployed, "plain")[0] == 0.4488

@@ -85,7 +85,7 @@ def test_alexnet_in_caffe_and_back(tmp_path):
     image = fakes.image(1, 227, 227, 1)
     expected = caffe_files.run_alexnet(blobs, _blue_first(image), normalized=False)
     _assert_same_maps(model, expected, image, {"conv2": "relu2", "fc7": "drop7"})
-    # What no blob tells is recorded: neither is the default of an import.
+    # Recorded, as no blob holds it; neither is the default of an import.
     again, _ = caffe.load(tmp_path / "x.caffemodel.h5")
     assert networks.describe(again) == networks.describe(model)
     contracts.assert_close(again(image), model(image), 0, 1e-4)
@@ -213,7 +213,9 @@ def test_models_that_caffe_cannot_hold(make, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_files_are_replaced_only_when_told_and_as_a_whole(tmp_path, monkeypatch):
+def test_files_are_replaced_when_asked_for_and_only_after_success(
+    tmp_path, monkeypatch
+):
     model = fakes.network("vgg16")
     path = tmp_path / "x.caffemodel.h5"
     path.write_text("old")
@@ -222,7 +224,7 @@ def test_files_are_replaced_only_when_told_and_as_a_whole(tmp_path, monkeypatch)
     with pytest.raises(ValueError, match="Expected a .h5 file"):
         caffe.save(model, tmp_path / "x.keras")
 
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patched:

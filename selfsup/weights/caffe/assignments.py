@@ -1,4 +1,4 @@
-"""What becomes of each blob: the weight it goes into, and how.
+"""Assignments of blobs to weights: which blobs a weight is made of, and how.
 
 Source: Caffe's layers. `Convolution` has a kernel OIHW and maybe a bias,
 `InnerProduct` a matrix (out, in), `BatchNorm` mean and variance as sums and the
@@ -11,17 +11,17 @@ from typing import NamedTuple
 import numpy as np
 
 from selfsup.networks import units
-from selfsup.weights import slices
+from selfsup.weights import memory
 
 
-class Move(NamedTuple):
+class Assignment(NamedTuple):
     """One weight of the model and the blobs that it is made of.
 
     Attributes:
-        parameter: Its name, see `transfer.parameters`.
+        parameter: Name of the weight, see `assignment.parameters`.
         expected: Dict from the name of a blob to the shapes that it may have.
-        run: Function of the `Blobs` and the variable, which fills the variable
-            and returns how, for the report.
+        run: Function of the `Blobs` and the variable. It assigns the variable
+            and returns for the report how the value was made.
     """
 
     parameter: str
@@ -32,20 +32,20 @@ class Move(NamedTuple):
 def of_unit(
     unit, variables, blobs, *, bgr=False, absorbed=False, biased=None, scaled=False
 ):
-    """Lists the moves of a convolution and of what follows up to the ReLU.
+    """Lists the assignments of a convolution and the layers up to the ReLU.
 
     Args:
         unit: A `names.Unit`.
-        variables: `transfer.parameters` of the model.
+        variables: `assignment.parameters` of the model.
         blobs: A `Blobs`, to see whether the convolution has a bias.
         bgr: Whether its input channels are blue, green, red.
-        absorbed: Whether the model lacks the batch normalisation of the file.
-        biased: Whether convolutions before a batch normalisation have biases;
-            None takes them as they come.
-        scaled: Whether what is absorbed has a scale and an offset.
+        absorbed: Whether the batch normalization is folded into the convolution.
+        biased: Whether convolutions before a batch normalization have biases;
+            None looks for the blob.
+        scaled: Whether an absorbed normalization has a scale and an offset.
 
     Returns:
-        A list of `Move`.
+        A list of `Assignment`.
     """
     kernel = f"{unit.convolution}/kernel"
     channels = variables[kernel].shape[-1]
@@ -57,55 +57,57 @@ def of_unit(
     if not absorbed and f"{unit.batch}/moving_mean" not in variables:
         expected = {f"{unit.convolution}/1": ((channels,),)}
         return [
-            Move(kernel, shape, _kernel(unit, bgr)),
-            Move(bias, expected, _vector(unit.convolution, 1)),
-            Move(shift, {}, _zeros),
+            Assignment(kernel, shape, _kernel(unit, bgr)),
+            Assignment(bias, expected, _vector(unit.convolution, 1)),
+            Assignment(shift, {}, _zeros),
         ]
     if absorbed:
         expected = {**batch.mean_shapes, **batch.variance_shapes, **batch.scale_shapes}
         return [
-            Move(kernel, {**shape, **expected}, _kernel(unit, bgr, batch)),
-            Move(bias, expected, batch.fill_bias),
-            Move(shift, {}, _zeros),
+            Assignment(kernel, {**shape, **expected}, _kernel(unit, bgr, batch)),
+            Assignment(bias, expected, batch.fill_bias),
+            Assignment(shift, {}, _zeros),
         ]
-    moves = [Move(kernel, shape, _kernel(unit, bgr))]
+    found = [Assignment(kernel, shape, _kernel(unit, bgr))]
     if f"{unit.batch}/gamma" in variables:
         expected = {f"{unit.scale}/0": ((channels,),)}
-        moves.append(Move(f"{unit.batch}/gamma", expected, _vector(unit.scale, 0)))
+        found.append(
+            Assignment(f"{unit.batch}/gamma", expected, _vector(unit.scale, 0))
+        )
         expected = {f"{unit.scale}/1": ((channels,),)}
-        moves.append(Move(bias, expected, _vector(unit.scale, 1)))
+        found.append(Assignment(bias, expected, _vector(unit.scale, 1)))
     else:
-        moves.append(Move(bias, {}, _zeros))
+        found.append(Assignment(bias, {}, _zeros))
     return [
-        *moves,
-        Move(f"{unit.batch}/moving_mean", batch.mean_shapes, batch.fill_mean),
-        Move(
+        *found,
+        Assignment(f"{unit.batch}/moving_mean", batch.mean_shapes, batch.fill_mean),
+        Assignment(
             f"{unit.batch}/moving_variance", batch.variance_shapes, batch.fill_variance
         ),
-        Move(shift, {}, _zeros),
+        Assignment(shift, {}, _zeros),
     ]
 
 
 def of_dense(ours, theirs, variables, *, image_channels=0, rescaling=None):
-    """Lists the moves of an inner product of the head.
+    """Lists the assignments of an inner product of the head.
 
     Args:
         ours: Name of the layer in the model.
         theirs: Its name in the file.
-        variables: `transfer.parameters` of the model.
+        variables: `assignment.parameters` of the model.
         image_channels: How many of its first inputs are the image itself.
-        rescaling: Pair (scale, offset) that takes our image to theirs, or None.
+        rescaling: Pair (scale, offset) from our image to theirs, or None.
 
     Returns:
-        A list of `Move`.
+        A list of `Assignment`.
     """
     inputs, outputs = variables[f"{ours}/kernel"].shape
     matrix = {f"{theirs}/0": ((outputs, inputs), (outputs, inputs, 1, 1))}
     image = _Image(theirs, image_channels, rescaling)
     expected = {f"{theirs}/1": ((outputs,),)}
     return [
-        Move(f"{ours}/kernel", matrix, image.fill_kernel),
-        Move(
+        Assignment(f"{ours}/kernel", matrix, image.fill_kernel),
+        Assignment(
             f"{ours}/bias",
             {**expected, **(matrix if image.has_offset else {})},
             image.fill_bias if image.has_offset else _vector(theirs, 1),
@@ -114,9 +116,10 @@ def of_dense(ours, theirs, variables, *, image_channels=0, rescaling=None):
 
 
 def fits(shape, shapes):
-    """Tells whether a blob's shape is one of those expected.
+    """Returns whether a blob's shape is one of those expected.
 
-    Caffe's first files had four axes everywhere: leading ones are ignored.
+    Old Caffe files have four axes everywhere: leading axes of length 1 are
+    ignored.
 
     Args:
         shape: Shape of the blob.
@@ -149,7 +152,7 @@ def _kernel(unit, bgr, batch=None):
                 array = array[:, ::-1]
             if factors is not None:
                 array = array * factors[start : start + len(array), None, None, None]
-            slices.assign_last(variable, start, array.transpose(2, 3, 1, 0))
+            memory.assign_channels(variable, start, array.transpose(2, 3, 1, 0))
         matrix = len(blobs.shapes[name]) == 2
         how = "matrix to HWIO" if matrix else "OIHW to HWIO"
         how += ", BGR to RGB" if bgr else ""
@@ -172,12 +175,12 @@ def _zeros(_, variable):
 
 
 def _read(blobs, name):
-    # Without axes of Caffe's first files.
+    # Without the leading axes of old files.
     return blobs.read(name).reshape(-1)
 
 
 class _BatchNorm:
-    """The statistics of a unit, as what its normalisation subtracts and divides by.
+    """The mean and variance of a unit's batch normalization.
 
     Args:
         unit: A `names.Unit`.
@@ -212,7 +215,7 @@ class _BatchNorm:
         return "what BN adds"
 
     def factors(self, blobs):
-        """Returns what the normalisation multiplies each channel by."""
+        """Returns the factor of the normalization on each channel."""
         gamma = _read(blobs, f"{self._unit.scale}/0") if self.scale_shapes else 1.0
         return gamma / np.sqrt(self._variance(blobs) + units.EPSILON)
 
@@ -220,14 +223,14 @@ class _BatchNorm:
         name = f"{self._unit.batch}/2"
         factor = float(_read(blobs, name)[0])
         if factor == 0:
-            # Statistics without a single step: so Caffe takes them.
+            # Statistics of no step at all: Caffe multiplies them by 0.
             return 0.0, "times 0, as the factor is 0"
         if factor < 1e-30:
             _refuse(blobs, name, f"a factor of {factor:.6g}")
         return 1 / factor, f"divided by the factor {factor:.6g}"
 
     def _mean(self, blobs):
-        # The bias comes before the normalisation, which takes it away again.
+        # The normalization subtracts the bias of the convolution again.
         mean = np.float64(_read(blobs, f"{self._unit.batch}/0"))
         bias = _read(blobs, f"{self._unit.convolution}/1") if self._biased else 0.0
         return mean * self._factor(blobs)[0] - bias
@@ -242,18 +245,18 @@ class _BatchNorm:
 
 def _refuse(blobs, name, what):
     raise ValueError(
-        "Statistics of a batch normalisation are none. Expected variances and a "
+        "Statistics of a batch normalization are not valid. Expected variances and a "
         f"factor that are not negative. Received: {blobs.path}: {name} with {what}"
     )
 
 
 class _Image:
-    """An inner product that sees the image among its inputs, in their convention.
+    """An inner product with the image among its inputs, in Caffe's convention.
 
     Args:
         layer: Name of the layer in the file.
         channels: Channels of the image, its first inputs; 0 if it sees none.
-        rescaling: Pair (scale, offset) that takes our image to theirs, or None.
+        rescaling: Pair (scale, offset) from our image to theirs, or None.
     """
 
     def __init__(self, layer, channels, rescaling):
@@ -269,7 +272,7 @@ class _Image:
                 # Of three channels BGR to RGB; one stays as it is.
                 image = np.float32(array[:, :count][:, ::-1] * self._scale)
                 array = np.concatenate([image, array[:, count:]], axis=1)
-            slices.assign_last(variable, start, array.T)
+            memory.assign_channels(variable, start, array.T)
         how = "transposed"
         how += ", the image's BGR to RGB" if count == 3 else ""
         scaled = count and np.any(self._scale != 1)

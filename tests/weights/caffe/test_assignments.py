@@ -1,10 +1,10 @@
-"""Single weights by hand: which blobs they are made of, and what of them."""
+"""Single weights by hand: the blobs they are made of, and their values."""
 
 import keras
 import numpy as np
 import pytest
 
-from selfsup.weights.caffe import blobs, moves, names
+from selfsup.weights.caffe import assignments, blobs, names
 
 import caffe_files
 import contracts
@@ -24,10 +24,8 @@ def _fill(tmp_path, layers, planned, variables):
     path = caffe_files.write(tmp_path / "x.h5", layers)
     with blobs.opened(path) as file:
         found = planned(file)
-        assert {name for move in found for name in move.expected} == set(file.shapes)
-        return {
-            move.parameter: move.run(file, variables[move.parameter]) for move in found
-        }
+        assert {name for one in found for name in one.expected} == set(file.shapes)
+        return {one.parameter: one.run(file, variables[one.parameter]) for one in found}
 
 
 @pytest.mark.parametrize("bgr", [False, True])
@@ -39,7 +37,7 @@ def test_kernel(bgr, matrix, tmp_path):
     how = _fill(
         tmp_path,
         {"fc6": [blob, [7.0, 8.0]]},
-        lambda file: moves.of_unit(_UNIT, variables, file, bgr=bgr),
+        lambda file: assignments.of_unit(_UNIT, variables, file, bgr=bgr),
         variables,
     )
     kernel = variables["fc6/kernel"].numpy()
@@ -67,7 +65,10 @@ def test_scaled_normalization(tmp_path):
         "scale_fc6": [[2, 3], [5, 7]],
     }
     how = _fill(
-        tmp_path, layers, lambda file: moves.of_unit(_UNIT, variables, file), variables
+        tmp_path,
+        layers,
+        lambda file: assignments.of_unit(_UNIT, variables, file),
+        variables,
     )
     values = {name: variable.numpy().tolist() for name, variable in variables.items()}
     assert values["batch_fc6/gamma"] == [2, 3] and values["bias6/bias"] == [5, 7]
@@ -86,7 +87,9 @@ def test_absorbed_normalization(tmp_path):
     _fill(
         tmp_path,
         layers,
-        lambda file: moves.of_unit(_UNIT, variables, file, absorbed=True, scaled=True),
+        lambda file: assignments.of_unit(
+            _UNIT, variables, file, absorbed=True, scaled=True
+        ),
         variables,
     )
     # gamma / sigma is 2 / 2 and 3 / 4; (b - mean) of it is (1 - 3) and (2 - 4) 3/4.
@@ -102,7 +105,7 @@ def test_inner_product_that_sees_the_image(square, tmp_path):
     how = _fill(
         tmp_path,
         layers,
-        lambda file: moves.of_dense(
+        lambda file: assignments.of_dense(
             "h_fc1",
             "x",
             variables,
@@ -124,9 +127,9 @@ def test_inner_product_that_sees_the_image(square, tmp_path):
 
 
 def test_shapes_that_fit():
-    assert moves.fits((3, 4), [(3, 4)])
-    assert moves.fits((1, 1, 1, 7), [(7,)])
-    assert moves.fits((), [(1,)])
-    assert not moves.fits((4, 3), [(3, 4)])
-    assert not moves.fits((7, 1), [(7,)])
-    assert moves.fits((7, 2), [(7,), (7, 2)])
+    assert assignments.fits((3, 4), [(3, 4)])
+    assert assignments.fits((1, 1, 1, 7), [(7,)])
+    assert assignments.fits((), [(1,)])
+    assert not assignments.fits((4, 3), [(3, 4)])
+    assert not assignments.fits((7, 1), [(7,)])
+    assert assignments.fits((7, 2), [(7,), (7, 2)])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from selfsup import weights
-from selfsup.weights import transfer
+from selfsup.weights import assignment
 
 import fakes
 
@@ -23,7 +23,7 @@ def _values(model, seed=1):
 
 
 def _assert_holds(model, values):
-    held = transfer.arrays(model)
+    held = assignment.arrays(model)
     assert held.keys() == values.keys()
     for name, value in values.items():
         np.testing.assert_array_equal(held[name], value, err_msg=name)
@@ -59,14 +59,14 @@ def test_every_weight_gets_its_own_array():
 
 def test_arrays_are_copies():
     model = _model()
-    values = transfer.arrays(model)
+    values = assignment.arrays(model)
     values["conv1_1/kernel"][:] = 7
     assert not np.any(model.get_layer("conv1_1").kernel.numpy() == 7)
 
 
 def test_all_mistakes_are_listed_and_nothing_is_assigned():
     model = _model()
-    before = transfer.arrays(model)
+    before = assignment.arrays(model)
     values = _values(model)
     del values["conv2_1/kernel"], values["bias5_3/shift"]
     values["fc8/kernel"] = np.zeros((1, 1))
@@ -77,7 +77,7 @@ def test_all_mistakes_are_listed_and_nothing_is_assigned():
     message = str(caught.value)
     assert "The weights from some.file are not those of the model 'vgg16'" in message
     assert message.endswith(
-        "Received: missing: conv2_1/kernel, bias5_3/shift; superfluous: fc8/kernel; "
+        "Received: missing: conv2_1/kernel, bias5_3/shift; unexpected: fc8/kernel; "
         "of another shape: conv1_1/kernel (3, 3, 3, 2) instead of (3, 3, 1, 2), "
         "bias1_1/bias () instead of (2,)"
     )
@@ -101,7 +101,7 @@ def test_long_lists_are_cut_to_ten_and_a_count():
 
 def test_new_layers_may_be_missing_and_stay_as_they_are():
     model = fakes.randomize(_model())
-    before = transfer.arrays(model)
+    before = assignment.arrays(model)
     values = {n: v for n, v in _values(model).items() if "8_1" not in n}
     values["bias8_1/bias"] = before["bias8_1/bias"] + 1
     new = ("conv8_1", "batch_conv8_1", "bias8_1")

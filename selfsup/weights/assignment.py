@@ -1,24 +1,25 @@
-"""Strict assignment of weights by name, and the report on it."""
+"""Strict assignment of weights by name, with a report."""
 
 import collections
 import dataclasses
 from typing import NamedTuple
 
-import keras
 import numpy as np
 
-# Names listed of each kind of mistake; more are only counted.
+from selfsup.weights import memory
+
+# At most so many names are listed of each kind of mistake; the rest is counted.
 _LISTED = 10
 
 
 class Row(NamedTuple):
-    """What became of one parameter.
+    """How one parameter got its value.
 
     Attributes:
         parameter: Its name in the model, such as `conv1_1/kernel`.
         shape: Its shape.
-        source: Its name where it came from, or `"new"`.
-        how: `"copied"`, `"new"`, or how it was changed on the way.
+        source: Its name in the origin, or `"new"`.
+        how: `"copied"`, `"new"`, or how it was converted.
     """
 
     parameter: str
@@ -68,8 +69,7 @@ def parameters(model):
         `batch_conv1_1/moving_mean`, to the variable.
 
     Raises:
-        ValueError: If two weights have one name, as those inside of nested
-            models may.
+        ValueError: If two weights have the same name, as in nested models.
     """
     found = {}
     for layer in model.layers:
@@ -77,8 +77,8 @@ def parameters(model):
             name = f"{layer.name}/{variable.name}"
             if name in found:
                 raise ValueError(
-                    "The weights of the model cannot be told apart. Expected a "
-                    "model without layers that hold layers. "
+                    "Two weights of the model have the same name. Expected a "
+                    "model without nested models. "
                     f"Received: model={model.name!r} with two weights {name}"
                 )
             found[name] = variable
@@ -86,9 +86,9 @@ def parameters(model):
 
 
 def arrays(model):
-    """Returns `parameters` as NumPy arrays, which are copies."""
+    """Returns copies of the `parameters` of a model as NumPy arrays."""
     return {
-        name: np.array(keras.ops.convert_to_numpy(variable))
+        name: np.array(memory.view(variable))
         for name, variable in parameters(model).items()
     }
 
@@ -99,27 +99,27 @@ def layer_of(parameter):
 
 
 def assign(model, values, how="copied", new=(), sources=None, origin="arrays"):
-    """Gives a model its weights, all of them or none.
+    """Assigns all weights of a model, or none if there is any mistake.
 
     Args:
         model: The model, which is changed.
         values: Dict from the name of a parameter, see `parameters`, to its
             array.
-        how: For the report: how the arrays were made. A text, or a dict from
-            parameter to text.
-        new: Names of layers whose parameters may be missing; they stay as they
-            are.
+        how: For the report: how the arrays were made, a string or a dict from
+            parameter to string.
+        new: Names of layers whose parameters may be missing; those keep their
+            values.
         sources: For the report: dict from parameter to its name in the origin,
             where the names differ.
-        origin: What the arrays came from, for the report and the errors.
+        origin: What the arrays came from, for the report and errors.
 
     Returns:
         A `Report`.
 
     Raises:
-        ValueError: If parameters are missing, superfluous or of another shape,
-            all of which are listed, or `new` names a layer that the model
-            lacks. Nothing is assigned then.
+        ValueError: If parameters are missing, unexpected or of another shape
+            (all are listed), or `new` names a layer that the model lacks.
+            Nothing is assigned then.
     """
     variables = parameters(model)
     _check(model, variables, values, new, origin)
@@ -145,7 +145,7 @@ def _check(model, variables, values, new, origin):
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
     mistakes = {
         "missing": [n for n in shapes if n not in values and layer_of(n) not in new],
-        "superfluous": [n for n in values if n not in shapes],
+        "unexpected": [n for n in values if n not in shapes],
         "of another shape": [
             f"{n} {np.shape(values[n])} instead of {shape}"
             for n, shape in shapes.items()
