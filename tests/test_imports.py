@@ -29,6 +29,7 @@ _RANK = {name: rank for rank, names in enumerate(_RANKS) for name in names}
 _NEIGHBOURS = {
     ("targets", "color"): "targets are histograms of colours",
     ("evaluation", "pictures"): "evaluation writes contact sheets",
+    ("analysis", "export"): "a benchmark times an exported model",
 }
 
 # Must run on every backend of Keras.

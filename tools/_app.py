@@ -31,6 +31,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with _no_native_messages():
     import tensorflow as tf
 
+    from selfsup import settings
+
 # Else the flags defined here would be listed as this module's, not the tool's.
 flags.disclaim_key_flags()
 
@@ -76,7 +78,7 @@ def define(config_class, skip=()):
         if typing.get_origin(field.type) is tuple:
             flags.DEFINE_multi_string(field.name, None, f"{text} Repeatable.")
         else:
-            _DEFINE[field.type](field.name, None, text)
+            _DEFINE[settings.value_type(field)](field.name, None, text)
 
     def given():
         values = {name: flags.FLAGS[name].value for name in names}

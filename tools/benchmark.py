@@ -18,10 +18,10 @@ alone, forward and back; and the memory of a sparse and of a dense hypercolumn.
 does it at strides 1 and 4, and by concatenating the hypercolumns at stride 4 and at
 --concatenated_stride.
 
-`serve` exports a colorizer and colours photographs, one a request, in TensorFlow's
-C library and with the Keras model, in turns; --crop_size is the shortest side that
-the network sees. Then it watches the library's memory over --requests of images of
-different sizes.
+`serve` exports a colorizer and colors photographs, one a request, with the export
+and with the Keras model, in turns; --crop_size is the shortest side that the network
+sees. Then it watches the memory over --requests of images of different sizes;
+compare with TF_ENABLE_ONEDNN_OPTS=0, as oneDNN keeps memory for every size.
 
 Writes a JSON file if --output is given.
 """
@@ -30,13 +30,10 @@ import json
 import os
 
 import _app
-import _benchmark_input
-import _benchmark_segment
-import _benchmark_serve
-import _benchmark_train
 from absl import flags
 
 from selfsup import data, networks
+from selfsup.analysis import benchmarks
 
 _WHAT = flags.DEFINE_enum(
     "what", "input", ["input", "train", "segment", "serve"], "What is measured."
@@ -73,11 +70,11 @@ def _input():
         batch_size=_BATCH_SIZE.value,
         points=_POINTS.value,
     )
-    return _benchmark_input.measure(config, _IMAGES.value, _ROUNDS.value)
+    return benchmarks.input.measure(config, _IMAGES.value, _ROUNDS.value)
 
 
 def _train():
-    return _benchmark_train.measure(
+    return benchmarks.train.measure(
         _NETWORK.value,
         _WIDTH.value,
         _CROP_SIZE.value,
@@ -89,7 +86,7 @@ def _train():
 def _segment():
     finest = _CONCATENATED_STRIDE.value
     ways = [("tiled", 1), ("tiled", 4), ("concatenated", 4), ("concatenated", finest)]
-    return _benchmark_segment.measure(
+    return benchmarks.segment.measure(
         _NETWORK.value,
         _WIDTH.value,
         (_HEIGHT.value, _IMAGE_WIDTH.value),
@@ -99,7 +96,7 @@ def _segment():
 
 
 def _serve():
-    return _benchmark_serve.measure(
+    return benchmarks.serve.measure(
         _NETWORK.value,
         _WIDTH.value,
         _CROP_SIZE.value,

@@ -5,9 +5,9 @@
     python tools/export_savedmodel.py --ckpt runs/mine/backbone.keras \\
         --output served/features --side 256 --features relu4_3 --features relu5_3
 
-Writes served/colors/1, the next time served/colors/2, whole or not at all, with
-warm-up requests. Signatures: serving_default takes encoded images (JPEG, PNG, GIF
-or BMP of any size) and returns small things: a coloured PNG, a PNG of classes,
+Writes served/colors/1, the next time served/colors/2, with warm-up requests; a
+server never sees half of a version. Signatures: serving_default takes encoded images
+(JPEG or PNG of any size) and returns small things: a colored PNG, a PNG of classes,
 scores and labels, or a vector of features. pixels takes float RGB and returns
 whole maps; features takes the same and returns the activations of layers.
 
@@ -34,23 +34,25 @@ _OUTPUT = flags.DEFINE_string(
     "Folder of the served model; its versions lie there. Or a file: .onnx, .tflite.",
     required=True,
 )
-_settings = _app.define(export.ExportSettings)
+_config = _app.define(export.ExportConfig)
 
 
 def main():
-    settings = export.ExportSettings(**_settings())
+    config = export.ExportConfig(**_config())
     if export.is_file_format(_OUTPUT.value):
-        if _settings():
+        if _config():
             raise ValueError(
                 "A file has no signatures to choose. Expected --ckpt and --output. "
-                f"Received: --{', --'.join(_settings())}"
+                f"Received: --{', --'.join(_config())}"
             )
         logging.info("Written: %s", export.convert_run(_CKPT.value, _OUTPUT.value))
         return
-    folder = export.export_model(_CKPT.value, _OUTPUT.value, settings)
-    facts = json.loads((folder / export.FACTS).read_text())
-    logging.info("A %s, served from %s", facts["kind"], folder)
-    logging.info("Images of up to %d pixels: %s", facts["max_pixels"], facts["reads"])
+    folder = export.export_model(_CKPT.value, _OUTPUT.value, config)
+    metadata = json.loads((folder / export.METADATA).read_text())
+    logging.info("A %s, served from %s", metadata["kind"], folder)
+    logging.info(
+        "Images of up to %d pixels: %s", metadata["max_pixels"], metadata["reads"]
+    )
 
 
 if __name__ == "__main__":
