@@ -391,12 +391,13 @@ def test_a_graph_that_cannot_serve_leaves_nothing(quick, exported, tmp_path):
     assert list((tmp_path / "m").iterdir()) == []
 
 
-def test_a_full_disk_leaves_nothing(quick, exported, tmp_path, monkeypatch):
-    def fail(archive, folder, **options):
-        pathlib.Path(folder).mkdir()
-        raise tf.errors.ResourceExhaustedError(None, None, "No space left")
+def test_a_full_disk_leaves_nothing(exported, tmp_path, monkeypatch):
+    class Archive:
+        def write_out(self, folder, verbose):
+            pathlib.Path(folder).mkdir()
+            raise tf.errors.ResourceExhaustedError(None, None, "No space left")
 
-    monkeypatch.setattr(tf.saved_model, "save", fail)
+    monkeypatch.setattr(saved_model, "_archive", lambda *_: (Archive(), {}))
     with pytest.raises(OSError, match="Received: .*m/1 .No space left"):
         export.write(exported, tmp_path / "m")
     assert list((tmp_path / "m").iterdir()) == []
