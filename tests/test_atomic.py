@@ -1,4 +1,4 @@
-"""A file is replaced whole, or stays as it was."""
+"""Files and folders appear complete, or not at all."""
 
 import pytest
 
@@ -32,3 +32,42 @@ def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(OSError, match="could not be written.*gone/a.txt"):
         with atomic.write(tmp_path / "gone" / "a.txt") as unfinished:
             unfinished.write_text("x")
+
+
+def test_a_folder_appears_when_all_is_written(tmp_path):
+    path = tmp_path / "new" / "1"
+    with atomic.write_folder(path) as unfinished:
+        unfinished.mkdir()
+        (unfinished / "a").write_text("x")
+        assert not path.exists()
+    assert [p.name for p in path.parent.rglob("*")] == ["1", "a"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), ValueError("no")])
+def test_a_failure_leaves_no_folder(error, tmp_path):
+    with pytest.raises(type(error), match="no|could not be written.*/1 .No space"):
+        with atomic.write_folder(tmp_path / "1") as unfinished:
+            unfinished.mkdir()
+            raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_content_is_kept(tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "theirs").touch()
+    with pytest.raises(OSError, match="could not be written.*/1"):
+        with atomic.write_folder(tmp_path / "1") as unfinished:
+            unfinished.mkdir()
+    assert [p.name for p in tmp_path.rglob("*")] == ["1", "theirs"]
+
+
+def test_a_second_writer_stops_the_first_one_rather_than_sharing_its_folder(tmp_path):
+    with pytest.raises(OSError, match="could not be written.*/1"):
+        with atomic.write_folder(tmp_path / "1") as first:
+            first.mkdir()
+            (first / "half").touch()
+            with atomic.write_folder(tmp_path / "2") as second:
+                assert not first.exists()
+                second.mkdir()
+                (second / "whole").touch()
+    assert [p.name for p in tmp_path.rglob("*")] == ["2", "whole"]

@@ -31,6 +31,7 @@ _RANK = {name: rank for rank, names in enumerate(_RANKS) for name in names}
 _NEIGHBORS = {
     ("targets", "color"): "targets are histograms of colors",
     ("evaluation", "pictures"): "evaluation writes contact sheets",
+    ("analysis", "export"): "a benchmark times an exported model",
 }
 
 # Must run on every backend of Keras, so they import nothing else.

@@ -56,8 +56,8 @@ def test_there_is_code_to_run_and_the_shortening_applies():
 def served(tmp_path_factory):
     """The signature of an exported colorizer, small and random."""
     folder = tmp_path_factory.mktemp("served") / "colors"
-    settings = export.ExportSettings(side=32)
-    version = export.export_model("sample", folder, settings)
+    config = export.ExportConfig(side=32)
+    version = export.export_model("sample", folder, config)
     return tf.saved_model.load(str(version)).signatures["serving_default"]
 
 
@@ -147,7 +147,7 @@ def test_links_and_flags_exist():
         training.VocConfig,
         training.VocEvaluation,
         evaluation.ColoringSettings,
-        export.ExportSettings,
+        export.ExportConfig,
     ):
         known |= config.__dataclass_fields__.keys()
     for flag in re.findall(r"--(?:no)?([a-z_]{3,})", text):

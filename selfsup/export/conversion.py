@@ -7,7 +7,6 @@ import warnings
 import keras
 
 from selfsup import atomic, heads, runs
-from selfsup.export import subjects
 from selfsup.weights import saving
 
 # By the ending of the file: Keras' name of the format, the extra of this package
@@ -34,13 +33,13 @@ def convert_run(ckpt, path, overwrite=False):
         ValueError: As `convert`, or if it is no model of this package.
         FileExistsError, ImportError, OSError: As `convert`.
     """
-    model = runs.open_run(ckpt, subjects.model_file(ckpt)).model
+    model = runs.open_run(ckpt).model
     heads.kind(model, ckpt)
     return convert(model, path, overwrite)
 
 
 def is_file_format(path):
-    """Tells whether the ending of a path is that of ONNX or LiteRT."""
+    """Returns whether the ending of a path is that of ONNX or LiteRT."""
     return pathlib.Path(path).suffix in _FORMATS
 
 
@@ -54,7 +53,7 @@ def convert(model, path, overwrite=False):
     Args:
         model: A backbone, classifier, colorizer or segmenter; the last two, for
             points, as ONNX only.
-        path: Path of the file; its ending, `.onnx` or `.tflite`, tells the
+        path: Path of the file; its ending, `.onnx` or `.tflite`, names the
             format.
         overwrite: Whether a file there is replaced.
 

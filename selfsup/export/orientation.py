@@ -34,7 +34,7 @@ def jpeg_orientation(encoded):
 
 
 def png_orientation(encoded):
-    """Reads the orientation of a PNG, likewise."""
+    """Reads the orientation of a PNG; see `jpeg_orientation`."""
     return _of_exif(reading.png_chunk(encoded, b"eXIf", last=b"IEND"))
 
 
@@ -52,13 +52,7 @@ def _jpeg_exif(encoded):
         following = tf.where(found, position + 4, position + 2 + size)
         return following, tf.where(found, size - 2, 0), goes_on
 
-    start = tf.constant(2, tf.int64), tf.constant(0, tf.int64), True
-    position, size, _ = tf.while_loop(
-        lambda position, size, goes_on: goes_on,
-        look,
-        start,
-        maximum_iterations=reading.MAX_STEPS,
-    )
+    position, size, _ = reading.walk(2, look)
     return reading.slice_of(encoded, position, size)
 
 

@@ -57,11 +57,6 @@ def numbers(part, size, little_endian=False):
     return values if size < 4 else tf.bitwise.bitwise_and(values, 2**32 - 1)
 
 
-def power_of_two(exponent):
-    """Returns 2 to the power of `[]`, int64, as such."""
-    return tf.bitwise.left_shift(tf.constant(1, tf.int64), exponent)
-
-
 def length(encoded):
     """Returns the number of bytes, `[]`, int64."""
     return tf.cast(tf.strings.length(encoded), tf.int64)
@@ -98,11 +93,25 @@ def png_chunk(encoded, name, last):
         following = tf.where(found, position + 8, position + 12 + size)
         return following, tf.where(found, size, 0), goes_on
 
-    start = tf.constant(8, tf.int64), tf.constant(0, tf.int64), True
-    position, size, _ = tf.while_loop(
-        lambda position, size, goes_on: goes_on,
+    position, size, _ = walk(8, look)
+    return slice_of(encoded, position, size)
+
+
+def walk(start, look):
+    """Goes through the parts of a file, at most `MAX_STEPS` of them.
+
+    Args:
+        start: Position of the first part, an integer.
+        look: Function from a part's position, `[]`, int64, the value found so
+            far, `[]`, int64, and True, to the next position, the value, and
+            whether to go on, `[]`, bool.
+
+    Returns:
+        What `look` returned last.
+    """
+    return tf.while_loop(
+        lambda position, value, goes_on: goes_on,
         look,
-        start,
+        (tf.constant(start, tf.int64), tf.constant(0, tf.int64), True),
         maximum_iterations=MAX_STEPS,
     )
-    return slice_of(encoded, position, size)

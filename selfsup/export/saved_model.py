@@ -1,36 +1,37 @@
-"""Exports for TensorFlow Serving: versions that are there whole or not at all."""
+"""Versions of a model for TensorFlow Serving."""
 
 import contextlib
-import os
 import pathlib
-import shutil
-import socket
 
 import keras
 import tensorflow as tf
 from absl import logging
 
 from selfsup import atomic, runs
-from selfsup.export import decoding, signatures, stock_ops, subjects, tasks, warmup
-from selfsup.export.settings import ExportSettings
+from selfsup.export import (
+    decoding,
+    exported_model,
+    graph_check,
+    serving_heads,
+    signatures,
+    warmup,
+)
+from selfsup.export.config import ExportConfig
 
-# What is told about an export beside its graph; the server does not read it.
-FACTS = pathlib.PurePath("assets.extra", "selfsup.json")
-
-# Folders whose names are no numbers are ignored by the server.
-_UNFINISHED = ".unfinished"
+# Describes an export, beside its graph; the server does not read it.
+METADATA = pathlib.PurePath("assets.extra", "selfsup.json")
 
 # Side of the warm-up photograph: a network with unpadded fc6 takes no smaller one.
 _SIDE, _SIDE_UNPADDED = 64, 224
 
 
-def export_model(ckpt, output, settings=None):
+def export_model(ckpt, output, config=None):
     """Writes a trained model as the next version of a served model.
 
     Args:
         ckpt: A workdir, a `.keras` file, or the name of a model of the zoo.
         output: Folder of the served model; its name is the model's.
-        settings: An `ExportSettings`; None for the defaults.
+        config: An `ExportConfig`; None for the defaults.
 
     Returns:
         The path of the version's folder.
@@ -40,20 +41,21 @@ def export_model(ckpt, output, settings=None):
         ValueError: If it can't be exported, or the version exists.
         OSError: If the folder cannot be written.
     """
-    settings = settings or ExportSettings()
+    config = config or ExportConfig()
     # What cannot work is refused before the model is read.
-    next_version(output, settings.version)
-    return write(subjects.open_subject(ckpt, settings), output, settings, str(ckpt))
+    next_version(output, config.version)
+    exported = exported_model.open_model(ckpt, config)
+    return write(exported, output, config, str(ckpt))
 
 
-def write(subject, output, settings=None, origin=None):
+def write(exported, output, config=None, origin=None):
     """Writes an opened model; see `export_model`.
 
     Args:
-        subject: A `subjects.Subject`.
+        exported: An `ExportedModel`.
         output: Folder of the served model.
-        settings: An `ExportSettings`; None for the defaults.
-        origin: Where the model comes from, for the facts beside it.
+        config: An `ExportConfig`; None for the defaults.
+        origin: Where the model comes from, for the metadata.
 
     Returns:
         The path of the version's folder.
@@ -62,29 +64,29 @@ def write(subject, output, settings=None, origin=None):
         ValueError: If the model can't be exported, or the version exists.
         OSError: If the folder cannot be written.
     """
-    settings = settings or ExportSettings()
+    config = config or ExportConfig()
     output = pathlib.Path(output)
-    archive, requests = _archive(subject, settings)
-    version = next_version(output, settings.version)
-    name = settings.model_name or output.resolve().name
-    with _appearing(output / str(version)) as folder:
-        with _silence():
+    archive, requests = _archive(exported, config)
+    version = next_version(output, config.version)
+    name = config.model_name or output.resolve().name
+    with atomic.write_folder(output / str(version)) as folder:
+        with _quiet_write():
             archive.write_out(str(folder), verbose=False)
-        stock_ops.check(folder)
+        graph_check.check(folder)
         warmup.write(folder, requests, name)
-        runs.write_json(folder / FACTS, _facts(subject, settings, origin))
+        runs.write_json(folder / METADATA, _metadata(exported, config, origin))
     return output / str(version)
 
 
-def next_version(output, version=0):
+def next_version(output, version=None):
     """Returns the number of the version to write.
 
     Args:
         output: Folder of the served model.
-        version: The number wanted; 0 for one more than the greatest there.
+        version: The number wanted; None for one more than the largest there.
 
     Raises:
-        ValueError: If there is that version, or `output` is a file.
+        ValueError: If that version exists, or `output` is a file.
     """
     output = pathlib.Path(output)
     if output.exists() and not output.is_dir():
@@ -93,41 +95,35 @@ def next_version(output, version=0):
             f"without one. Received: {output}"
         )
     there = [path.name for path in output.iterdir()] if output.is_dir() else []
-    numbers = [int(name) for name in there if name.isdecimal() and name.isascii()]
+    numbers = [int(name) for name in there if name.isdecimal()]
     if version in numbers:
         raise ValueError(
             "The version exists and is not touched. Expected a free number, such as "
             f"{max(numbers) + 1}. Received: version={version} of {output}"
         )
-    version = version or max(numbers, default=0) + 1
-    if version >= 2**63:
-        raise ValueError(
-            "There is no next version: the server reads 64 bits. Expected --version "
-            f"below {max(numbers)}. Received: {output} with {max(numbers)}"
-        )
-    return version
+    return version or max(numbers, default=0) + 1
 
 
-def _archive(subject, settings):
-    """Returns the archive with its endpoints, tried, and the warm-up requests."""
-    whole = subject.whole
-    limits = settings.pixel_limit(whole), settings.longest_side(whole)
-    task = tasks.build(subject, settings)
+def _archive(exported, config):
+    """Returns the archive, each endpoint called once, and the warm-up requests."""
+    whole = exported.whole
+    limits = config.pixel_limit(whole), config.longest_side(whole)
+    head = serving_heads.build(exported, config)
     endpoints = {
-        "serving_default": signatures.serving_default(task, *limits),
-        "pixels": signatures.pixels(task, *limits),
+        "serving_default": signatures.serving_default(head, *limits),
+        "pixels": signatures.pixels(head, *limits),
         # Always at the images' own size.
         "features": signatures.features(
-            subject,
-            settings.features,
-            settings.pixel_limit(True),
-            settings.longest_side(True),
+            exported,
+            config.features,
+            config.pixel_limit(True),
+            config.longest_side(True),
         ),
     }
-    side = _warmup_side(subject)
+    side = _warmup_side(exported)
     encoded, pixels = warmup.inputs(side)
     archive = keras.export.ExportArchive()
-    archive.track(subject.model)
+    archive.track(exported.model)
     requests = {}
     for name, (function, signature) in endpoints.items():
         # Given with its signature only, the archive would trace it again.
@@ -143,8 +139,8 @@ def _archive(subject, settings):
             raise ValueError(
                 f"The signature {name} fails on an image of {side} x {side} pixels. "
                 "Expected settings that suit the network. Received: "
-                f"max_pixels={settings.max_pixels}, side={subject.side}, "
-                f"crop_size={subject.crop_size} ({_reason(error)})"
+                f"max_pixels={config.max_pixels}, side={exported.side}, "
+                f"crop_size={exported.crop_size} ({_reason(error)})"
             ) from error
     return archive, requests
 
@@ -156,9 +152,9 @@ def _reason(error):
     return (failed or lines)[0].strip()[:200]
 
 
-def _warmup_side(subject):
-    unpadded = [x for x in subject.model.layers if x.name == "fc6" and _unpadded(x)]
-    return max(_SIDE_UNPADDED if unpadded else _SIDE, subject.crop_size or 0)
+def _warmup_side(exported):
+    unpadded = [x for x in exported.model.layers if x.name == "fc6" and _unpadded(x)]
+    return max(_SIDE_UNPADDED if unpadded else _SIDE, exported.crop_size or 0)
 
 
 def _unpadded(layer):
@@ -167,76 +163,38 @@ def _unpadded(layer):
     return padding == "valid" or not isinstance(padding, str) and padding[0] == (0, 0)
 
 
-def _facts(subject, settings, origin):
+def _metadata(exported, config, origin):
+    colors = exported.kind == "colorizer"
     return {
-        "kind": subject.kind,
+        "kind": exported.kind,
         "ckpt": origin,
-        "input": subject.image.name,
-        "side": subject.side,
-        "crop_size": subject.crop_size,
-        "max_pixels": settings.pixel_limit(subject.whole),
+        "input": exported.image.name,
+        "side": exported.side,
+        "crop_size": exported.crop_size,
+        "max_pixels": config.pixel_limit(exported.whole),
         "reads": decoding.KINDS,
-        "classes": list(subject.classes),
-        "hue_mode": settings.hue_mode if subject.kind == "colorizer" else None,
-        "chroma_mode": settings.chroma_mode if subject.kind == "colorizer" else None,
+        "classes": list(exported.classes),
+        "hue_mode": config.hue_mode if colors else None,
+        "chroma_mode": config.chroma_mode if colors else None,
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }
 
 
 @contextlib.contextmanager
-def _silence():
-    """Keeps to errors: writing tells the names of all variables."""
+def _quiet_write():
+    """Logs errors alone, since writing lists all variables; OSErrors for TensorFlow's.
+
+    Raises:
+        OSError: If TensorFlow could not write.
+    """
     verbosity, level = logging.get_verbosity(), tf.get_logger().level
     logging.set_verbosity(logging.ERROR)
     tf.get_logger().setLevel("ERROR")
     try:
         yield
+    except tf.errors.OpError as error:
+        raise OSError(atomic.first_line(error)) from error
     finally:
         logging.set_verbosity(verbosity)
         tf.get_logger().setLevel(level)
-
-
-@contextlib.contextmanager
-def _appearing(folder):
-    """Lets a folder be written beside its place, and puts it there when done.
-
-    A failure leaves nothing behind; a kill a folder that the server ignores and
-    the next export on this machine removes.
-
-    Args:
-        folder: Path of the folder; it must not exist.
-
-    Yields:
-        The path to write to.
-
-    Raises:
-        OSError: If it cannot be written; it names `folder`.
-    """
-    prefix = f"{_UNFINISHED}-{socket.gethostname()}-"
-    unfinished = folder.with_name(f"{prefix}{os.getpid()}")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        for left in folder.parent.glob(f"{prefix}*"):
-            if left == unfinished or not _runs(left.name.removeprefix(prefix)):
-                shutil.rmtree(left, ignore_errors=True)
-        yield unfinished
-        # Refused if another export took the place meanwhile.
-        unfinished.rename(folder)
-    except (OSError, tf.errors.OpError) as error:
-        raise OSError(
-            "The export could not be written. Expected a writable folder with room "
-            f"for it. Received: {folder} ({atomic.first_line(error)})"
-        ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _runs(number):
-    try:
-        os.kill(int(number), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True

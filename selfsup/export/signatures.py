@@ -1,8 +1,8 @@
 """The signatures of an export: functions that a model server calls.
 
-All inputs and outputs have the batch first, as the server wants it. Images of a
-batch are worked at one after the other, so that memory does not grow with it; but
-`features`, whose batch as a whole is limited.
+All inputs and outputs have the batch first, as the server wants it. The images of
+a batch are processed one after the other, so that memory does not grow with it;
+except for `features`, whose batch is limited as a whole.
 """
 
 import keras
@@ -15,50 +15,52 @@ from selfsup.export import decoding
 _DEFAULT_TAPS = 3
 
 
-def serving_default(task, max_pixels, max_side=None):
+def serving_default(head, max_pixels, max_side=None):
     """Returns the function of encoded images, of any sizes in one batch.
 
     Args:
-        task: A `Task`.
-        max_pixels: Greatest number of pixels of an image.
-        max_side: Its greatest side in pixels; None for no such limit.
+        head: A `ServingHead`.
+        max_pixels: Largest number of pixels of an image.
+        max_side: Its largest side in pixels; None for no such limit.
 
     Returns:
         A pair of the function from `image_bytes [B]`, string, to a dict, and its
         input signature.
     """
-
     decode = decoding.decoder(max_pixels)
 
     def answer(encoded):
         image = decode(encoded)
         with tf.control_dependencies(_checked_sides(tf.shape(image), max_side)):
             image = tf.cast(image, tf.float32) / 255.0
-        return task.encode(task.predict(image))
+        return head.encode(head.predict(image))
 
     def serve(image_bytes):
-        return _one_by_one(answer, image_bytes, task.encoded)
+        return _one_by_one(answer, image_bytes, head.encoded)
 
     return serve, [tf.TensorSpec([None], tf.string, "image_bytes")]
 
 
-def pixels(task, max_pixels, max_side=None):
-    """Returns the function of float images, `pixels [B, H, W, 3]`, likewise."""
+def pixels(head, max_pixels, max_side=None):
+    """Returns the function of float images; see `serving_default`.
+
+    Its input is `pixels [B, H, W, 3]`, float32 RGB in `[0, 1]`.
+    """
 
     def serve(pixels):
         batch = _checked(pixels, max_pixels, max_side)
-        return _one_by_one(task.predict, batch, task.maps)
+        return _one_by_one(head.predict, batch, head.maps)
 
     return serve, [_pixels_spec()]
 
 
-def features(subject, layers, max_pixels, max_side=None):
+def features(exported, layers, max_pixels, max_side=None):
     """Returns the function from float images to activations, at their own scale.
 
     Args:
-        subject: A `Subject`.
+        exported: An `ExportedModel`.
         layers: Names of layers; empty for the three deepest taps.
-        max_pixels: Greatest number of pixels of all images of a batch.
+        max_pixels: Largest number of pixels of all images of a batch.
         max_side: As for `serving_default`.
 
     Returns:
@@ -68,11 +70,11 @@ def features(subject, layers, max_pixels, max_side=None):
     Raises:
         ValueError: If there is no such layer, or one does not yield a map.
     """
-    model = keras.Model(subject.image, _activations(subject.model, layers))
+    model = keras.Model(exported.image, _activations(exported.model, layers))
 
     def serve(pixels):
         values = _checked(pixels, max_pixels, max_side, together=True)
-        values = values if subject.color else color.rgb_to_gray(values)
+        values = values if exported.color else color.rgb_to_gray(values)
         found = model(values - color.GRAY_MEAN, training=False)
         return {name: tf.cast(value, tf.float32) for name, value in found.items()}
 

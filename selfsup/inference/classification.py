@@ -7,7 +7,7 @@ def score_predictor(model):
     """Compiles a classifier that averages its scores over an image's crops.
 
     Args:
-        model: A classifier.
+        model: A classifier, of several labels or of a single one.
 
     Returns:
         A function from `[N, S, S, C]`, float32, the crops of one image as the
@@ -18,6 +18,7 @@ def score_predictor(model):
 
     @tf.function(input_signature=[signature])
     def predict(crops):
-        return tf.reduce_mean(model({name: crops}, training=False)["classes"], axis=0)
+        (scores,) = model({name: crops}, training=False).values()
+        return tf.reduce_mean(scores, axis=0)
 
     return predict

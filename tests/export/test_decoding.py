@@ -36,10 +36,10 @@ def assert_same(decode, encoded):
 
 
 def test_photographs_equal_those_of_training(decode, photos):
-    paths = sorted(photos.glob("*.jpg"))[::6]
+    paths = sorted(photos.glob("*.jpg"))[::12]
     for path in paths:
         assert_same(decode, path.read_bytes())
-    assert len(paths) > 5
+    assert len(paths) > 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -62,11 +62,11 @@ def test_transparent_black_of_one_bit_lies_on_white(decode, image):
     assert (decode(encoded).numpy() == 255).all()
 
 
-def test_the_first_frame_counts(decode):
-    # Red, then blue.
-    np.testing.assert_array_equal(
-        decode(image_files.gif((1, 1), (1, 1))), [[[255, 0, 0]]]
-    )
+def test_a_motion_photo_is_its_photograph(decode, image):
+    jpeg = image_files.encoded(image, "JPEG")
+    # Random bytes look like hundreds of scans, and like ends of images.
+    video = b"\0\0\0\x14ftypmp42" + np.random.default_rng(0).bytes(9_000_000)
+    np.testing.assert_array_equal(decode(jpeg + video), decode(jpeg))
 
 
 @pytest.mark.parametrize("name", BAD)

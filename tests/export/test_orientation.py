@@ -25,7 +25,7 @@ def readers():
 
 
 def expected(kind, encoded):
-    # Upright files are told from the rest before their EXIF data are read.
+    # Upright files are recognized before their EXIF data are read.
     if kind == "JPEG" and not in_python.may_be_turned(tf.constant(encoded)):
         return 1
     return in_python.read_orientation(encoded)

@@ -6,9 +6,7 @@ That is how TensorFlow Serving runs them: see `c_library`.
 import base64
 import functools
 import json
-import os
-import socket
-import subprocess
+import pathlib
 
 import keras
 import numpy as np
@@ -24,113 +22,22 @@ import fakes
 import image_files
 
 FLOAT, STRING = 1, 7
-SIDE, CROP, LIMIT = 24, 30, 40_000
-CLASSES = ("cat", "dog", "owl")
 
-OPTIONS = {"hidden": 8, "hidden_stddev": 1.0}
-
-# Layers of the signature `features`; without them the default.
-# The head of this one reads two taps only.
+# Layers of the signature `features` of the head that reads two taps only.
 DEFAULT_LAYERS = {"histogram": ("relu2", "drop7")}
-LAYERS = {"lab": ("res3a_relu", "res4a_relu"), "segmenter": ("relu4_3",)}
 
-
-def _taps(backbone, *names):
-    """A few taps: many take long to build."""
-    grids = networks.grids(backbone)
-    return [
-        networks.Tap(name, grids[name].stride, grids[name].offset, 0) for name in names
-    ]
-
-
-def _histogram():
-    """Grouped convolutions, response normalisation, bias padding."""
-    alexnet = fakes.randomize(fakes.network("alexnet", padding="bias"), bias=0.1)
-    taps = _taps(alexnet, "relu2", "drop7")
-    return export.Subject(
-        "colorizer", heads.colorizer(alexnet, taps, 8, **OPTIONS), SIDE
-    )
-
-
-def _lab():
-    """Residual blocks, affine batch normalisation."""
-    resnet = fakes.randomize(fakes.network("resnet", normalization="affine"), bias=0.1)
-    taps = _taps(resnet, "conv1_relu", "res4a_relu")
-    model = heads.colorizer(resnet, taps, loss="lab", **OPTIONS)
-    return export.Subject("colorizer", model, SIDE)
-
-
-def _segmenter():
-    """Affine batch normalisation, an input of another convention."""
-    vgg16 = fakes.network("vgg16", normalization="affine", rescaling=(2.0, 0.1))
-    model = heads.segmenter(vgg16, _taps(vgg16, "relu1_1", "relu5_3"), 3, **OPTIONS)
-    return export.Subject("segmenter", model, classes=CLASSES)
-
-
-def _classifier():
-    alexnet = fakes.randomize(fakes.network("alexnet", normalization="none"), bias=0.1)
-    model = heads.classifier(alexnet, 3)
-    return export.Subject("classifier", model, None, CROP, CLASSES)
-
-
-def _backbone():
-    """Colour, a field-of-view block."""
-    color = fakes.network("alexnet", input_channels=3, fov_blocks=1)
-    return export.Subject("backbone", fakes.randomize(color, bias=0.1))
-
-
-BUILDERS = {
-    "histogram": _histogram,
-    "lab": _lab,
-    "segmenter": _segmenter,
-    "classifier": _classifier,
-    "backbone": _backbone,
-}
 EVERY = pytest.mark.parametrize(
     "name",
     [
         "histogram",
-        # Its colours are held by the tests of the tasks too.
+        # Its colors are held by the tests of the serving heads too.
         pytest.param("lab", marks=pytest.mark.slow),
         "segmenter",
         "classifier",
+        "single_label_classifier",
         "backbone",
     ],
 )
-
-
-@pytest.fixture(scope="module")
-def subjects():
-    """Returns the model of a name, one for all tests."""
-
-    @functools.cache
-    def build(name):
-        # Of so few channels some seeds predict one colour, or class.
-        keras.utils.set_random_seed(0)
-        return BUILDERS[name]()
-
-    return build
-
-
-@pytest.fixture(scope="module")
-def folder(subjects, tmp_path_factory):
-    """Returns the version folder of a model, written when it is asked for."""
-    output = tmp_path_factory.mktemp("served")
-
-    @functools.cache
-    def written(name):
-        settings = export.ExportSettings(
-            max_pixels=LIMIT, features=LAYERS.get(name, ())
-        )
-        return export.write(subjects(name), output / name, settings)
-
-    return written
-
-
-@pytest.fixture(scope="module")
-def client():
-    with c_library.Client() as client:
-        yield client
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +68,7 @@ def answer(client, folder, signature, **inputs):
 
 
 @pytest.fixture(scope="module")
-def by_keras(subjects, images):
+def by_keras(exported_models, images):
     """Returns what the package itself computes for an image, by its number.
 
     The third image is the first one upside down.
@@ -171,28 +78,35 @@ def by_keras(subjects, images):
 
     @functools.cache
     def compute(name, number):
-        return computed(subjects(name), arrays[number])
+        return computed(exported_models(name), arrays[number])
 
     return compute
 
 
-def computed(subject, image):
+def computed(exported, image):
     """Returns maps, and small answers."""
-    model, gray = subject.model, data.as_network_input(image)
-    if subject.kind == "colorizer":
-        rgb = inference.colorize(heads.dense(model), image / np.float32(255), SIDE)
+    model, gray = exported.model, data.as_network_input(image)
+    if exported.kind == "colorizer":
+        dense, pixels = heads.dense(model), image / np.float32(255)
+        rgb = inference.colorize(dense, pixels, exported.side)
         return {"rgb": rgb}, {"colorized_bytes": np.rint(255 * rgb)}
-    if subject.kind == "segmenter":
+    if exported.kind == "segmenter":
         logits = heads.dense(model)(gray[None])["classes"]
         values = tf.nn.softmax(logits)[0].numpy()
         return {"probabilities": values}, {"class_map_bytes": values.argmax(-1)}
-    if subject.kind == "classifier":
-        crops = data.voc.fixed_crops(image, CROP)
-        scores = model({"gray": crops})["classes"].numpy().mean(0)
-        small = {"scores": scores, "labels": [name.encode() for name in CLASSES]}
-        return {"scores": scores, "probabilities": 1 / (1 + np.exp(-scores))}, small
-    values = model(data.as_network_input(image, color_input=True)[None])[0].numpy()
-    return {"features": values}, {"features": values.mean((0, 1))}
+    if exported.kind == "backbone":
+        color = data.as_network_input(image, color_input=True)
+        values = model(color[None])[0].numpy()
+        return {"features": values}, {"features": values.mean((0, 1))}
+    crops = data.voc.fixed_crops(image, exported.crop_size)
+    (scores,) = model({"gray": crops}).values()
+    scores = scores.numpy().mean(0)
+    probabilities = 1 / (1 + np.exp(-scores))
+    if exported.kind == "single_label_classifier":
+        probabilities = np.exp(scores) / np.exp(scores).sum()
+    labels = [name.encode() for name in exported.classes]
+    maps = {"scores": scores, "probabilities": probabilities}
+    return maps, {"scores": scores, "labels": labels}
 
 
 def assert_like(found, expected, tolerance=1e-3):
@@ -238,22 +152,22 @@ def test_float_images_are_answered_with_maps(client, folder, by_keras, images, n
 
 
 @EVERY
-def test_layers_are_answered(client, folder, subjects, images, name):
+def test_layers_are_answered(client, folder, exported_models, layers, images, name):
     (image, _), _ = images
     batch = np.stack([image, image[::-1]])
     found = answer(
         client, folder(name), "features", pixels=floats(batch / np.float32(255))
     )
-    model = subjects(name).model
-    layers = (
-        LAYERS.get(name)
+    exported = exported_models(name)
+    wanted = (
+        layers.get(name)
         or DEFAULT_LAYERS.get(name)
-        or [tap.layer for tap in networks.taps(model)[-3:]]
+        or [tap.layer for tap in networks.taps(exported.model)[-3:]]
     )
-    assert sorted(found) == sorted(layers)
-    inputs = data.as_network_input(batch, subjects(name).color)
-    outputs = {layer: model.get_layer(layer).output for layer in layers}
-    expected = keras.Model(subjects(name).image, outputs)(inputs)
+    assert sorted(found) == sorted(wanted)
+    inputs = data.as_network_input(batch, exported.color)
+    outputs = {layer: exported.model.get_layer(layer).output for layer in wanted}
+    expected = keras.Model(exported.image, outputs)(inputs)
     for layer, values in expected.items():
         assert_like(found[layer], values.numpy())
 
@@ -312,7 +226,7 @@ def test_the_process_refuses_what_servers_refuse(client, tmp_path):
             client.run(version, "serving_default", x=floats([[1, 2]]))
 
 
-def test_bad_requests_are_told_and_the_next_one_is_answered(client, folder, images):
+def test_bad_requests_are_refused_and_the_next_one_is_answered(client, folder, images):
     arrays, files = images
     image = Image.fromarray(arrays[0])
     version = folder("classifier")
@@ -357,11 +271,11 @@ def test_the_rest_request_holds_what_the_signature_takes(client, folder, images)
     outputs = client.run(
         folder("histogram"), "serving_default", image_bytes=c_library.strings(*decoded)
     )
-    # It encodes strings again where a name ends so; other strings must be text.
+    # It encodes strings again whose name ends so; other strings must be text.
     assert [name for name in outputs if name.endswith("_bytes")] == list(outputs)
     batch = c_library.strings(files[0])
     outputs = client.run(folder("classifier"), "serving_default", image_bytes=batch)
-    assert [label.decode() for label in outputs["labels"].data] == list(CLASSES)
+    assert outputs["labels"].data == [b"cat", b"dog", b"owl"]
 
 
 def test_the_grpc_request_holds_what_the_signature_takes(client, folder, images):
@@ -383,11 +297,13 @@ def test_the_grpc_request_holds_what_the_signature_takes(client, folder, images)
     assert outputs["colorized_bytes"].shape == (2,)
 
 
-def test_facts_are_written_beside_the_graph(folder):
-    facts = json.loads((folder("classifier") / export.FACTS).read_text())
-    assert facts["kind"] == "classifier" and facts["classes"] == list(CLASSES)
-    assert (facts["max_pixels"], facts["crop_size"]) == (LIMIT, CROP)
-    assert facts["side"] is None and facts["tensorflow"] == tf.__version__
+def test_metadata_are_written_beside_the_graph(folder):
+    metadata = json.loads((folder("classifier") / export.METADATA).read_text())
+    assert metadata["kind"] == "classifier"
+    assert metadata["classes"] == ["cat", "dog", "owl"]
+    assert (metadata["max_pixels"], metadata["crop_size"]) == (40_000, 30)
+    assert metadata["side"] is None and metadata["tensorflow"] == tf.__version__
+    assert metadata["reads"] == "JPEG or PNG"
 
 
 def test_nothing_but_versions_is_left(folder):
@@ -412,8 +328,8 @@ def quick(monkeypatch):
 
 
 @pytest.fixture
-def subject(subjects):
-    return subjects("backbone")
+def exported(exported_models):
+    return exported_models("classifier")
 
 
 def content(folder):
@@ -424,32 +340,36 @@ def content(folder):
     }
 
 
-def test_versions_count_up_from_the_greatest(quick, subject, tmp_path):
-    for name in ("2", "10", "x11", ".unfinished-12", "0x13"):
+def test_versions_count_up_from_the_largest(quick, exported, tmp_path):
+    for name in ("2", "10", "x11", "0x13"):
         (tmp_path / name).mkdir()
-    assert export.write(subject, tmp_path) == tmp_path / "11"
-    assert export.write(subject, tmp_path) == tmp_path / "12"
-    settings = export.ExportSettings(version=5)
-    assert export.write(subject, tmp_path, settings) == tmp_path / "5"
+    (tmp_path / ".unfinished-12" / "variables").mkdir(parents=True)
+    assert export.write(exported, tmp_path) == tmp_path / "11"
+    assert export.write(exported, tmp_path) == tmp_path / "12"
+    config = export.ExportConfig(version=5)
+    assert export.write(exported, tmp_path, config) == tmp_path / "5"
     # Readable by another user, as the server may be.
     assert (tmp_path / "5").stat().st_mode == (tmp_path / "x11").stat().st_mode
+    # What a kill left is gone.
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"2", "5", "10", "11", "12", "x11", "0x13"}
 
 
-def test_an_existing_version_is_not_touched(quick, subject, tmp_path):
-    version = export.write(subject, tmp_path / "m")
+def test_an_existing_version_is_not_touched(quick, exported, tmp_path):
+    version = export.write(exported, tmp_path / "m")
     before = content(version)
     assert "saved_model.pb" in before
-    settings = export.ExportSettings(version=1)
-    with pytest.raises(ValueError, match="number, such as 2. Received: version=1 of"):
-        export.write(subject, tmp_path / "m", settings)
+    config = export.ExportConfig(version=1)
+    with pytest.raises(ValueError, match="such as 2. Received: version=1 of"):
+        export.write(exported, tmp_path / "m", config)
     assert content(version) == before
-    # It is told before the model is read.
-    with pytest.raises(ValueError, match="version exists"):
-        export.export_model("no model", tmp_path / "m", settings)
+    # Refused before the model is read.
+    with pytest.raises(ValueError, match="Received: version=1 of"):
+        export.export_model("no model", tmp_path / "m", config)
 
 
 def test_another_export_at_the_same_time_is_not_overwritten(
-    quick, subject, tmp_path, monkeypatch
+    quick, exported, tmp_path, monkeypatch
 ):
     write = warmup.write
 
@@ -459,70 +379,59 @@ def test_another_export_at_the_same_time_is_not_overwritten(
         (tmp_path / "m" / "1" / "theirs").touch()
 
     monkeypatch.setattr(warmup, "write", slowly)
-    with pytest.raises(OSError, match="could not be written.*m/1"):
-        export.write(subject, tmp_path / "m")
+    with pytest.raises(OSError, match="Received: .*m/1"):
+        export.write(exported, tmp_path / "m")
     assert [path.name for path in (tmp_path / "m").rglob("*")] == ["1", "theirs"]
 
 
-def test_a_graph_that_cannot_serve_leaves_nothing(quick, subject, tmp_path):
+def test_a_graph_that_cannot_serve_leaves_nothing(quick, exported, tmp_path):
     quick(lambda x: {"y": tf.py_function(abs, [x], tf.float32)})
-    with pytest.raises(ValueError, match="does not run in a model server.*EagerPyFunc"):
-        export.write(subject, tmp_path / "m")
+    with pytest.raises(ValueError, match="Received: EagerPyFunc"):
+        export.write(exported, tmp_path / "m")
     assert list((tmp_path / "m").iterdir()) == []
 
 
-def test_a_request_that_fails_ends_the_export(subject, tmp_path):
+def test_a_full_disk_leaves_nothing(exported, tmp_path, monkeypatch):
+    class Archive:
+        def write_out(self, folder, verbose):
+            pathlib.Path(folder).mkdir()
+            raise tf.errors.ResourceExhaustedError(None, None, "No space left")
+
+    monkeypatch.setattr(saved_model, "_archive", lambda *_: (Archive(), {}))
+    with pytest.raises(OSError, match="Received: .*m/1 .No space left"):
+        export.write(exported, tmp_path / "m")
+    assert list((tmp_path / "m").iterdir()) == []
+
+
+def test_a_request_that_fails_ends_the_export(exported, tmp_path):
     # The photograph of the warm-up has 64 x 64 pixels.
-    settings = export.ExportSettings(max_pixels=64 * 64 - 1)
-    told = "signature serving_default fails.*max_pixels=4095.*over 4095 pixels"
-    with pytest.raises(ValueError, match=told):
-        export.write(subject, tmp_path / "m", settings)
+    config = export.ExportConfig(max_pixels=64 * 64 - 1, features=("fine",))
+    message = "signature serving_default fails.*max_pixels=4095.*over 4095 pixels"
+    with pytest.raises(ValueError, match=message):
+        export.write(exported, tmp_path / "m", config)
     assert not (tmp_path / "m").exists()
 
 
-def test_versions_end_where_the_server_stops_reading(tmp_path):
-    (tmp_path / str(2**63 - 1)).mkdir()
-    with pytest.raises(ValueError, match=f"no next version.*Received: {tmp_path}"):
-        export.next_version(tmp_path)
-    assert export.next_version(tmp_path, 7) == 7
-
-
-def test_what_a_kill_left_is_removed(quick, subject, tmp_path):
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    host = socket.gethostname()
-    left = {
-        f".unfinished-{host}-{gone.pid}": False,
-        f".unfinished-{host}-{os.getppid()}": True,
-        f".unfinished-other{host}-{gone.pid}": True,
-    }
-    for name in left:
-        (tmp_path / name / "variables").mkdir(parents=True)
-    export.write(subject, tmp_path)
-    assert {name: (tmp_path / name).exists() for name in left} == left
-
-
-def test_a_file_in_the_way_is_told(quick, subject, tmp_path):
+def test_a_file_in_the_way_is_named(quick, exported, tmp_path):
     (tmp_path / "m").touch()
-    with pytest.raises(ValueError, match="is a file.*Received: .*/m"):
-        export.write(subject, tmp_path / "m")
-    with pytest.raises(OSError, match="could not be written.*m/x/1"):
-        export.write(subject, tmp_path / "m" / "x")
+    with pytest.raises(ValueError, match="Received: .*/m"):
+        export.write(exported, tmp_path / "m")
+    with pytest.raises(OSError, match="Received: .*m/x/1"):
+        export.write(exported, tmp_path / "m" / "x")
 
 
-def test_the_name_of_the_model_may_be_chosen(quick, subject, tmp_path):
-    settings = export.ExportSettings(model_name="colors")
-    version = export.write(subject, tmp_path, settings)
+def test_the_name_of_the_model_may_be_chosen(quick, exported, tmp_path):
+    config = export.ExportConfig(model_name="colors")
+    version = export.write(exported, tmp_path, config)
     assert b"\x0a\x06colors" in (version / warmup.FILE).read_bytes()
 
 
 def test_networks_with_unpadded_fc6_are_warmed_up_with_larger_images():
-    for name, padding, side in (
-        ("vgg16", "valid", 224),
-        ("alexnet", "same", 64),
-        ("alexnet", "valid", 224),
+    for name, padding, border, side in (
+        ("vgg16", "valid", "zeros", 224),
+        ("alexnet", "same", "bias", 64),
+        ("alexnet", "valid", "bias", 224),
     ):
-        for border in ("zeros", "bias"):
-            network = fakes.network(name, fc6_padding=padding, padding=border)
-            subject = export.Subject("backbone", network)
-            assert saved_model._warmup_side(subject) == side
+        network = fakes.network(name, fc6_padding=padding, padding=border)
+        exported = export.ExportedModel("backbone", network)
+        assert saved_model._warmup_side(exported) == side

@@ -5,16 +5,16 @@ import pytest
 import tensorflow as tf
 
 from selfsup import data, heads, networks
-from selfsup.export import ExportSettings, Subject, signatures, tasks
+from selfsup.export import ExportConfig, ExportedModel, serving_heads, signatures
 
 import fakes
 import image_files
 
 
 @pytest.fixture(scope="module")
-def subject():
+def exported():
     backbone = fakes.network("alexnet", input_channels=3, padding="bias")
-    return Subject("backbone", fakes.randomize(backbone, bias=0.1), 20)
+    return ExportedModel("backbone", fakes.randomize(backbone, bias=0.1), 20)
 
 
 def compiled(function, signature):
@@ -22,16 +22,16 @@ def compiled(function, signature):
 
 
 @pytest.fixture(scope="module")
-def task(subject):
-    return tasks.build(subject, ExportSettings())
+def head(exported):
+    return serving_heads.build(exported, ExportConfig())
 
 
 @pytest.fixture(scope="module")
-def serve(task):
-    return compiled(*signatures.serving_default(task, 10_000))
+def serve(head):
+    return compiled(*signatures.serving_default(head, 10_000))
 
 
-def test_images_of_a_batch_have_any_sizes(task, serve, photos):
+def test_images_of_a_batch_have_any_sizes(head, serve, photos):
     images = [
         image_files.photograph(photos / "coffee.jpg", size)
         for size in ((51, 40), (30, 60), (12, 12))
@@ -39,8 +39,8 @@ def test_images_of_a_batch_have_any_sizes(task, serve, photos):
     encoded = [image_files.encoded(image, "PNG") for image in images]
     found = serve(np.array(encoded, object))["features"]
     for image, values in zip(images, found, strict=True):
-        expected = task.predict(np.asarray(image) / np.float32(255))
-        expected = task.encode(expected)["features"]
+        expected = head.predict(np.asarray(image) / np.float32(255))
+        expected = head.encode(expected)["features"]
         np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -48,70 +48,70 @@ def test_no_images_give_no_answers(serve):
     assert serve(np.array([], object))["features"].shape[0] == 0
 
 
-def test_pixels_give_the_maps(task):
-    serve = compiled(*signatures.pixels(task, 10_000))
+def test_pixels_give_the_maps(head):
+    serve = compiled(*signatures.pixels(head, 10_000))
     batch = 0.45 + fakes.image(2, 33, 27, 3)
     found = serve(tf.constant(batch))["features"]
     for image, values in zip(batch, found, strict=True):
-        expected = task.predict(image)["features"]
+        expected = head.predict(image)["features"]
         np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_features_are_named_activations_at_the_images_scale(subject):
-    serve = compiled(*signatures.features(subject, ("relu1", "pool2"), 10_000))
+def test_features_are_named_activations_at_the_images_scale(exported):
+    serve = compiled(*signatures.features(exported, ("relu1", "pool2"), 10_000))
     batch = np.clip(fakes.image(2, 53, 47, 3), -0.4488, 0.5512)
     found = serve(tf.constant(batch + np.float32(0.4488)))
-    expected = fakes.maps(subject.model, ["relu1", "pool2"])(batch)
+    expected = fakes.maps(exported.model, ["relu1", "pool2"])(batch)
     assert sorted(found) == ["pool2", "relu1"]
     for name, values in zip(("relu1", "pool2"), expected, strict=True):
         np.testing.assert_allclose(found[name], values, rtol=1e-4, atol=1e-5)
 
 
 def test_gray_networks_get_the_mean():
-    subject = Subject("backbone", fakes.network("alexnet"))
-    serve = compiled(*signatures.features(subject, ("relu1",), 10_000))
+    exported = ExportedModel("backbone", fakes.network("alexnet"))
+    serve = compiled(*signatures.features(exported, ("relu1",), 10_000))
     image = np.random.default_rng(0).integers(0, 256, (1, 20, 20, 3), np.uint8)
-    expected = fakes.maps(subject.model, ["relu1"])(data.as_network_input(image))
+    expected = fakes.maps(exported.model, ["relu1"])(data.as_network_input(image))
     found = serve(tf.constant(image / np.float32(255)))
     np.testing.assert_allclose(found["relu1"], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_deepest_taps_are_the_default(subject):
-    serve = compiled(*signatures.features(subject, (), 10_000))
+def test_the_deepest_taps_are_the_default(exported):
+    serve = compiled(*signatures.features(exported, (), 10_000))
     found = serve(tf.zeros([1, 40, 40, 3]))
-    assert set(found) == {tap.layer for tap in networks.taps(subject.model)[-3:]}
+    assert set(found) == {tap.layer for tap in networks.taps(exported.model)[-3:]}
 
 
-def test_unknown_layers_are_named(subject):
+def test_unknown_layers_are_named(exported):
     with pytest.raises(ValueError, match="of.*relu1.*Received: relu9, bias1"):
         # The bias layer yields a border too.
-        signatures.features(subject, ("relu9", "relu1", "bias1"), 10)
+        signatures.features(exported, ("relu9", "relu1", "bias1"), 10)
 
 
 @pytest.mark.parametrize("name", ["pixels", "features"])
-def test_large_images_are_refused(subject, task, name):
+def test_large_images_are_refused(exported, head, name):
     if name == "pixels":
-        serve = compiled(*signatures.pixels(task, 400))
+        serve = compiled(*signatures.pixels(head, 400))
     else:
-        serve = compiled(*signatures.features(subject, ("relu1",), 400))
+        serve = compiled(*signatures.features(exported, ("relu1",), 400))
     serve(tf.zeros([1, 20, 20, 3]))
     with pytest.raises(tf.errors.InvalidArgumentError, match="over 400 pixels"):
         serve(tf.zeros([1, 20, 21, 3]))
 
 
-def test_the_batch_of_features_is_limited_as_a_whole(subject):
-    serve = compiled(*signatures.features(subject, ("relu1",), 800))
+def test_the_batch_of_features_is_limited_as_a_whole(exported):
+    serve = compiled(*signatures.features(exported, ("relu1",), 800))
     serve(tf.zeros([2, 20, 20, 3]))
     with pytest.raises(tf.errors.InvalidArgumentError, match="over 800 pixels"):
         serve(tf.zeros([3, 20, 20, 3]))
 
 
 @pytest.mark.parametrize("name", ["pixels", "features"])
-def test_no_images_and_no_numbers_are_refused(subject, task, name):
+def test_no_images_and_no_numbers_are_refused(exported, head, name):
     if name == "pixels":
-        serve = compiled(*signatures.pixels(task, 900))
+        serve = compiled(*signatures.pixels(head, 900))
     else:
-        serve = compiled(*signatures.features(subject, ("relu1",), 900))
+        serve = compiled(*signatures.features(exported, ("relu1",), 900))
     with pytest.raises(tf.errors.InvalidArgumentError, match="are no images"):
         serve(tf.zeros([0, 20, 20, 3]))
     for value in (np.nan, np.inf):
@@ -124,8 +124,8 @@ def test_no_images_and_no_numbers_are_refused(subject, task, name):
     np.testing.assert_array_equal(beyond, white)
 
 
-def test_long_images_are_refused(task, photos):
-    serve = compiled(*signatures.serving_default(task, 10_000, max_side=40))
+def test_long_images_are_refused(head, photos):
+    serve = compiled(*signatures.serving_default(head, 10_000, max_side=40))
     encoded = [
         image_files.encoded(image_files.photograph(photos / "coffee.jpg", size), "PNG")
         for size in ((40, 30), (41, 30))
@@ -139,6 +139,6 @@ def test_a_head_on_some_taps_has_those_as_default():
     backbone = fakes.network("vgg16")
     taps = networks.taps(backbone)[:-2]
     model = heads.segmenter(backbone, taps, classes=3, hidden=4)
-    subject = Subject("segmenter", model, classes=("a", "b", "c"))
-    serve = compiled(*signatures.features(subject, (), 10_000))
+    exported = ExportedModel("segmenter", model, classes=("a", "b", "c"))
+    serve = compiled(*signatures.features(exported, (), 10_000))
     assert set(serve(tf.zeros([1, 40, 40, 3]))) == {tap.layer for tap in taps[-3:]}

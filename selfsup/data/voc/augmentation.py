@@ -179,7 +179,20 @@ def fixed_crops(image, crop_size, color=False):
         `[10, S, S, 1 or 3]`, float32: upper left, upper right, lower left,
         lower right, centre, and then the mirror images of these.
     """
-    values, size = as_network_input(image, color), image.shape[:2]
+    return ten_crops(as_network_input(image, color), crop_size)
+
+
+def ten_crops(values, crop_size):
+    """Cuts the crops of `fixed_crops` out of what a network takes; runs in graphs.
+
+    Args:
+        values: `[H, W, C]`, float32.
+        crop_size: Side `S` of the crops.
+
+    Returns:
+        `[10, S, S, C]`, float32.
+    """
+    size = tf.shape(values)[:2]
     corners = [crop_corner(size, crop_size, place) for place in _FIXED_PLACES]
     crops = tf.stack([cut(values, crop_size, corner, 0.0) for corner in corners])
     return tf.concat([crops, tf.reverse(crops, [2])], axis=0)

@@ -4,6 +4,7 @@ import resource
 import statistics
 import time
 
+import keras
 import tensorflow as tf
 
 from selfsup import layers, losses, networks
@@ -88,8 +89,6 @@ def measure(network, width, crop_size, batch_size, rounds):
 
 
 def _tap_model(backbone, taps):
-    import keras
-
     outputs = [backbone.get_layer(tap.layer).output for tap in taps]
     return keras.Model(backbone.input, outputs)
 

@@ -1,10 +1,7 @@
-"""Speed and memory of an exported model in TensorFlow's C library."""
+"""Speed and memory of an exported model beside the Keras model."""
 
-import contextlib
-import importlib
 import pathlib
 import statistics
-import sys
 import tempfile
 import time
 
@@ -13,11 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from selfsup import data, export, heads, inference, networks
+from selfsup.analysis.benchmarks import process_memory
 from selfsup.data.decoding import decode_bytes
-
-_TESTS = pathlib.Path(__file__).resolve().parents[1] / "tests"
-
-_LIBRARIES = {"library": {}, "library_without_onednn": {"TF_ENABLE_ONEDNN_OPTS": "0"}}
 
 # Sides of the images of the memory test, in pixels.
 _SIDES = (64, 640)
@@ -27,11 +21,11 @@ _FIRST = 20
 
 
 def measure(network, width, side, sources, images, rounds, requests):
-    """Colours photographs in the C library and with the Keras model, in turns.
+    """Colors photographs with an exported and with the Keras model, in turns.
 
-    All get encoded images, one a request, and give PNGs. The library runs in
-    processes of its own that have neither Python's TensorFlow nor Keras: as it is,
-    and without oneDNN, whose kernels keep memory for every size they have seen.
+    Both take encoded images, one a request, and return PNGs. The export is loaded
+    by TensorFlow's own loader. Afterwards the memory of the process is watched
+    while the export answers images of different sizes.
 
     Args:
         network: Name of the backbone.
@@ -44,42 +38,26 @@ def measure(network, width, side, sources, images, rounds, requests):
             watched.
 
     Returns:
-        A dict of figures for each way.
+        A dict of figures for each way, `"saved_model"` and `"keras"`.
     """
     encoded = _photographs(sources, images)
     backbone = networks.ARCHITECTURES[network].builder(width=width)
     hidden = max(8, round(1024 * width))
     model = heads.colorizer(backbone, networks.taps(backbone), hidden=hidden)
-    sys.path.append(str(_TESTS))
-    c_library = importlib.import_module("c_library")
-    subject = export.Subject("colorizer", model, side)
-    with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
+    with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        version = export.write(subject, pathlib.Path(folder, "colors"))
-        exported = time.perf_counter() - start
-        clients = {
-            name: stack.enter_context(c_library.Client(**environment))
-            for name, environment in _LIBRARIES.items()
-        }
-
-        def served_by(client):
-            def color(image):
-                image = c_library.strings(image)
-                client.run(version, "serving_default", image_bytes=image)
-
-            return color
-
-        ways = {name: served_by(client) for name, client in clients.items()}
-        ways["keras"] = _by_keras(model, side)
-        figures = _speed(ways, encoded, rounds)
-        for name, client in clients.items():
-            figures[name] |= _memory(client, ways[name], encoded, requests)
+        exported = export.ExportedModel("colorizer", model, side)
+        version = export.write(exported, pathlib.Path(folder, "colors"))
+        export_seconds = time.perf_counter() - start
+        loaded = tf.saved_model.load(str(version))
+    ways = {"saved_model": _by_signature(loaded), "keras": _by_keras(model, side)}
+    figures = _speed(ways, encoded, rounds)
+    figures["saved_model"] |= _memory(ways["saved_model"], encoded, requests)
     return {
         "network": network,
         "width": width,
         "side": side,
-        "export_seconds": exported,
+        "export_seconds": export_seconds,
         "requests_of_different_sizes": requests,
         "ways": figures,
     }
@@ -91,6 +69,18 @@ def _photographs(sources, count):
     stream = images.stream(0, 0, shuffle=False)
     encoded = [images.read(*sample).numpy() for sample in stream.take(count)]
     return [encoded[i % len(encoded)] for i in range(count)]
+
+
+def _by_signature(loaded):
+    signature = loaded.signatures["serving_default"]
+
+    def color(encoded):
+        answer = signature(image_bytes=tf.constant([encoded]))
+        return answer["colorized_bytes"].numpy()
+
+    # The variables live as long as what was loaded.
+    color.loaded = loaded
+    return color
 
 
 def _by_keras(model, side):
@@ -125,19 +115,23 @@ def _speed(ways, encoded, rounds):
     }
 
 
-def _memory(client, answer, encoded, requests):
+def _memory(answer, encoded, requests):
     """Watches the process while it answers images of ever other sizes."""
     rng = np.random.default_rng(0)
     photographs = [decode_bytes(image, "image") for image in encoded[:40]]
     figures = {}
     for number in range(_FIRST + requests):
         if number == _FIRST:
-            figures["start_megabytes"] = client.memory()[0]
+            figures["start_megabytes"] = process_memory.held()
+            process_memory.reset_peak()
         elif number == _FIRST + requests // 2:
-            figures["half_way_megabytes"] = client.memory()[0]
+            figures["half_way_megabytes"] = process_memory.held()
         image = photographs[rng.integers(len(photographs))]
         width, height = (int(n) for n in rng.integers(*_SIDES, 2, endpoint=True))
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         answer(cv2.imencode(".jpg", image)[1].tobytes())
-    end, peak = client.memory()
-    return {**figures, "end_megabytes": end, "peak_megabytes": peak}
+    return {
+        **figures,
+        "end_megabytes": process_memory.held(),
+        "peak_megabytes": process_memory.peak(),
+    }

@@ -6,30 +6,28 @@ The numbers are those of `selfsup.evaluation`.
 import dataclasses
 from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 
 from selfsup import color, heads, inference
-from selfsup.data.voc.augmentation import crop_corner, cut
+from selfsup.data.voc.augmentation import ten_crops
 
 # A class map has 8 bits, and 255 means void.
 _MOST_CLASSES = 255
-
-# Places of a classifier's crops, as `data.voc.fixed_crops` has them.
-_PLACES = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.5, 0.5))
 
 _STRING = tf.TensorSpec([], tf.string)
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
+class ServingHead:
     """Answers about one image.
 
     Attributes:
         predict: Function from `[H, W, 3]`, float32 RGB in `[0, 1]`, to a dict of
             tensors.
-        maps: What it returns: a dict of `tf.TensorSpec`.
+        maps: Dict of the `tf.TensorSpec` of what `predict` returns.
         encode: Function from that dict to a dict of small tensors.
-        encoded: What it returns, likewise.
+        encoded: Dict of the `tf.TensorSpec` of what `encode` returns.
     """
 
     predict: Callable
@@ -38,31 +36,31 @@ class Task:
     encoded: dict
 
 
-def build(subject, settings):
+def build(exported, config):
     """Builds the answers of a model.
 
     Args:
-        subject: A `Subject`.
-        settings: An `ExportSettings`.
+        exported: An `ExportedModel`.
+        config: An `ExportConfig`.
 
     Returns:
-        A `Task`.
+        A `ServingHead`.
 
     Raises:
         ValueError: If a segmenter has too many classes for a class map.
     """
-    return _BUILDERS[subject.kind](subject, settings)
+    return _BUILDERS[exported.kind](exported, config)
 
 
-def _colorizer(subject, settings):
-    predict = _traced_once(heads.dense(subject.model))
+def _colorizer(exported, config):
+    predict = _traced_once(heads.dense(exported.model))
 
     def colored(image):
         gray = color.rgb_to_gray(image)
-        differences = inference.predicted_chroma_offsets(
-            predict, gray, subject.side, settings.hue_mode, settings.chroma_mode
+        offsets = inference.predicted_chroma_offsets(
+            predict, gray, exported.side, config.hue_mode, config.chroma_mode
         )
-        enlarged = tf.image.resize(differences, tf.shape(gray)[:2])
+        enlarged = tf.image.resize(offsets, tf.shape(gray)[:2])
         return {"rgb": color.with_gray(enlarged, gray)}
 
     def encode(maps):
@@ -70,21 +68,23 @@ def _colorizer(subject, settings):
         return {"colorized_bytes": tf.io.encode_png(pixels)}
 
     maps = {"rgb": tf.TensorSpec([None, None, 3], tf.float32)}
-    return Task(colored, maps, encode, {"colorized_bytes": _STRING})
+    return ServingHead(colored, maps, encode, {"colorized_bytes": _STRING})
 
 
-def _segmenter(subject, settings):
-    del settings
-    if len(subject.classes) > _MOST_CLASSES:
+def _segmenter(exported, config):
+    del config
+    if len(exported.classes) > _MOST_CLASSES:
         raise ValueError(
             "The model has too many classes for a class map of 8 bits. Expected at "
-            f"most {_MOST_CLASSES}. Received: {len(subject.classes)}"
+            f"most {_MOST_CLASSES}. Received: {len(exported.classes)}"
         )
-    predict = _traced_once(heads.dense(subject.model))
+    predict = _traced_once(heads.dense(exported.model))
+    probabilities = _probabilities(exported)
 
     def segmented(image):
-        values = tf.nn.softmax(predict(_network_input(image, subject)[None])["classes"])
-        if subject.side is not None:
+        logits = predict(_network_input(image, exported)[None])[heads.CLASSES]
+        values = probabilities(logits)
+        if exported.side is not None:
             values = tf.image.resize(values, tf.shape(image)[:2])
         return {"probabilities": values[0]}
 
@@ -93,50 +93,51 @@ def _segmenter(subject, settings):
         classes = tf.cast(classes, tf.uint8)[..., None]
         return {"class_map_bytes": tf.io.encode_png(classes)}
 
-    shape = [None, None, len(subject.classes)]
+    shape = [None, None, len(exported.classes)]
     maps = {"probabilities": tf.TensorSpec(shape, tf.float32)}
-    return Task(segmented, maps, encode, {"class_map_bytes": _STRING})
+    return ServingHead(segmented, maps, encode, {"class_map_bytes": _STRING})
 
 
-def _classifier(subject, settings):
-    del settings
-    score = inference.score_predictor(subject.model)
-    labels = tf.constant(subject.classes, tf.string)
+def _classifier(exported, config):
+    del config
+    score = inference.score_predictor(exported.model)
+    probabilities = _probabilities(exported)
+    labels = tf.constant(exported.classes, tf.string)
 
     def scored(image):
-        values = _network_input(image, subject)
-        size = tf.shape(values)[:2]
-        corners = [crop_corner(size, subject.crop_size, place) for place in _PLACES]
-        crops = tf.stack([cut(values, subject.crop_size, c, 0.0) for c in corners])
-        scores = score(tf.concat([crops, tf.reverse(crops, [2])], axis=0))
-        # Each class for itself, as it was trained: an image may show several.
-        return {"scores": scores, "probabilities": tf.sigmoid(scores)}
+        crops = ten_crops(_network_input(image, exported), exported.crop_size)
+        scores = score(crops)
+        return {"scores": scores, "probabilities": probabilities(scores)}
 
     def encode(maps):
         return {"scores": maps["scores"], "labels": labels}
 
-    scores = tf.TensorSpec([len(subject.classes)], tf.float32)
-    names = tf.TensorSpec([len(subject.classes)], tf.string)
+    scores = tf.TensorSpec([len(exported.classes)], tf.float32)
+    names = tf.TensorSpec([len(exported.classes)], tf.string)
     maps = {"scores": scores, "probabilities": scores}
-    return Task(scored, maps, encode, {"scores": scores, "labels": names})
+    return ServingHead(scored, maps, encode, {"scores": scores, "labels": names})
 
 
-def _backbone(subject, settings):
-    del settings
-
-    predict = _traced_once(subject.model)
+def _backbone(exported, config):
+    del config
+    predict = _traced_once(exported.model)
 
     def described(image):
-        values = predict(_network_input(image, subject)[None])[0]
+        values = predict(_network_input(image, exported)[None])[0]
         return {"features": tf.cast(values, tf.float32)}
 
     def encode(maps):
         return {"features": tf.reduce_mean(maps["features"], axis=(0, 1))}
 
-    channels = subject.model.output.shape[-1]
+    channels = exported.model.output.shape[-1]
     maps = {"features": tf.TensorSpec([None, None, channels], tf.float32)}
     pooled = {"features": tf.TensorSpec([channels], tf.float32)}
-    return Task(described, maps, encode, pooled)
+    return ServingHead(described, maps, encode, pooled)
+
+
+def _probabilities(exported):
+    """Returns the function from logits of a model to probabilities."""
+    return keras.activations.get(heads.KINDS[exported.kind].activation)
 
 
 def _traced_once(model):
@@ -151,10 +152,10 @@ def _traced_once(model):
     return predict
 
 
-def _network_input(image, subject):
+def _network_input(image, exported):
     """Scales an image `[H, W, 3]` and turns it into what the network takes."""
-    values = image if subject.color else color.rgb_to_gray(image)
-    return inference.resize_short_side(values, subject.side) - color.GRAY_MEAN
+    values = image if exported.color else color.rgb_to_gray(image)
+    return inference.resize_short_side(values, exported.side) - color.GRAY_MEAN
 
 
 _BUILDERS = {
@@ -162,4 +163,5 @@ _BUILDERS = {
     "classifier": _classifier,
     "colorizer": _colorizer,
     "segmenter": _segmenter,
+    "single_label_classifier": _classifier,
 }

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from selfsup import data, heads, inference, networks
-from selfsup.export import ExportSettings, Subject, tasks
+from selfsup import data, heads, inference
+from selfsup.export import ExportConfig, ExportedModel, serving_heads
 
 import fakes
 
@@ -17,13 +17,8 @@ CLASSES = ("cat", "dog", "owl")
 
 @pytest.fixture(autouse=True)
 def seed():
-    # Of the heads: of a few channels some seeds predict one colour, or class.
+    # Of the heads: of a few channels some seeds predict one color, or class.
     keras.utils.set_random_seed(0)
-
-
-@pytest.fixture(scope="module")
-def backbone():
-    return fakes.randomize(fakes.network("alexnet"), bias=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -32,18 +27,18 @@ def image():
     return np.random.default_rng(0).integers(0, 256, (37, 50, 3), np.uint8)
 
 
-def answers(subject, image, settings=None):
+def answers(exported, image, config=None):
     """Returns the maps and the small answers, as in a graph."""
-    task = tasks.build(subject, settings or ExportSettings())
+    head = serving_heads.build(exported, config or ExportConfig())
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, 3])], autograph=False)
     def answer(image):
-        maps = task.predict(image)
-        return maps, task.encode(maps)
+        maps = head.predict(image)
+        return maps, head.encode(maps)
 
     maps, small = answer(image / np.float32(255.0))
     # The promises hold.
-    for found, promised in ((maps, task.maps), (small, task.encoded)):
+    for found, promised in ((maps, head.maps), (small, head.encoded)):
         assert found.keys() == promised.keys()
         for name, spec in promised.items():
             assert spec.is_compatible_with(found[name])
@@ -58,32 +53,30 @@ def answers(subject, image, settings=None):
         ("lab", SIDE, {}),
     ],
 )
-def test_colours_are_those_of_colorize(backbone, image, loss, side, modes):
-    taps = networks.taps(backbone)
-    model = heads.colorizer(backbone, taps, 8, loss=loss, hidden=8, hidden_stddev=1.0)
+def test_colors_are_those_of_colorize(tiny, image, loss, side, modes):
+    model = heads.colorizer(*tiny, 8, loss=loss, hidden=8, hidden_stddev=10.0)
     maps, small = answers(
-        Subject("colorizer", model, side), image, ExportSettings(**modes)
+        ExportedModel("colorizer", model, side), image, ExportConfig(**modes)
     )
     predict = inference.dense_predictor(model)
     expected = inference.colorize(predict, image / np.float32(255), side, **modes)
-    assert np.ptp(expected, axis=-1).max() > 0.1, "nothing is coloured"
+    assert np.ptp(expected, axis=-1).max() > 0.1, "nothing is colored"
     np.testing.assert_allclose(maps["rgb"], expected, atol=1e-5)
     png = tf.io.decode_png(small["colorized_bytes"]).numpy()
     assert np.abs(png - 255.0 * expected).max() < 0.51
 
 
-def segmenter(backbone, image):
+def segmenter(tiny, image):
     """Builds a segmenter that finds every class in an image."""
-    taps = networks.taps(backbone)
-    model = heads.segmenter(backbone, taps, 3, hidden=8, hidden_stddev=1.0)
+    model = heads.segmenter(*tiny, 3, hidden=8, hidden_stddev=1.0)
     logits = heads.dense(model)(data.as_network_input(image)[None])["classes"]
     model.get_layer("prediction").bias.assign(-tf.reduce_mean(logits, (0, 1, 2)))
     return model
 
 
-def test_classes_are_those_of_the_evaluation(backbone, image):
-    model = segmenter(backbone, image)
-    maps, small = answers(Subject("segmenter", model, None, None, CLASSES), image)
+def test_classes_are_those_of_the_evaluation(tiny, image):
+    model = segmenter(tiny, image)
+    maps, small = answers(ExportedModel("segmenter", model, None, None, CLASSES), image)
     probabilities = maps["probabilities"].numpy()
     np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-5)
     png = tf.io.decode_png(small["class_map_bytes"]).numpy()
@@ -96,9 +89,9 @@ def test_classes_are_those_of_the_evaluation(backbone, image):
     assert np.mean(png[..., 0] == expected) > 0.998
 
 
-def test_a_scaled_segmenter_sees_the_scaled_image(backbone, image):
-    model = segmenter(backbone, image)
-    maps, _ = answers(Subject("segmenter", model, SIDE, None, CLASSES), image)
+def test_a_scaled_segmenter_sees_the_scaled_image(tiny, image):
+    model = segmenter(tiny, image)
+    maps, _ = answers(ExportedModel("segmenter", model, SIDE, None, CLASSES), image)
     gray = (
         inference.resize_short_side(data.as_network_input(image) + 0.4488, SIDE)
         - 0.4488
@@ -108,22 +101,27 @@ def test_a_scaled_segmenter_sees_the_scaled_image(backbone, image):
     np.testing.assert_allclose(maps["probabilities"], expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("multi_label", [True, False])
 @pytest.mark.parametrize("crop_size", [20, 45])
-def test_scores_are_those_of_the_fixed_crops(backbone, image, crop_size):
-    model = heads.classifier(backbone, 3)
-    subject = Subject("classifier", model, None, crop_size, CLASSES)
-    maps, small = answers(subject, image)
+def test_scores_are_those_of_the_fixed_crops(tiny, image, crop_size, multi_label):
+    model = heads.classifier(tiny[0], 3, multi_label=multi_label)
+    exported = ExportedModel(heads.kind(model), model, None, crop_size, CLASSES)
+    maps, small = answers(exported, image)
     crops = data.voc.fixed_crops(image, crop_size)
-    expected = inference.score_predictor(model)(crops)
+    (scores,) = model({"gray": crops}).values()
+    expected = scores.numpy().mean(0)
     np.testing.assert_allclose(small["scores"], expected, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(
-        maps["probabilities"], 1 / (1 + np.exp(-expected.numpy())), rtol=1e-4
-    )
+    probabilities = 1 / (1 + np.exp(-expected))
+    if not multi_label:
+        # One class excludes the others.
+        probabilities = np.exp(expected) / np.exp(expected).sum()
+    np.testing.assert_allclose(maps["probabilities"], probabilities, rtol=1e-4)
     assert [name.decode() for name in small["labels"].numpy()] == list(CLASSES)
 
 
-def test_features_are_the_mean_of_the_last_map(backbone, image, tmp_path):
-    maps, small = answers(Subject("backbone", backbone, SIDE), image)
+def test_features_are_the_mean_of_the_last_map(tiny, image, tmp_path):
+    backbone, _ = tiny
+    maps, small = answers(ExportedModel("backbone", backbone, SIDE), image)
     cv2.imwrite(str(tmp_path / "x.png"), image[..., ::-1])
     expected = backbone(data.network_input(tmp_path / "x.png", SIDE)).numpy()
     np.testing.assert_allclose(maps["features"], expected[0], rtol=1e-3, atol=1e-4)
@@ -132,15 +130,14 @@ def test_features_are_the_mean_of_the_last_map(backbone, image, tmp_path):
     )
 
 
-def test_colour_networks_get_colour(image):
+def test_color_networks_get_color(image):
     backbone = fakes.randomize(fakes.network("alexnet", input_channels=3), bias=0.1)
-    maps, _ = answers(Subject("backbone", backbone), image)
+    maps, _ = answers(ExportedModel("backbone", backbone), image)
     expected = backbone(data.as_network_input(image, color_input=True)[None])[0]
     np.testing.assert_allclose(maps["features"], expected, rtol=1e-3, atol=1e-4)
 
 
-def test_too_many_classes_are_refused(backbone):
-    classes = tuple(map(str, range(256)))
-    subject = Subject("segmenter", backbone, classes=classes)
-    with pytest.raises(ValueError, match="at most 255. Received: 256"):
-        tasks.build(subject, ExportSettings())
+def test_too_many_classes_are_refused(tiny):
+    exported = ExportedModel("segmenter", tiny[0], classes=("a",) * 256)
+    with pytest.raises(ValueError, match="Received: 256"):
+        serving_heads.build(exported, ExportConfig())

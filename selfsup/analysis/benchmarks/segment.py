@@ -3,7 +3,6 @@
 import ctypes
 import gc
 import multiprocessing
-import pathlib
 import statistics
 import time
 
@@ -11,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from selfsup import heads, inference, layers, networks
+from selfsup.analysis.benchmarks import process_memory
 
 _CLASSES = 21
 
@@ -62,8 +62,8 @@ def _measure_one(way, stride, network, width, image_size, rounds):
     # What building the model needed for a while goes back to the system.
     gc.collect()
     ctypes.CDLL("libc.so.6").malloc_trim(0)
-    before = _memory("VmRSS")
-    pathlib.Path("/proc/self/clear_refs").write_text("5")
+    before = process_memory.held()
+    process_memory.reset_peak()
     seconds = []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -71,14 +71,14 @@ def _measure_one(way, stride, network, width, image_size, rounds):
         seconds.append(time.perf_counter() - start)
     return {
         "seconds": statistics.median(seconds),
-        "megabytes": _memory("VmHWM") - before,
-        "peak_megabytes": _memory("VmHWM"),
+        "megabytes": process_memory.peak() - before,
+        "peak_megabytes": process_memory.peak(),
         "channels": sum(tap.channels for tap in taps),
     }
 
 
 def _concatenating(model, stride):
-    """Returns the plain way: all hypercolumns, then the head."""
+    """Returns the plain predictor: all hypercolumns, then the head."""
     hypercolumn = model.get_layer("hypercolumn")
     *features, _ = hypercolumn.input
     image = next(tensor for tensor in model.inputs if tensor.name != "points")
@@ -95,11 +95,3 @@ def _concatenating(model, stride):
         return tf.argmax(whole[0], axis=-1)
 
     return predict
-
-
-def _memory(name):
-    """Returns a figure of the process in megabytes; Linux has it."""
-    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) / 1024
-    raise OSError(f"There is no figure of memory. Expected {name}. Received: none")

@@ -1,0 +1,1 @@
+"""What trained models have learned, and how fast they run."""
