@@ -9,7 +9,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from selfsup import color, heads, inference
-from selfsup.data.voc.augmentation import crop_corner, cut
+from selfsup.data.crops import crop_corner, cut
 
 # A class map has 8 bits, and 255 means void.
 _MOST_CLASSES = 255

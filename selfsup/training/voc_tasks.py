@@ -94,7 +94,7 @@ class Segmentation:
 
     def sheet(self, predict, samples):
         """Returns a picture of some images, their masks and the predictions."""
-        shown = data.spread(samples, _SHOWN)
+        shown = data.evenly_spaced(samples, _SHOWN)
         return evaluation.prediction_sheet(predict, samples, shown, self.config.color)
 
     def evaluate(self, model, samples, strategy, journal=None):

@@ -9,8 +9,7 @@ import scipy.io
 from PIL import Image
 
 from selfsup.data import decoding, orientation
-
-VOID = 255
+from selfsup.data.crops import VOID
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
