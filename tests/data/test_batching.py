@@ -55,10 +55,8 @@ def assert_same(one, other):
     tf.nest.map_structure(np.testing.assert_array_equal, one, other)
 
 
-@pytest.fixture(params=["files", "mixed"])
-def images(request, paths):
-    if request.param == "files":
-        return FileImages(paths)
+@pytest.fixture
+def images(paths):
     return MixedImages([FileImages(paths[:8]), FileImages(paths[8:])])
 
 
