@@ -70,7 +70,7 @@ def window_offsets(window):
 
 
 def window_validity(points, height, width, window):
-    """Returns which pixels of the windows around points lie inside the image.
+    """Finds which pixels of the windows around points lie inside the image.
 
     Args:
         points: `[..., P, 2]`, int32 (y, x).
@@ -82,8 +82,8 @@ def window_validity(points, height, width, window):
         `[..., P, window**2]`, bool, rows of the window one after another.
     """
     half = window // 2
-    places = points[..., None] + tf.range(-half, half + 1)  # [..., P, 2, window]
-    inside = (places >= 0) & (places < [[height], [width]])
+    pixels = points[..., None] + tf.range(-half, half + 1)  # [..., P, 2, window]
+    inside = (pixels >= 0) & (pixels < [[height], [width]])
     grid = inside[..., 0, :, None] & inside[..., 1, None, :]
     return tf.reshape(grid, tf.concat([tf.shape(grid)[:-2], [window**2]], axis=0))
 
@@ -205,11 +205,11 @@ def clamp_margin(margin, size):
     return min(margin, (size - 1) // 2)
 
 
-def points_from_uniform(uniform, height, width, margin=0):
+def points_from_noise(noise, height, width, margin=0):
     """Turns uniform numbers into integer points at a distance from the border.
 
     Args:
-        uniform: `[..., 2]`, float32 in `[0, 1)`.
+        noise: `[..., 2]`, float32 in `[0, 1)`.
         height: Height of the image, an integer.
         width: Width of the image, an integer.
         margin: Points lie in `[margin, size - margin)`. A margin that would
@@ -220,7 +220,7 @@ def points_from_uniform(uniform, height, width, margin=0):
     """
     low = [clamp_margin(margin, height), clamp_margin(margin, width)]
     span = tf.constant([height - 2 * low[0], width - 2 * low[1]])
-    offset = tf.cast(uniform * tf.cast(span, tf.float32), tf.int32)
+    offset = tf.cast(noise * tf.cast(span, tf.float32), tf.int32)
     # A uniform number just below 1 may round up to the end of the range.
     return tf.minimum(offset, span - 1) + low
 
@@ -238,5 +238,5 @@ def sample_points(seed, count, height, width, margin=0):
     Returns:
         `[P, 2]`, int32 (y, x).
     """
-    uniform = tf.random.stateless_uniform([count, 2], seed)
-    return points_from_uniform(uniform, height, width, margin)
+    noise = tf.random.stateless_uniform([count, 2], seed)
+    return points_from_noise(noise, height, width, margin)

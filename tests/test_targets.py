@@ -182,5 +182,5 @@ def test_too_large_a_margin_leaves_the_middle(height, width):
 
 def test_uniform_just_below_one_stays_inside():
     last = np.nextafter(np.float32(1), np.float32(0))
-    points = targets.points_from_uniform(np.full([1, 2], last), 1 << 14, 7)
+    points = targets.points_from_noise(np.full([1, 2], last), 1 << 14, 7)
     np.testing.assert_array_equal(points, [[(1 << 14) - 1, 6]])

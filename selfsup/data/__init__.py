@@ -15,8 +15,8 @@ from selfsup.data.pipeline import (
 from selfsup.data.sources import open_images
 from selfsup.data.whole_images import (
     as_network_input,
+    evenly_spaced,
     network_input,
-    spread,
     whole_images,
 )
 
@@ -33,7 +33,7 @@ __all__ = [
     "open_images",
     "pipeline",
     "require_decoded",
-    "spread",
+    "evenly_spaced",
     "voc",
     "whole_images",
 ]

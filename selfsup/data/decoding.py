@@ -1,10 +1,15 @@
 """Decoding of whole images of every kind, the same for training and reading.
 
-JPEG, PNG and GIF are TensorFlow's, the rest is OpenCV's. All become RGB of 8
-bits: gray is repeated, 16 bits are rounded to 8, transparent pixels lie on
+JPEG, PNG and GIF are decoded by TensorFlow, the rest by OpenCV. All become RGB
+of 8 bits: gray is repeated, 16 bits are rounded to 8, transparent pixels lie on
 white, the first frame of an animation counts, and the EXIF orientation of JPEG,
 PNG, WebP and TIFF is applied. Not done: OpenCV drops the alpha of TIFF with one
-colour channel and of BMP, and colour profiles are ignored.
+color channel and of BMP, and color profiles are ignored.
+
+A JPEG without the mark of its end is refused, as TensorFlow and Pillow do by
+default, and what follows the mark is ignored. Without the mark nothing says
+whether rows are missing too; TensorFlow's `try_recover_truncated` paints missing
+rows gray, and its `acceptable_fraction` counts them as read.
 """
 
 import os
@@ -15,16 +20,13 @@ import tensorflow as tf
 
 from selfsup.data import headers, orientation
 
-# Larger images are taken for damaged headers: 2**28 pixels are 0.8 GB as RGB.
-MAX_PIXELS = 2**28
+MAX_PIXELS = headers.MAX_PIXELS
 
 # Costs little, and equals OpenCV's; the default is off by up to ten levels, which
 # would be chroma.
 DCT_METHOD = "INTEGER_ACCURATE"
 
 _OPENCV_FLAGS = cv2.IMREAD_UNCHANGED
-
-_JPEG_END = b"\xff\xd9"
 
 
 def load_image(path):
@@ -63,19 +65,14 @@ def decode_bytes(encoded, name):
         ValueError: If the content can't be decoded.
     """
     with tf.device("CPU"):
-        encoded = tf.constant(encoded)
         try:
-            return _decode_in_graph(encoded).numpy()
+            return _decode_in_graph(tf.constant(encoded)).numpy()
         except tf.errors.OpError as error:
-            failure = error
-        try:
-            return _decode_in_graph(with_end_mark(encoded)).numpy()
-        except tf.errors.OpError:
             raise ValueError(
                 "An image can't be decoded. Expected a readable image of at most "
                 f"{MAX_PIXELS} pixels. Received: {os.fsdecode(name)!r}: "
-                f"{_reason(failure)}"
-            ) from failure
+                f"{_reason(error)}"
+            ) from error
 
 
 def _reason(error):
@@ -85,7 +82,7 @@ def _reason(error):
 
 
 def is_jpeg(encoded):
-    """Tells whether an encoded image is JPEG by its first bytes."""
+    """Returns whether an encoded image is JPEG by its first bytes."""
     return tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
 
 
@@ -115,35 +112,6 @@ def decode(encoded):
     return tf.ensure_shape(image, [None, None, 3])
 
 
-@tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
-def with_end_mark(encoded):
-    """Completes a JPEG that lacks nothing but the mark of its end.
-
-    Args:
-        encoded: `[]`, string.
-
-    Returns:
-        `[]`, string.
-
-    Raises:
-        tf.errors.OpError: If the file lacks more than that, or is no JPEG.
-    """
-    jpeg = tf.debugging.Assert(is_jpeg(encoded), ["The file is no JPEG."])
-    with tf.control_dependencies([jpeg]):
-        encoded = tf.identity(encoded)
-
-    # Decoders paint what is missing gray. Where nothing is, they skip whatever
-    # stands before the mark.
-    image, *others = [
-        decode_jpeg(tf.strings.join([encoded, filling + _JPEG_END]))
-        for filling in (b"", b"\x5a" * 64, b"\xa5" * 64)
-    ]
-    same = [tf.reduce_all(image == other) for other in others]
-    whole = tf.debugging.Assert(tf.reduce_all(same), ["The file is cut off."])
-    with tf.control_dependencies([whole]):
-        return tf.strings.join([encoded, _JPEG_END])
-
-
 @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
 def _decode_in_graph(encoded):
     return decode(encoded)
@@ -164,7 +132,7 @@ def decode_jpeg(encoded, limit=MAX_PIXELS):
 
 
 def decode_png(encoded, limit=MAX_PIXELS):
-    """Decodes a PNG of 8 or 16 bits as it is stored, likewise."""
+    """Decodes a PNG of 8 or 16 bits as `decode_jpeg` does; runs in graphs."""
     # Signature, then the header chunk: width, height, bits a channel.
     header = tf.strings.substr(encoded, 16, 8)
     size = tf.io.decode_raw(header, tf.int32, little_endian=False)
@@ -202,7 +170,7 @@ def on_white(rgba):
 
 
 def decode_gif(encoded, limit=MAX_PIXELS):
-    """Decodes the first frame of a GIF, likewise."""
+    """Decodes the first frame of a GIF, `[H, W, 3]`, uint8 RGB; runs in graphs."""
     size = tf.io.decode_raw(tf.strings.substr(encoded, 6, 4), tf.uint16)
     with tf.control_dependencies([check_size(size[1], size[0], limit)]):
         # A GIF's frames all have its size; this op decodes the first only.
@@ -216,12 +184,7 @@ def _decode_other(encoded):
 
 def _decode_with_opencv(encoded):
     """Decodes TIFF, WebP, BMP and what else OpenCV knows to `[H, W, 3]` uint8."""
-    height, width = headers.claimed_size(encoded)
-    if not 0 < height * width <= MAX_PIXELS:
-        raise ValueError(
-            "The header claims an empty image or one of over "
-            f"{MAX_PIXELS} pixels: {height} x {width}"
-        )
+    headers.claimed_size(encoded)  # OpenCV allocates before it reads.
     try:
         image = cv2.imdecode(np.frombuffer(encoded, np.uint8), _OPENCV_FLAGS)
     except cv2.error as error:
@@ -229,7 +192,7 @@ def _decode_with_opencv(encoded):
     if image is None:
         raise ValueError(f"OpenCV can't decode the file; it begins {encoded[:8]!r}.")
     alpha = headers.tiff_alpha(encoded) if headers.is_tiff(encoded) else None
-    # OpenCV multiplies the colours itself, but not those of 16 bits.
+    # OpenCV multiplies the colors itself, but not those of 16 bits.
     multiplied = alpha == 1 or (alpha == 2 and image.dtype == np.uint8)
     return to_rgb8(image, multiplied)
 
@@ -240,7 +203,7 @@ def to_rgb8(image, multiplied=False):
     Args:
         image: `[H, W]`, or `[H, W, C]` in OpenCV's order (BGR, BGRA); uint8,
             uint16, or float in `[0, 1]`.
-        multiplied: Whether colours have been multiplied with alpha already.
+        multiplied: Whether colors have been multiplied with alpha already.
 
     Returns:
         `[H, W, 3]`, uint8 RGB; transparent pixels lie on white.

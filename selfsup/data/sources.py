@@ -3,8 +3,8 @@
 import hashlib
 import os
 
-from selfsup.data import files, shards
-from selfsup.data.images import FileImages, MixedImages
+from selfsup.data import files, tfds
+from selfsup.data.streams import FileImages, MixedImages
 
 
 def open_images(specs=(), *, val_specs=(), val_fraction=0.0, subset="all", seed=0):
@@ -28,8 +28,7 @@ def open_images(specs=(), *, val_specs=(), val_fraction=0.0, subset="all", seed=
         seed: Seed of the held-out choice.
 
     Returns:
-        A collection with `len()`, `name(index)` and
-        `stream(seed, start, shuffle)`.
+        A collection; see `selfsup.data.streams`.
 
     Raises:
         FileNotFoundError: If a path does not exist.
@@ -47,8 +46,8 @@ def open_images(specs=(), *, val_specs=(), val_fraction=0.0, subset="all", seed=
         val_fraction = 0.0
     named, others = [], []
     for spec in specs:
-        if str(spec).startswith(shards.PREFIX):
-            others.append(shards.open_split(str(spec), val_fraction, subset))
+        if str(spec).startswith(tfds.PREFIX):
+            others.append(tfds.open_split(str(spec), val_fraction, subset))
         else:
             named += _named_files(str(spec))
     if not specs:
@@ -68,7 +67,7 @@ def _named_files(spec):
     if not os.path.exists(spec):
         raise FileNotFoundError(
             "An image source does not exist. Expected a folder, a list file, an "
-            f"image file or {shards.PREFIX}NAME/SPLIT. Received: {spec!r}"
+            f"image file or {tfds.PREFIX}NAME/SPLIT. Received: {spec!r}"
         )
     if files.has_image_extension(spec):
         return [(spec, os.path.basename(spec))]

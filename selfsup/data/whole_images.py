@@ -80,7 +80,7 @@ def network_input(path, side=None):
     return gray[None] - color.GRAY_MEAN
 
 
-def spread(images, count):
+def evenly_spaced(images, count):
     """Returns up to `count` numbers of images, evenly spread over a collection.
 
     Args:

@@ -95,7 +95,7 @@ def color_files(model, inputs, output, settings=None, trained_side=None):
     output_paths.check_free(targets, settings.overwrite)
     colored_copy = _colorer(inference.dense_predictor(model), settings, trained_side)
     shown, unreadable, written = {}, [], []
-    chosen = set(data.spread(jobs, _SHOWN)) if sheet else ()
+    chosen = set(data.evenly_spaced(jobs, _SHOWN)) if sheet else ()
     for number, job in enumerate(progress_bar(jobs, "coloring")):
         try:
             image = data.load_image(job.source)

@@ -33,7 +33,7 @@ def choose_images(collection, count=8):
         the collection, large ones shrunk to what a sheet can show.
     """
     found, colorful, scenes = {}, {}, {}
-    for index in data.spread(collection, _CANDIDATES):
+    for index in data.evenly_spaced(collection, _CANDIDATES):
         try:
             ((name, image),) = data.whole_images(collection, [index])
         except (OSError, ValueError) as error:

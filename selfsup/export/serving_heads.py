@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from selfsup import color, heads, inference
-from selfsup.data.voc.augmentation import ten_crops
+from selfsup.data.crops import ten_crops
 
 # A class map has 8 bits, and 255 means void.
 _MOST_CLASSES = 255

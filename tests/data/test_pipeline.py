@@ -44,7 +44,7 @@ def test_batches_keep_the_contract(whole):
 
 
 def test_targets_and_weights_belong_to_the_gray_input(tmp_path):
-    # Each pixel's gray tells its colour: gray g is (g, g / 2, 0) scaled to mean g.
+    # Each pixel's gray shows its color: gray g is (g, g / 2, 0) scaled to mean g.
     ramp = np.linspace(0.05, 0.6, 48, dtype=np.float32)
     gray = np.repeat(ramp[None], 48, 0)
     image = gray[..., None] * [2.0, 1.0, 0.0]
@@ -99,6 +99,15 @@ def test_the_batch_size_cuts_the_same_stream():
     np.testing.assert_array_equal(large[0]["gray"], gray)
 
 
+def test_workers_read_their_parts_of_a_batch(spoiled):
+    config, images = spoiled
+    whole = take(config, 2, 1, images=images)
+    parts = [take(config, 2, 1, images=images, shard=(w, 2)) for w in range(2)]
+    assert parts[0][0][0]["gray"].shape[0] == 4
+    joined = tf.nest.map_structure(lambda *part: np.concatenate(part), *parts)
+    assert_same(joined, whole)
+
+
 def test_an_epoch_has_every_image_once_and_augments_anew():
     config = dataclasses.replace(CONFIG, batch_size=23)
     batches = take(config, 4)
@@ -134,7 +143,7 @@ def test_held_out_samples_do_not_depend_on_the_batch():
 
 
 @pytest.fixture
-def centre(tmp_path, photos):
+def center(tmp_path, photos):
     """A config of one held-out image, and the crop of it that is due."""
     image = data.load_image(photos / "coffee.jpg")[100:200, 100:250]
     (tmp_path / "x.png").write_bytes(tf.io.encode_png(image).numpy())
@@ -146,16 +155,16 @@ def centre(tmp_path, photos):
     return config, tf.image.resize(window, [48, 48]).numpy()
 
 
-def test_held_out_crop_is_the_centre(centre):
-    config, crop = centre
+def test_held_out_crop_is_the_center(center):
+    config, crop = center
     gray = take(config, 1)[0][0]["gray"][0, ..., 0]
     np.testing.assert_allclose(gray, crop.mean(-1) - 0.4488, atol=1e-6)
 
 
-def test_lab_targets_are_the_colours_at_the_points(centre):
+def test_lab_targets_are_the_colors_at_the_points(center):
     from skimage.color import rgb2lab
 
-    config, crop = centre
+    config, crop = center
     histogram = take(config, 1)[0]
     config = dataclasses.replace(config, targets="lab")
     inputs, target, weights, _ = take(config, 1)[0]
@@ -169,7 +178,7 @@ def test_lab_targets_are_the_colours_at_the_points(centre):
 
 
 @pytest.fixture
-def spoilt(tmp_path, photos):
+def spoiled(tmp_path, photos):
     """A folder of 12 photographs, 3 unreadable files and 1 that will vanish."""
     good = sorted(photos.glob("*.jpg"))[:12]
     for number, path in enumerate(good):
@@ -179,17 +188,17 @@ def spoilt(tmp_path, photos):
     (tmp_path / "05-empty.png").write_bytes(b"")
     (tmp_path / "07-text.jpg").write_bytes(b"no image")
     (tmp_path / "09-gone.jpg").write_bytes(content)
-    # Nothing is missing but the end mark, so this one is good.
+    # What follows the end mark does not matter.
     (tmp_path / "02.jpg").unlink()
-    (tmp_path / "02.jpg").write_bytes(good[2].read_bytes()[:-2])
+    (tmp_path / "02.jpg").write_bytes(good[2].read_bytes() + b"more")
     config = dataclasses.replace(CONFIG, data=(str(tmp_path),), batch_size=8)
     images = data.images_of(config)
     os.remove(tmp_path / "09-gone.jpg")
     return config, images
 
 
-def test_bad_images_become_samples_of_weight_zero_in_place(spoilt):
-    config, images = spoilt
+def test_bad_images_become_samples_of_weight_zero_in_place(spoiled):
+    config, images = spoiled
     for inputs, target, weights, status in take(config, 4, images=images):
         for b in range(8):
             bad = "-" in os.path.basename(images.name(status["index"][b]))
@@ -200,8 +209,8 @@ def test_bad_images_become_samples_of_weight_zero_in_place(spoilt):
             assert np.any(inputs["gray"][b] != 0) == (not bad)
 
 
-def test_bad_images_do_not_shift_the_stream(spoilt, tmp_path, photos):
-    config, images = spoilt
+def test_bad_images_do_not_shift_the_stream(spoiled, tmp_path, photos):
+    config, images = spoiled
     before = take(config, 4, images=images)
     assert_same(take(config, 2, 2, images=images), before[2:])
     for name in ("01-cut.jpg", "05-empty.png", "07-text.jpg", "09-gone.jpg"):
@@ -212,8 +221,8 @@ def test_bad_images_do_not_shift_the_stream(spoilt, tmp_path, photos):
         np.testing.assert_array_equal(old[0]["gray"][same], new[0]["gray"][same])
 
 
-def test_evaluation_names_bad_images(spoilt, whole):
-    config, images = spoilt
+def test_evaluation_names_bad_images(spoiled, whole):
+    config, images = spoiled
     config = dataclasses.replace(config, augment=False)
     batch = take(config, 1, images=images)[0]
     with pytest.raises(ValueError, match="01-cut.jpg'.*05-empty.png"):
@@ -221,7 +230,7 @@ def test_evaluation_names_bad_images(spoilt, whole):
     data.require_decoded(tf.nest.map_structure(tf.constant, whole[0][3]), images)
 
 
-def test_achromatic_images_are_told(tmp_path, photos):
+def test_achromatic_images_are_reported(tmp_path, photos):
     image = data.load_image(photos / "coffee.jpg")[:100, :100]
     gray = np.repeat(image[..., :1], 3, axis=-1)
     (tmp_path / "0-color.jpg").write_bytes(tf.io.encode_jpeg(image).numpy())

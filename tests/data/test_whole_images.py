@@ -74,5 +74,5 @@ def test_network_input_is_scaled_to_the_shortest_side(shape, size, tmp_path):
     "length, count, expected",
     [(10, 2, [2, 7]), (3, 5, [0, 1, 2]), (40, 6, [3, 10, 16, 23, 30, 36])],
 )
-def test_spread_is_even_and_without_repeats(length, count, expected):
-    assert data.spread(range(length), count) == expected
+def test_evenly_spaced_is_even_and_without_repeats(length, count, expected):
+    assert data.evenly_spaced(range(length), count) == expected

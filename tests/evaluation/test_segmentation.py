@@ -175,7 +175,7 @@ def test_a_stopped_evaluation_goes_on(root, model, report, tmp_path, monkeypatch
 def test_other_options_do_not_take_a_stopped_evaluation_up(root, model, tmp_path):
     path = tmp_path / "journal.jsonl"
     bad = dataclasses.replace(
-        segmenters.open(root), mask_paths=segmenters.open(root).image_paths
+        segmenters.open(root), mask_paths=segmenters.open(root).sources
     )
     bad.watch()
     with pytest.raises(ValueError, match="mask"):

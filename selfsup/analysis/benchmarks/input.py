@@ -29,7 +29,7 @@ def _naive(paths, config):
         image = tf.image.random_crop(image, [crop, crop, 3])
         image = tf.image.random_flip_left_right(image)
         uniform = tf.random.uniform([config.points, 2])
-        points = targets.points_from_uniform(uniform, crop, crop, config.point_margin)
+        points = targets.points_from_noise(uniform, crop, crop, config.point_margin)
         target = targets.histograms(image, points)
         return color.rgb_to_gray(image) - color.GRAY_MEAN, points, target
 

@@ -5,11 +5,12 @@ import os
 
 import numpy as np
 
-from selfsup.data import decoding, shards
+from selfsup.data import decoding, tfds
+from selfsup.data.streams import IndexedImages
 from selfsup.data.voc import layout
 
 # Labels of a class in an image. Difficult: all its objects are hard to
-# recognise, so it counts neither as present nor as absent.
+# recognize, so it counts neither as present nor as absent.
 ABSENT, PRESENT, DIFFICULT = 0, 1, 255
 
 _LABELS = {"1": PRESENT, "-1": ABSENT, "0": DIFFICULT}
@@ -18,8 +19,8 @@ _TFDS_SPLITS = {"trainval": "train+validation", "val": "validation"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ClassificationSet:
-    """Images of a split and their classes; images are decoded when asked for.
+class ClassificationSet(IndexedImages):
+    """A collection of the images of a split, and the classes they show.
 
     Attributes:
         split: Name of the split.
@@ -27,7 +28,7 @@ class ClassificationSet:
         names: Names of the `N` images.
         labels: `[N, K]`, uint8: 1 present, 0 absent, 255 difficult, which loss
             and metric ignore.
-        sources: For each image the path of its file, or its encoded content.
+        sources: Paths of the images; or all of their encoded contents.
         folder: The year's folder, or the data set's name; for messages.
     """
 
@@ -35,21 +36,21 @@ class ClassificationSet:
     classes: tuple[str, ...]
     names: tuple[str, ...]
     labels: np.ndarray
-    sources: tuple[str | bytes, ...]
+    sources: tuple[str, ...] | tuple[bytes, ...]
     folder: str = ""
 
-    def __len__(self):
-        return len(self.names)
+    @property
+    def in_memory(self):
+        """Whether `sources` are the images' contents."""
+        return bool(self.sources) and isinstance(self.sources[0], bytes)
 
-    def location(self, index):
+    def name(self, index):
         """Returns the path of an image, or its name if it is in memory."""
-        source = self.sources[index]
-        return self.names[index] if isinstance(source, bytes) else source
+        return self.names[index] if self.in_memory else self.sources[index]
 
-    def encoded(self, index):
-        """Returns the content of an image's file, bytes."""
-        source = self.sources[index]
-        return source if isinstance(source, bytes) else layout.read_image(source)
+    def read(self, index, content):
+        """Returns the encoded image of an element; see `IndexedImages`."""
+        return content if self.in_memory else super().read(index, content)
 
     def image(self, index):
         """Decodes an image.
@@ -64,7 +65,10 @@ class ClassificationSet:
             FileNotFoundError: If its file has gone.
             ValueError: If it can't be decoded.
         """
-        return decoding.decode_bytes(self.encoded(index), self.location(index))
+        source = self.sources[index]
+        if self.in_memory:
+            return decoding.decode_bytes(source, self.names[index])
+        return decoding.load_image(source)
 
     def subset(self, indices):
         """Returns the set of some of the images.
@@ -101,7 +105,7 @@ def open_classification(voc_dir, split):
             is missing, or the data set has not been prepared.
         ValueError: If a folder or a file is not what it should be.
     """
-    if isinstance(voc_dir, str) and voc_dir.startswith(shards.PREFIX):
+    if isinstance(voc_dir, str) and voc_dir.startswith(tfds.PREFIX):
         opened = _open_tfds(voc_dir, split)
     else:
         opened = _open_folder(voc_dir, split)
@@ -151,11 +155,12 @@ def _read_labels(path, names):
 
 def _open_tfds(spec, split):
     """Reads a split of a data set of TensorFlow Datasets into memory."""
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets
 
     tfds_split = _TFDS_SPLITS.get(split, split)
-    shards.open_split(f"{spec}/{tfds_split}")  # Has clear errors.
-    builder = tfds.builder(spec.removeprefix(shards.PREFIX))
+    tfds.open_split(f"{spec}/{tfds_split}")  # Has clear errors.
+    builder = tensorflow_datasets.builder(spec.removeprefix(tfds.PREFIX))
+    decoders = tensorflow_datasets.decode
     features = builder.info.features
     wanted = ("image", "image/filename", "labels", "labels_no_difficult")
     if not set(wanted) <= set(features):
@@ -165,8 +170,8 @@ def _open_tfds(spec, split):
         )
     examples = builder.as_dataset(
         split=tfds_split,
-        decoders=tfds.decode.PartialDecoding(
-            dict.fromkeys(wanted, True), decoders={"image": tfds.decode.SkipDecoding()}
+        decoders=decoders.PartialDecoding(
+            dict.fromkeys(wanted, True), decoders={"image": decoders.SkipDecoding()}
         ),
     )
     names, rows, contents = [], [], []

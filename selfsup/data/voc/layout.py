@@ -11,6 +11,8 @@ VOC2012/
 
 import os
 
+from selfsup.data import tfds
+
 BACKGROUND = "background"
 
 # In VOC's own order, which is the alphabetical one.
@@ -37,7 +39,7 @@ OBJECTS = (
     "tvmonitor",
 )
 
-# Index 255 of masks is void, so that 0 to 254 are left.
+# The last index of masks is void.
 MAX_CLASSES = 255
 
 _IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
@@ -60,7 +62,7 @@ def resolve(voc_dir, year):
         ValueError: If it holds no VOC data.
     """
     voc_dir = os.fspath(voc_dir)
-    if voc_dir.startswith("tfds:"):
+    if voc_dir.startswith(tfds.PREFIX):
         raise ValueError(
             "Data sets of TensorFlow Datasets have no masks here; tfds:voc/2007 serves "
             f"classification. Expected the path of a folder. Received: {voc_dir!r}"
@@ -90,7 +92,7 @@ def class_names(folder, background):
         background: Whether the background is a class, as in segmentation.
 
     Returns:
-        Tuple of names; for segmentation a name's place is its index in masks.
+        Tuple of names; those of segmentation in the order of their indices in masks.
 
     Raises:
         ValueError: If `classes.txt` names no class, too many, or one twice.
@@ -190,22 +192,9 @@ def read_names(path):
     return tuple(first)
 
 
-def read_image(path):
-    """Returns the content of an image file, bytes.
-
-    Args:
-        path: Path of the file.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-    """
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"An image is missing. Expected an image file. Received: {path!r}"
-        ) from error
+def mask_path(folder, name, parent="SegmentationClass"):
+    """Returns the path of the mask of an image."""
+    return os.path.join(folder, parent, f"{name}.png")
 
 
 def find_images(folder, names, listed):
@@ -241,7 +230,7 @@ def find_files(kind, choices, listed, hint=""):
 
     Raises:
         FileNotFoundError: If a choice has no path that exists; it names the
-            first such, and tells how many there are.
+            first such and their number.
     """
     found = [next(filter(os.path.isfile, paths), None) for paths in choices]
     if None in found:

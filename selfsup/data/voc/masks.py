@@ -1,6 +1,5 @@
-"""Masks: images whose pixels are the indices of classes, 255 for void."""
+"""Masks: images whose pixels are the indices of classes, `VOID`."""
 
-import io
 import os
 import zlib
 
@@ -8,11 +7,10 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
-from selfsup.data import decoding, orientation
+from selfsup.data import decoding, headers
+from selfsup.data.crops import VOID
 
-VOID = 255
-
-_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 # What Pillow raises for damaged files besides OSError.
 _PILLOW_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
@@ -39,7 +37,7 @@ def read_mask(path, size, num_classes):
         num_classes: Number of classes.
 
     Returns:
-        `[H, W]`, uint8, indices below `num_classes` or 255, void.
+        `[H, W]`, uint8, indices below `num_classes`, or `VOID`.
 
     Raises:
         ValueError: If the file can't be read, or is not a mask of this size
@@ -76,15 +74,13 @@ def image_size(path):
     """
     with open(path, "rb") as file:
         encoded = file.read()
-    if encoded.startswith((_JPEG, _PNG)):
-        try:
-            with Image.open(io.BytesIO(encoded)) as image:
-                width, height = image.size
-            turned = orientation.read_orientation(encoded) >= 5
-            return (width, height) if turned else (height, width)
-        except _PILLOW_ERRORS:
-            pass  # The whole decoder knows more, and says what is wrong.
-    return decoding.decode_bytes(encoded, path).shape[:2]
+    try:
+        height, width = headers.claimed_size(encoded)
+    except ValueError:
+        # Decoding it finds out what is wrong.
+        return decoding.decode_bytes(encoded, path).shape[:2]
+    turned = headers.orientation(encoded) >= 5
+    return (width, height) if turned else (height, width)
 
 
 def _read_indices(path):

@@ -1,21 +1,30 @@
 """Images with masks: the segmentation data of one split."""
 
 import dataclasses
+import os
 
 from selfsup.data import decoding
-from selfsup.data.voc import layout, masks
+from selfsup.data.streams import IndexedImages
+from selfsup.data.voc import layout, masks, sbd
+
+_HINT = (
+    "; `sbd_dir`, a folder of the Semantic Boundaries Dataset, builds this split "
+    "without it"
+)
 
 
 @dataclasses.dataclass(frozen=True)
-class SegmentationSet:
-    """Images of a split and their masks, each read when it is asked for.
+class SegmentationSet(IndexedImages):
+    """A collection of the images of a split, and their masks.
+
+    Each is read when it is asked for.
 
     Attributes:
         folder: The year's folder.
         split: Name of the split.
-        classes: Names of the classes; a name's place is its index in masks.
+        classes: Names of the classes; in the order of their indices in masks.
         names: Names of the images.
-        image_paths: Paths of the images, in the order of `names`.
+        sources: Paths of the images, in the order of `names`.
         mask_paths: Paths of the masks, PNG or `.mat` files.
     """
 
@@ -23,19 +32,8 @@ class SegmentationSet:
     split: str
     classes: tuple[str, ...]
     names: tuple[str, ...]
-    image_paths: tuple[str, ...]
+    sources: tuple[str, ...]
     mask_paths: tuple[str, ...]
-
-    def __len__(self):
-        return len(self.names)
-
-    def location(self, index):
-        """Returns the path of an image."""
-        return self.image_paths[index]
-
-    def encoded(self, index):
-        """Returns the content of an image's file, bytes."""
-        return layout.read_image(self.image_paths[index])
 
     def image(self, index):
         """Reads an image.
@@ -50,7 +48,7 @@ class SegmentationSet:
             FileNotFoundError: If it has gone.
             ValueError: If it can't be decoded.
         """
-        return decoding.load_image(self.image_paths[index])
+        return decoding.load_image(self.sources[index])
 
     def mask(self, index, size=None):
         """Reads the mask of an image.
@@ -60,14 +58,14 @@ class SegmentationSet:
             size: Height and width of the image, where it has been decoded.
 
         Returns:
-            `[H, W]`, uint8, indices of classes, or 255 for void.
+            `[H, W]`, uint8, indices of classes, or `VOID`.
 
         Raises:
             ValueError: If it can't be read, is not as large as its image, or
                 holds an index that is no class.
         """
         if size is None:
-            size = masks.image_size(self.image_paths[index])
+            size = masks.image_size(self.sources[index])
         return masks.read_mask(self.mask_paths[index], size, len(self.classes))
 
     def subset(self, indices):
@@ -77,7 +75,67 @@ class SegmentationSet:
             indices: Numbers of the images, in the order wanted.
         """
         indices = [int(index) for index in indices]
-        fields = ("names", "image_paths", "mask_paths")
+        fields = ("names", "sources", "mask_paths")
         return dataclasses.replace(
             self, **{f: tuple(getattr(self, f)[i] for i in indices) for f in fields}
         )
+
+
+def open_segmentation(voc_dir, split, sbd_dir=None, sbd_masks_win=False):
+    """Opens the images and masks of a split.
+
+    `train_aug` is built from VOC 2012 and SBD where `sbd_dir` is given; else it
+    is read from its usual prepared form, a list `train_aug.txt` and masks in
+    `SegmentationClassAug`.
+
+    Args:
+        voc_dir: Folder of VOC 2012, `VOCdevkit`, or the folder that holds it;
+            or any folder of that layout with the names of its own classes,
+            background included, in `classes.txt`.
+        split: Name of a file in `ImageSets/Segmentation`, or `train_aug`.
+        sbd_dir: SBD's folder `benchmark_RELEASE`, or `dataset` in it; used by
+            `train_aug` only.
+        sbd_masks_win: Whether SBD's masks are taken for images in both. VOC's
+            have a void border around objects, SBD's have none.
+
+    Returns:
+        A `SegmentationSet`.
+
+    Raises:
+        FileNotFoundError: If a folder, a split, an image or a mask is missing.
+        ValueError: If a folder or a file is not what it should be.
+    """
+    folder = layout.resolve(voc_dir, 2012)
+    if split == sbd.AUGMENTED and sbd_dir is not None:
+        names, found = sbd.augmented_set(folder, sbd_dir, sbd_masks_win)
+        listed = f"the split {split} of {folder} and {os.fspath(sbd_dir)}"
+        hint = ""
+    else:
+        names, listed, found, hint = _prepared(folder, split)
+    return SegmentationSet(
+        folder=folder,
+        split=split,
+        classes=layout.class_names(folder, background=True),
+        names=names,
+        sources=layout.find_images(folder, names, listed),
+        mask_paths=layout.find_files("mask", found, listed, hint),
+    )
+
+
+def _prepared(folder, split):
+    """Returns names, their file, the paths each mask may have, and a hint."""
+    parents, hint = ["SegmentationClass"], ""
+    if split == sbd.AUGMENTED:
+        parents, hint = ["SegmentationClassAug", *parents], _HINT
+        path = layout.split_file(folder, "Segmentation", split)
+        if not os.path.isfile(path):
+            raise FileNotFoundError(
+                f"The split {sbd.AUGMENTED} is not part of VOC. Expected `sbd_dir`, a "
+                "folder of the Semantic Boundaries Dataset, to build it from, or a "
+                f"prepared list. Received: no `sbd_dir`, and no file {path}"
+            )
+    names, listed = layout.read_split(folder, "Segmentation", split)
+    found = [
+        [layout.mask_path(folder, name, parent) for parent in parents] for name in names
+    ]
+    return names, listed, found, hint

@@ -160,7 +160,7 @@ class Segmentation(DownstreamTask):
 
     def draw(self, predict, parts):
         samples = parts["held_out"]
-        shown = data.spread(samples, _SHOWN)
+        shown = data.evenly_spaced(samples, _SHOWN)
         return evaluation.prediction_sheet(predict, samples, shown, self.config.color)
 
     def report(self, model, samples, strategy=None, journal=None):

@@ -13,7 +13,7 @@ EXPECTED = [[1, 0], [0, 1], [255, 0], [1, 1], [0, 255], [0, 0], [255, 255]]
 
 
 @pytest.fixture
-def labelled(folder, tools):
+def labeled(folder, tools):
     tools.write_lines(folder.root / "classes.txt", ["background", "cat", "dog"])
     (folder.root / "ImageSets/Main").mkdir()
     classes = ["cat", "dog"]
@@ -26,29 +26,29 @@ def labelled(folder, tools):
     return folder
 
 
-def test_labels_of_a_folder(labelled):
-    samples = voc.open_classification(labelled.root, "train")
+def test_labels_of_a_folder(labeled):
+    samples = voc.open_classification(labeled.root, "train")
     assert samples.classes == ("cat", "dog")
-    assert samples.names == tuple(labelled.names) and len(samples) == 7
+    assert samples.names == tuple(labeled.names) and len(samples) == 7
     assert samples.labels.dtype == np.uint8
     assert samples.labels.tolist() == EXPECTED
-    for index, name in enumerate(labelled.names):
-        path = labelled.image(name)
-        assert samples.encoded(index) == path.read_bytes()
+    for index, name in enumerate(labeled.names):
+        path = labeled.image(name)
+        assert samples.name(index) == str(path)
         np.testing.assert_array_equal(samples.image(index), data.load_image(path))
 
 
-def test_labels_can_not_be_changed(labelled):
-    samples = voc.open_classification(labelled.root, "train")
+def test_labels_can_not_be_changed(labeled):
+    samples = voc.open_classification(labeled.root, "train")
     for labels in (samples.labels, samples.subset([1]).labels):
         with pytest.raises(ValueError, match="read-only"):
             labels[0] = 1
 
 
-def test_a_subset_has_its_own_order(labelled):
-    samples = voc.open_classification(labelled.root, "train")
+def test_a_subset_has_its_own_order(labeled):
+    samples = voc.open_classification(labeled.root, "train")
     subset = samples.subset([6, 1])
-    assert subset.names == (labelled.names[6], labelled.names[1])
+    assert subset.names == (labeled.names[6], labeled.names[1])
     assert subset.labels.tolist() == [[255, 255], [0, 1]]
     np.testing.assert_array_equal(subset.image(1), samples.image(1))
 
@@ -67,8 +67,8 @@ def test_the_classes_of_voc(folder):
     assert samples.labels.sum() == 256
 
 
-def change(labelled, name, old, new):
-    path = labelled.root / "ImageSets/Main" / name
+def change(labeled, name, old, new):
+    path = labeled.root / "ImageSets/Main" / name
     content = path.read_text()
     assert old in content
     path.write_text(content.replace(old, new))
@@ -83,19 +83,19 @@ def change(labelled, name, old, new):
         ("2007_00000", "2008_00000", "of 7, the first is '2007_000000'"),
     ],
 )
-def test_bad_files_of_classes(labelled, old, new, message):
-    change(labelled, "cat_train.txt", old, new)
+def test_bad_files_of_classes(labeled, old, new, message):
+    change(labeled, "cat_train.txt", old, new)
     with pytest.raises(ValueError, match=f"cat_train.txt.*{message}"):
-        voc.open_classification(labelled.root, "train")
+        voc.open_classification(labeled.root, "train")
 
 
-def test_bad_folders_and_splits(labelled, tmp_path):
-    root = labelled.root
+def test_bad_folders_and_splits(labeled, tmp_path):
+    root = labeled.root
     with pytest.raises(FileNotFoundError, match=r"one of \['train'\].*'test'"):
         voc.open_classification(root, "test")
     with pytest.raises(FileNotFoundError, match="none"):
         voc.open_classification(tmp_path / "none", "train")
-    labelled.image(labelled.names[2]).unlink()
+    labeled.image(labeled.names[2]).unlink()
     with pytest.raises(FileNotFoundError, match="000002.jpg.*train.txt.*1 of 7"):
         voc.open_classification(root, "train")
     (root / "ImageSets/Main/dog_train.txt").unlink()
@@ -103,11 +103,11 @@ def test_bad_folders_and_splits(labelled, tmp_path):
         voc.open_classification(root, "train")
 
 
-def test_a_split_without_labels(labelled):
+def test_a_split_without_labels(labeled):
     for name in ("cat_train.txt", "dog_train.txt"):
-        change(labelled, name, "  1", " -1")
+        change(labeled, name, "  1", " -1")
     with pytest.raises(ValueError, match="has no labels.*'train' of '.*VOC2012'"):
-        voc.open_classification(labelled.root, "train")
+        voc.open_classification(labeled.root, "train")
 
 
 # Objects of the examples: (class, whether difficult).
@@ -197,7 +197,7 @@ def test_labels_of_tensorflow_datasets(tfds_folder, split, expected):
             if cls:
                 row[samples.classes.index(cls)] = value
         np.testing.assert_array_equal(samples.labels[index], row)
-        assert samples.encoded(index) == tfds_folder[name].read_bytes()
+        assert samples.name(index) == name
         image = data.load_image(tfds_folder[name])
         np.testing.assert_array_equal(samples.image(index), image)
 

@@ -1,6 +1,7 @@
 """Images and masks of a split, each read when asked for."""
 
 import dataclasses
+import shutil
 
 import cv2
 import numpy as np
@@ -83,3 +84,60 @@ def test_real_street_scenes(test_data, split, count):
         # Sky is above the road in every street.
         rows = np.arange(360)[:, None] * np.ones([1, 480])
         assert rows[mask == 0].mean() < rows[mask == 3].mean()
+
+
+def test_a_folder_above_will_do(tmp_path, tiny):
+    shutil.copytree(tiny.root, tmp_path / "VOCdevkit" / "VOC2012")
+    samples = voc.open_segmentation(tmp_path, "val")
+    assert samples.names == tuple(tiny.names[:2])
+    assert samples.folder == str(tmp_path / "VOCdevkit" / "VOC2012")
+
+
+def test_missing_files_are_named_when_opening(folder):
+    folder.image(folder.names[1]).unlink()
+    folder.mask(folder.names[0]).unlink()
+    folder.mask(folder.names[4]).unlink()
+    for split, message in (
+        ("train", r"image is missing.*000001.jpg.*train.txt.*1 of 7 missing$"),
+        ("odd", r"mask is missing.*000000.png.*odd.txt.*Received: 2 of 3 missing$"),
+    ):
+        folder.split("odd", [folder.names[i] for i in (2, 0, 4)])
+        with pytest.raises(FileNotFoundError, match=message) as caught:
+            voc.open_segmentation(folder.root, split)
+        assert "\n" not in str(caught.value)
+
+
+def test_bad_folders_and_splits(folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match="Received: '.*none'"):
+        voc.open_segmentation(tmp_path / "none", "train")
+    with pytest.raises(ValueError, match="holds no VOC data"):
+        voc.open_segmentation(folder.root / "JPEGImages", "train")
+    with pytest.raises(FileNotFoundError, match=r"\['train', 'val'\].*'trainval'"):
+        voc.open_segmentation(folder.root, "trainval")
+    folder.split("empty", [])
+    with pytest.raises(ValueError, match="empty.txt lists no names"):
+        voc.open_segmentation(folder.root, "empty")
+    folder.split("twice", [folder.names[0]] * 2)
+    with pytest.raises(ValueError, match="twice.txt lists a name twice"):
+        voc.open_segmentation(folder.root, "twice")
+
+
+def test_the_prepared_augmented_set(folder, tools):
+    names = folder.names[2:5]
+    folder.split("train_aug", names)
+    prepared = np.full([20, 24], 9)
+    tools.save_mask(folder.mask(names[1], "SegmentationClassAug"), prepared)
+    samples = voc.open_segmentation(folder.root, "train_aug")
+    assert samples.names == tuple(names)
+    np.testing.assert_array_equal(samples.mask(1), prepared)
+    for index in (0, 2):
+        expected = tools.mask_of(samples.image(index))
+        np.testing.assert_array_equal(samples.mask(index), expected)
+    folder.mask(names[2]).unlink()
+    with pytest.raises(FileNotFoundError, match="Aug/2007_000004.png.*sbd_dir"):
+        voc.open_segmentation(folder.root, "train_aug")
+
+
+def test_without_anything_the_error_says_how_to_get_it(folder):
+    with pytest.raises(FileNotFoundError, match="Expected `sbd_dir`.*train_aug.txt"):
+        voc.open_segmentation(folder.root, "train_aug")

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from selfsup.data import crops as crops_lib
 from selfsup.data import voc
-from selfsup.data.voc import augmentation
 
 BELOW_ONE = float(np.nextafter(np.float32(1), np.float32(0)))
 
 
-def noise(height, width, seed=0):
+def random_image(height, width, seed=0):
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, [height, width, 3], np.uint8)
 
@@ -32,32 +32,32 @@ def padded(values, size, fill):
 def test_all_positions_have_equal_shares(length, crop):
     positions = length - crop + 1
     middles = (np.arange(positions) + 0.5) / positions
-    for place in (0.0, BELOW_ONE):
-        corner = augmentation.crop_corner([length, crop], crop, [place, place])
-        assert corner.numpy().tolist() == [(positions - 1) * (place > 0), 0]
+    for position in (0.0, BELOW_ONE):
+        corner = crops_lib.crop_corner([length, crop], crop, [position, position])
+        assert corner.numpy().tolist() == [(positions - 1) * (position > 0), 0]
     for expected in {0, positions // 3, positions - 1}:
-        place = [middles[expected], 0.5]
-        corner = augmentation.crop_corner([length, crop], crop, np.float32(place))
+        position = [middles[expected], 0.5]
+        corner = crops_lib.crop_corner([length, crop], crop, np.float32(position))
         assert corner.numpy().tolist() == [expected, 0]
 
 
 @pytest.mark.parametrize("length, corner", [(4, -1), (3, -2), (1, -3), (6, 0), (7, 0)])
-def test_small_images_lie_in_the_centre(length, corner):
-    found = augmentation.crop_corner([length, length], 7, [0.1, 0.1])
+def test_small_images_lie_in_the_center(length, corner):
+    found = crops_lib.crop_corner([length, length], 7, [0.1, 0.1])
     assert found.numpy().tolist() == [corner, corner]
 
 
 @pytest.mark.parametrize("size", [(40, 50), (16, 16), (9, 30), (30, 9), (5, 4), (1, 1)])
 @pytest.mark.parametrize("color", [False, True])
-def test_image_and_mask_are_cut_alike(size, color, tools):
-    image = noise(*size)
-    mask = tools.mask_of(image)
+def test_image_and_mask_are_cut_alike(size, color):
+    image = random_image(*size)
+    mask = image[..., 0]
     rng = np.random.default_rng(1)
-    for uniform in rng.uniform(size=[6, 4]).astype(np.float32):
-        crop, labels = augmentation.paired_crop(image, mask, uniform, 16, color)
+    for draws in rng.uniform(size=[6, 4]).astype(np.float32):
+        crop, labels = crops_lib.paired_crop(image, mask, draws, 16, color)
         room = [max(side - 16, 0) for side in size]
-        y, x = (int(u * (r + 1)) for u, r in zip(uniform[1:3], room, strict=True))
-        step = -1 if uniform[3] < 0.5 else 1
+        y, x = (int(u * (r + 1)) for u, r in zip(draws[1:3], room, strict=True))
+        step = -1 if draws[3] < 0.5 else 1
         window = (slice(y, y + 16), slice(x, x + 16))
         expected = padded(values_of(image, color), 16, 0.0)[window][:, ::step]
         np.testing.assert_allclose(crop, expected, atol=1e-6)
@@ -68,20 +68,18 @@ def test_image_and_mask_are_cut_alike(size, color, tools):
 @pytest.mark.parametrize("scale", [0.5, 0.77, 1.0, 1.4, 2.0])
 @pytest.mark.parametrize("size", [(40, 50), (9, 31), (3, 2)])
 def test_scaling_only_the_crop_equals_scaling_the_image(scale, size):
-    image = noise(*size)
+    image = random_image(*size)
     rng = np.random.default_rng(2)
     scaled = [max(1, int(np.round(np.float32(side) * scale))) for side in size]
     whole = tf.image.resize(
         values_of(image), scaled, method="bilinear", antialias=True
     ).numpy()
-    for uniform in rng.uniform(size=[4, 4]).astype(np.float32):
-        crop = augmentation.scaled_crop(
-            image, uniform, 16, min_scale=scale, max_scale=scale
-        )
+    for draws in rng.uniform(size=[4, 4]).astype(np.float32):
+        crop = crops_lib.scaled_crop(image, draws, 16, min_scale=scale, max_scale=scale)
         room = [max(side - 16, 0) for side in scaled]
-        y, x = (int(u * (r + 1)) for u, r in zip(uniform[1:3], room, strict=True))
+        y, x = (int(u * (r + 1)) for u, r in zip(draws[1:3], room, strict=True))
         expected = padded(whole, 16, 0.0)[y : y + 16, x : x + 16]
-        expected = expected[:, :: -1 if uniform[3] < 0.5 else 1]
+        expected = expected[:, :: -1 if draws[3] < 0.5 else 1]
         np.testing.assert_allclose(crop, expected, atol=2e-5)
 
 
@@ -100,7 +98,7 @@ def test_scales_fill_their_range():
 
 
 def test_random_crops_are_a_function_of_seed_and_number():
-    image = noise(30, 40)
+    image = random_image(30, 40)
     crops = voc.random_crops(image, 3, 16, (5, 7))
     assert crops.shape == (3, 16, 16, 1)
     again = voc.random_crops(image, 3, 16, (5, 7))
@@ -111,8 +109,8 @@ def test_random_crops_are_a_function_of_seed_and_number():
     assert voc.random_crops(image, 2, 16, (5, 7), color=True).shape == (2, 16, 16, 3)
 
 
-def test_gray_crops_are_the_mean_of_colour_crops():
-    image = noise(30, 40)
+def test_gray_crops_are_the_mean_of_color_crops():
+    image = random_image(30, 40)
     gray = voc.random_crops(image, 4, 16, (5, 7))
     color = voc.random_crops(image, 4, 16, (5, 7), color=True)
     np.testing.assert_allclose(gray[..., 0], np.mean(color, axis=-1), atol=1e-6)
@@ -120,7 +118,7 @@ def test_gray_crops_are_the_mean_of_colour_crops():
 
 @pytest.mark.parametrize("color", [False, True])
 def test_fixed_crops(color):
-    image = noise(20, 25)
+    image = random_image(20, 25)
     values = values_of(image, color)
     crops = voc.fixed_crops(image, 16, color)
     # By hand: 4 rows and 9 columns of room, whose middles are 2 and 5 (of 0 to 9).
@@ -131,7 +129,7 @@ def test_fixed_crops(color):
 
 
 def test_fixed_crops_of_a_small_image():
-    image = noise(5, 20)
+    image = random_image(5, 20)
     whole = padded(values_of(image), 16, 0.0)
     assert whole.shape == (16, 20, 1) and np.all(whole[:5] == 0)
     crops = voc.fixed_crops(image, 16)

@@ -1,4 +1,4 @@
-"""Opening segmentation data, and VOC 2012's augmented training set.
+"""VOC 2012's augmented training set, `train_aug`.
 
 The Semantic Boundaries Dataset (SBD) has masks for more of VOC's images. The
 training set of the paper, `train_aug`, is all of SBD and of VOC 2012's train
@@ -8,83 +8,28 @@ without the images of VOC 2012's val: 10,582 images.
 import os
 
 from selfsup.data.voc import layout
-from selfsup.data.voc.segmentation_set import SegmentationSet
 
 AUGMENTED = "train_aug"
 
 # Numbers of images of VOC 2012.
 VOC_2012_COUNTS = {"train": 1464, "val": 1449, AUGMENTED: 10582}
 
-_HINT = (
-    "; `sbd_dir`, a folder of the Semantic Boundaries Dataset, builds this split "
-    "without it"
-)
 
-
-def open_segmentation(voc_dir, split, sbd_dir=None, sbd_masks_win=False):
-    """Opens the images and masks of a split.
-
-    `train_aug` is built from VOC 2012 and SBD where `sbd_dir` is given; else it
-    is read from its usual prepared form, a list `train_aug.txt` and masks in
-    `SegmentationClassAug`.
+def augmented_set(folder, sbd_dir, sbd_masks_win=False):
+    """Finds the images and masks of the augmented training set.
 
     Args:
-        voc_dir: Folder of VOC 2012, `VOCdevkit`, or the folder that holds it;
-            or any folder of that layout with the names of its own classes,
-            background included, in `classes.txt`.
-        split: Name of a file in `ImageSets/Segmentation`, or `train_aug`.
-        sbd_dir: SBD's folder `benchmark_RELEASE`, or `dataset` in it; used by
-            `train_aug` only.
-        sbd_masks_win: Whether SBD's masks are taken for images in both. VOC's
-            have a void border around objects, SBD's have none.
+        folder: The year's folder.
+        sbd_dir: SBD's folder `benchmark_RELEASE`, or `dataset` in it.
+        sbd_masks_win: Whether SBD's masks are taken for images in both.
 
     Returns:
-        A `SegmentationSet`.
+        A pair of the images' names, and for each the paths its mask may have.
 
     Raises:
-        FileNotFoundError: If a folder, a split, an image or a mask is missing.
+        FileNotFoundError: If a folder or a list is missing.
         ValueError: If a folder or a file is not what it should be.
     """
-    folder = layout.resolve(voc_dir, 2012)
-    if split == AUGMENTED and sbd_dir is not None:
-        names, masks = _from_sbd(folder, sbd_dir, sbd_masks_win)
-        listed = f"the split {AUGMENTED} of {folder} and {os.fspath(sbd_dir)}"
-        hint = ""
-    else:
-        names, listed, masks, hint = _prepared(folder, split)
-    return SegmentationSet(
-        folder=folder,
-        split=split,
-        classes=layout.class_names(folder, background=True),
-        names=names,
-        image_paths=layout.find_images(folder, names, listed),
-        mask_paths=layout.find_files("mask", masks, listed, hint),
-    )
-
-
-def _prepared(folder, split):
-    """Returns names, their file, the paths each mask may have, and a hint."""
-    parents, hint = ["SegmentationClass"], ""
-    if split == AUGMENTED:
-        parents, hint = ["SegmentationClassAug", *parents], _HINT
-        path = layout.split_file(folder, "Segmentation", split)
-        if not os.path.isfile(path):
-            raise FileNotFoundError(
-                f"The split {AUGMENTED} is not part of VOC. Expected `sbd_dir`, a "
-                "folder of the Semantic Boundaries Dataset, to build it from, or a "
-                f"prepared list. Received: no `sbd_dir`, and no file {path}"
-            )
-    names, listed = layout.read_split(folder, "Segmentation", split)
-    masks = [[_mask(folder, name, parent) for parent in parents] for name in names]
-    return names, listed, masks, hint
-
-
-def _mask(folder, name, parent="SegmentationClass"):
-    return os.path.join(folder, parent, f"{name}.png")
-
-
-def _from_sbd(folder, sbd_dir, sbd_masks_win):
-    """Returns the names of the augmented set, and the path of each mask."""
     sbd_dir = _resolve_sbd(sbd_dir)
     train, _ = layout.read_split(folder, "Segmentation", "train")
     val, _ = layout.read_split(folder, "Segmentation", "val")
@@ -98,7 +43,7 @@ def _from_sbd(folder, sbd_dir, sbd_masks_win):
     masks = [
         [os.path.join(sbd_dir, "cls", f"{name}.mat")]
         if name in from_sbd
-        else [_mask(folder, name)]
+        else [layout.mask_path(folder, name)]
         for name in names
     ]
     return names, masks

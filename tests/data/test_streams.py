@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from selfsup.data.images import FileImages, MixedImages, shuffled
+from selfsup.data.streams import FileImages, MixedImages, shuffled
 
 
 def take(stream, count):

@@ -5,7 +5,7 @@ cutting a window of `c * short / s` pixels out of the source and scaling that
 to `c`. Only the window is decoded. Windows are whole pixels, so the scale
 differs from `s` by half a source pixel in the window at most.
 
-Colour is needed at the sampled points alone: the window is turned gray before
+Color is needed at the sampled points alone: the window is turned gray before
 it is scaled (both are linear, so their order does not matter), and the patches
 around the points are interpolated from the window's pixels directly.
 """
@@ -34,22 +34,22 @@ def sample_image(encoded, seed, config):
         `points` `[P, 2]`, int32 (y, x).
     """
     # One draw for everything: an op costs more than its numbers.
-    uniform = tf.random.stateless_uniform([4 + 2 * config.points], seed)
-    points = targets_lib.points_from_uniform(
-        tf.reshape(uniform[4:], [config.points, 2]),
+    noise = tf.random.stateless_uniform([4 + 2 * config.points], seed)
+    points = targets_lib.points_from_noise(
+        tf.reshape(noise[4:], [config.points, 2]),
         config.crop_size,
         config.crop_size,
         config.point_margin,
     )
     if config.augment:
-        side = random_side(uniform[0], config.min_side, config.max_side)
-        place, mirror = uniform[1:3], uniform[3] < 0.5
+        side = random_side(noise[0], config.min_side, config.max_side)
+        position, mirror = noise[1:3], noise[3] < 0.5
     else:
         side = tf.constant((config.min_side + config.max_side) / 2.0)
-        place, mirror = tf.constant([0.5, 0.5]), tf.constant(False)
+        position, mirror = tf.constant([0.5, 0.5]), tf.constant(False)
     if not config.mirror:
         mirror = tf.constant(False)
-    window = read_window(encoded, side, place, config.crop_size)
+    window = read_window(encoded, side, position, config.crop_size)
     return {
         "gray": resize_gray(window, mirror, config.crop_size),
         "patches": resize_patches(
@@ -59,13 +59,13 @@ def sample_image(encoded, seed, config):
     }
 
 
-def random_side(uniform, min_side, max_side):
+def random_side(noise, min_side, max_side):
     """Returns a whole number of `min_side` to `max_side`, as float32."""
-    side = tf.floor(uniform * (max_side - min_side + 1)) + min_side
+    side = tf.floor(noise * (max_side - min_side + 1)) + min_side
     return tf.minimum(side, max_side)
 
 
-def crop_window(height, width, side, place, crop_size):
+def crop_window(height, width, side, position, crop_size):
     """Returns the source window that a crop of a scaled image shows.
 
     Args:
@@ -73,8 +73,8 @@ def crop_window(height, width, side, place, crop_size):
         width: `[]`, int32, width of the source.
         side: `[]`, float32, length the shortest side is scaled to; at least
             `crop_size`.
-        place: `[2]`, float32 in `[0, 1)`, the place of the crop (y, x); 0.5
-            is the centre.
+        position: `[2]`, float32 in `[0, 1)`, the position of the crop (y, x); 0.5
+            is the center.
         crop_size: Side of the crop.
 
     Returns:
@@ -85,7 +85,7 @@ def crop_window(height, width, side, place, crop_size):
     size = tf.cast(tf.round(tf.cast(short, tf.float32) * (crop_size / side)), tf.int32)
     size = tf.clip_by_value(size, 1, short)
     room = source - size
-    corner = tf.cast(place * tf.cast(room + 1, tf.float32), tf.int32)
+    corner = tf.cast(position * tf.cast(room + 1, tf.float32), tf.int32)
     return tf.concat([tf.minimum(corner, room), size[None]], axis=0)
 
 
@@ -100,13 +100,13 @@ def reduction(height, width, side):
     return tf.reduce_sum(tf.cast(fits, tf.int32))
 
 
-def read_window(encoded, side, place, crop_size):
+def read_window(encoded, side, position, crop_size):
     """Decodes the window of an image that a crop shows.
 
     Args:
         encoded: `[]`, string.
         side: `[]`, float32, length the shortest side is scaled to.
-        place: `[2]`, float32 in `[0, 1)`, the place of the crop.
+        position: `[2]`, float32 in `[0, 1)`, the position of the crop.
         crop_size: Side of the crop.
 
     Returns:
@@ -123,7 +123,9 @@ def read_window(encoded, side, place, crop_size):
     ratio = tf.bitwise.left_shift(1, choice)
     # The decoder rounds the reduced size up.
     reduced = (shape + ratio - 1) // ratio
-    y, x, size = tf.unstack(crop_window(reduced[0], reduced[1], side, place, crop_size))
+    y, x, size = tf.unstack(
+        crop_window(reduced[0], reduced[1], side, position, crop_size)
+    )
 
     def from_jpeg(ratio):
         return tf.raw_ops.DecodeAndCropJpeg(
@@ -141,7 +143,7 @@ def read_window(encoded, side, place, crop_size):
         shape = tf.shape(image)
         ratio = tf.bitwise.left_shift(1, reduction(shape[0], shape[1], side))
         reduced = shape[:2] // ratio
-        window = crop_window(reduced[0], reduced[1], side, place, crop_size)
+        window = crop_window(reduced[0], reduced[1], side, position, crop_size)
         y, x, size = tf.unstack(window * ratio)
         window = image[y : y + size, x : x + size]
         return tf.cond(ratio > 1, lambda: _block_means(window, ratio), lambda: window)
@@ -208,9 +210,9 @@ def resize_patches(window, points, mirror, crop_size, patch_size):
     flip = tf.cast(tf.stack([False, mirror, False, mirror]), tf.float32)
     ends = flip * (crop_size - 1.0) + (1.0 - 2.0 * flip) * ends
     size = tf.cast(tf.shape(window)[0], tf.float32)
-    # Half-pixel centres: (y, x) of the first and of the last pixel of a patch.
+    # Half-pixel centers: (y, x) of the first and of the last pixel of a patch.
     ends = (ends + 0.5) * (size / crop_size) - 0.5
-    # Pixels of the crop may lie outside the outermost centres of the window,
+    # Pixels of the crop may lie outside the outermost centers of the window,
     # where the op has nothing; so the border is repeated. This is rare enough
     # in crops with a margin, and slow enough, to be made conditional.
     outside = (tf.reduce_min(ends) < 0.0) | (tf.reduce_max(ends) > size - 1.0)
@@ -220,7 +222,7 @@ def resize_patches(window, points, mirror, crop_size, patch_size):
         lambda: tf.pad(window, [[1, 1], [1, 1], [0, 0]], mode="SYMMETRIC"),
         lambda: window,
     )
-    # The op's unit is the distance of the outermost centres.
+    # The op's unit is the distance of the outermost centers.
     unit = tf.maximum(size - 1.0 + 2.0 * border, 1.0)
     return tf.raw_ops.CropAndResize(
         image=window[None],

@@ -1,7 +1,8 @@
-"""Collections of encoded images, each with a name, read as endless streams.
+"""Collections of encoded images, read as endless streams.
 
-A stream is a pure function of (seed, position): the sample at position `n` is
-the same however the stream is started.
+A collection has `len()`, `name(index)`, `stream(seed, start, shuffle)` and
+`read(index, content)`. A stream is a pure function of (seed, position): the
+sample at position `n` is the same wherever the stream starts.
 """
 
 import os
@@ -15,8 +16,7 @@ ENDLESS = 2**62
 def shuffled(position, count, seed):
     """Returns which of `count` items stands at a position of an endless stream.
 
-    Every epoch of `count` positions holds each item once, in an order of its
-    own.
+    Every epoch of `count` positions holds each item once, in a new order.
 
     Args:
         position: `[...]`, int64.
@@ -53,22 +53,19 @@ def permuted(offset, count, seed, number):
     )
 
 
-class FileImages:
-    """Images that are files of their own, so that any can be read at any time.
+class IndexedImages:
+    """Base class of collections of which any image can be read at any time.
 
-    Args:
-        paths: Paths of the files, at least one.
+    A subclass has a tuple `sources`: for each image the path of its file, or
+    its encoded content.
     """
 
-    def __init__(self, paths):
-        self._paths = tuple(paths)
-
     def __len__(self):
-        return len(self._paths)
+        return len(self.sources)
 
     def name(self, index):
-        """Returns the path of an image."""
-        return self._paths[index]
+        """Returns what errors call an image: its path."""
+        return self.sources[index]
 
     def stream(self, seed, start=0, shuffle=True):
         """Returns the samples from position `start` on.
@@ -76,19 +73,19 @@ class FileImages:
         Args:
             seed: Integer.
             start: Position of the first sample.
-            shuffle: Whether to go on for ever, every epoch in a random order;
-                otherwise every image comes once, in order.
+            shuffle: Whether the stream is endless, every epoch in a random
+                order; otherwise every image comes once, in order.
 
         Returns:
             A `tf.data.Dataset` of `(index, content)`, an int64 and a string for
             `read`.
         """
-        paths = tf.constant([os.fsencode(path) for path in self._paths])
+        sources = tf.constant([os.fsencode(source) for source in self.sources])
         count = len(self)
 
         def sample(position):
             index = shuffled(position, count, seed) if shuffle else position
-            return index, tf.gather(paths, index)
+            return index, tf.gather(sources, index)
 
         return tf.data.Dataset.range(start, ENDLESS if shuffle else count).map(sample)
 
@@ -104,6 +101,17 @@ class FileImages:
         """
         del index
         return tf.io.read_file(content)
+
+
+class FileImages(IndexedImages):
+    """Images that are files.
+
+    Args:
+        paths: Paths of the files, at least one.
+    """
+
+    def __init__(self, paths):
+        self.sources = tuple(paths)
 
 
 class MixedImages:
@@ -130,7 +138,7 @@ class MixedImages:
         raise IndexError(index)
 
     def stream(self, seed, start=0, shuffle=True):
-        """Returns the samples from position `start` on; see `FileImages`."""
+        """Returns the samples from position `start` on; see `IndexedImages`."""
         if not shuffle:
             return self._in_order(start)
         starts = self._counts(start)
@@ -144,7 +152,7 @@ class MixedImages:
         return tf.data.Dataset.choose_from_datasets(streams, choice)
 
     def read(self, index, content):
-        """Returns the encoded image of an element; see `FileImages`."""
+        """Returns the encoded image of an element; see `IndexedImages`."""
         ends = tf.constant(self._offsets[1:], tf.int64)
         part = tf.searchsorted(ends, [index], side="right")[0]
         return tf.switch_case(

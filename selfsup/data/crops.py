@@ -1,7 +1,7 @@
-"""Crops of images for training and evaluation, as the networks see them.
+"""Crops of whole images for labelled tasks, as the networks see them.
 
-Where an image is smaller than the crop it lies in its centre, and the rest is
-0, the mean gray, which convolutions pad with too.
+An image that is smaller than the crop lies in its center, and the rest is 0,
+the mean gray, which convolutions pad with too.
 """
 
 import functools
@@ -10,30 +10,33 @@ import tensorflow as tf
 
 from selfsup.data.whole_images import as_network_input
 
-# Uniform numbers that a crop takes: scale, place (y, x), mirror.
+# Value of masks that is no class: such pixels count nowhere.
+VOID = 255
+
+# Random numbers that a crop takes: scale, position (y, x), mirror.
 DRAWS = 4
 
 # Keeps the seeds of evaluation apart from those of training.
 _SALT = 0x7E57 << 32
 
-# Four corners, then the centre.
-_FIXED_PLACES = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.5, 0.5))
+# Four corners, then the center.
+_FIXED_POSITIONS = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.5, 0.5))
 
 
-def crop_corner(size, crop_size, place):
-    """Returns the place of a crop's first pixel in the image.
+def crop_corner(size, crop_size, position):
+    """Returns the coordinates of a crop's first pixel in the image.
 
     Args:
         size: `[2]`, int32, height and width of the image.
         crop_size: Side of the crop.
-        place: `[2]`, float32 in `[0, 1]`; all positions have equal shares.
+        position: `[2]`, float32 in `[0, 1]`; all crops have equal shares.
 
     Returns:
         `[2]`, int32 (y, x); negative where the image is the smaller one, so
-        that it lies in the crop's centre.
+        that it lies in the crop's center.
     """
     room = tf.convert_to_tensor(size) - crop_size
-    drawn = tf.cast(place * tf.cast(room + 1, tf.float32), tf.int32)
+    drawn = tf.cast(position * tf.cast(room + 1, tf.float32), tf.int32)
     # Numbers close to 1 may round up to the end of the range.
     return tf.where(room >= 0, tf.minimum(drawn, room), -(-room // 2))
 
@@ -59,12 +62,12 @@ def cut(values, crop_size, corner, fill):
     return tf.ensure_shape(crop, [crop_size, crop_size, values.shape[-1]])
 
 
-def mirrored(crop, uniform):
+def mirrored(crop, noise):
     """Mirrors a crop `[S, S, C]` where a number of `[0, 1)` is below one half."""
-    return tf.cond(uniform < 0.5, lambda: tf.reverse(crop, [1]), lambda: crop)
+    return tf.cond(noise < 0.5, lambda: tf.reverse(crop, [1]), lambda: crop)
 
 
-def paired_crop(image, mask, uniform, crop_size, color=False):
+def paired_crop(image, mask, noise, crop_size, color=False):
     """Cuts the same random crop out of an image and out of its mask.
 
     At the original scale, mirrored in half of the cases, as the original code
@@ -73,21 +76,21 @@ def paired_crop(image, mask, uniform, crop_size, color=False):
     Args:
         image: `[H, W, 3]`, uint8 RGB.
         mask: `[H, W]`, uint8.
-        uniform: `[4]`, float32 in `[0, 1)`; the first is not used.
+        noise: `[4]`, float32 in `[0, 1)`; the first is not used.
         crop_size: Side `S` of the crop.
         color: Whether the network takes RGB instead of gray.
 
     Returns:
         A pair of `[S, S, 1 or 3]`, float32, 0 outside of the image, and
-        `[S, S]`, uint8, 255 there.
+        `[S, S]`, uint8, `VOID` there.
     """
-    corner = crop_corner(tf.shape(image)[:2], crop_size, uniform[1:3])
+    corner = crop_corner(tf.shape(image)[:2], crop_size, noise[1:3])
     values = cut(as_network_input(image, color), crop_size, corner, 0.0)
-    labels = cut(mask[..., None], crop_size, corner, 255)
-    return mirrored(values, uniform[3]), mirrored(labels, uniform[3])[..., 0]
+    labels = cut(mask[..., None], crop_size, corner, VOID)
+    return mirrored(values, noise[3]), mirrored(labels, noise[3])[..., 0]
 
 
-def scaled_crop(image, uniform, crop_size, color=False, min_scale=0.5, max_scale=2.0):
+def scaled_crop(image, noise, crop_size, color=False, min_scale=0.5, max_scale=2.0):
     """Scales an image at random and cuts a random crop out of it.
 
     Equal to scaling the whole image bilinearly, with antialiasing, and cropping
@@ -96,7 +99,7 @@ def scaled_crop(image, uniform, crop_size, color=False, min_scale=0.5, max_scale
 
     Args:
         image: `[H, W, 3]`, uint8 RGB.
-        uniform: `[4]`, float32 in `[0, 1)`.
+        noise: `[4]`, float32 in `[0, 1)`.
         crop_size: Side `S` of the crop.
         color: Whether the network takes RGB instead of gray.
         min_scale: Smallest scale, 1 is the original size.
@@ -107,9 +110,9 @@ def scaled_crop(image, uniform, crop_size, color=False, min_scale=0.5, max_scale
     """
     values = as_network_input(image, color)
     size = tf.cast(tf.shape(values)[:2], tf.float32)
-    scale = min_scale + uniform[0] * (max_scale - min_scale)
+    scale = min_scale + noise[0] * (max_scale - min_scale)
     scaled_size = tf.maximum(tf.round(size * scale), 1.0)
-    corner = crop_corner(tf.cast(scaled_size, tf.int32), crop_size, uniform[1:3])
+    corner = crop_corner(tf.cast(scaled_size, tf.int32), crop_size, noise[1:3])
     crop = tf.raw_ops.ScaleAndTranslate(
         images=values[None],
         size=[crop_size, crop_size],
@@ -119,7 +122,7 @@ def scaled_crop(image, uniform, crop_size, color=False, min_scale=0.5, max_scale
         antialias=True,
     )
     crop = tf.ensure_shape(crop[0], [crop_size, crop_size, values.shape[-1]])
-    return mirrored(crop, uniform[3])
+    return mirrored(crop, noise[3])
 
 
 def random_crops(
@@ -141,9 +144,9 @@ def random_crops(
     """
     seed, number = seed
     seed = tf.constant([seed + _SALT, number], tf.int64)
-    uniform = tf.random.stateless_uniform([count, DRAWS], seed)
+    noise = tf.random.stateless_uniform([count, DRAWS], seed)
     cut_all = _crops_function(crop_size, color, min_scale, max_scale)
-    return cut_all(image, uniform)
+    return cut_all(image, noise)
 
 
 @functools.cache
@@ -155,12 +158,12 @@ def _crops_function(crop_size, color, min_scale, max_scale):
     ]
 
     @tf.function(input_signature=signature)
-    def crops(image, uniform):
+    def crops(image, noise):
         return tf.map_fn(
             lambda draws: scaled_crop(
                 image, draws, crop_size, color, min_scale, max_scale
             ),
-            uniform,
+            noise,
             fn_output_signature=tf.float32,
         )
 
@@ -177,7 +180,7 @@ def fixed_crops(image, crop_size, color=False):
 
     Returns:
         `[10, S, S, 1 or 3]`, float32: upper left, upper right, lower left,
-        lower right, centre, and then the mirror images of these.
+        lower right, center, and then the mirror images of these.
     """
     return ten_crops(as_network_input(image, color), crop_size)
 
@@ -193,6 +196,6 @@ def ten_crops(values, crop_size):
         `[10, S, S, C]`, float32.
     """
     size = tf.shape(values)[:2]
-    corners = [crop_corner(size, crop_size, place) for place in _FIXED_PLACES]
+    corners = [crop_corner(size, crop_size, position) for position in _FIXED_POSITIONS]
     crops = tf.stack([cut(values, crop_size, corner, 0.0) for corner in corners])
     return tf.concat([crops, tf.reverse(crops, [2])], axis=0)

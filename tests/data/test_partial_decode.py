@@ -1,4 +1,4 @@
-"""The fused crop against the slow way: scale the colour image, then cut."""
+"""The fused crop against the slow way: scale the color image, then cut."""
 
 import cv2
 import numpy as np
@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 from selfsup import data, targets
-from selfsup.data import decoding, sampling
+from selfsup.data import decoding, partial_decode
 
-FULL_COLOUR = [
+FULL_COLOR = [
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
 ]
@@ -24,25 +24,25 @@ def sampler(cfg):
 
     @tf.function
     def sample(encoded, seed):
-        return sampling.sample_image(encoded, seed, cfg)
+        return partial_decode.sample_image(encoded, seed, cfg)
 
     return lambda encoded, seed: sample(tf.constant(encoded), tf.constant(seed))
 
 
 def reference(encoded, seed, cfg, mirror=True):
-    """Cuts the window out of the whole image, scales its colours, mirrors it."""
-    uniform = tf.random.stateless_uniform([4 + 2 * cfg.points], seed).numpy()
+    """Cuts the window out of the whole image, scales its colors, mirrors it."""
+    noise = tf.random.stateless_uniform([4 + 2 * cfg.points], seed).numpy()
     span = cfg.max_side - cfg.min_side + 1
-    side = cfg.min_side + min(int(uniform[0] * span), span - 1)
+    side = cfg.min_side + min(int(noise[0] * span), span - 1)
     image = decoding.decode(tf.constant(encoded)).numpy()
     height, width = image.shape[:2]
     short = min(height, width)
     size = min(max(int(np.round(cfg.crop_size * short / side)), 1), short)
-    y = min(int(uniform[1] * (height - size + 1)), height - size)
-    x = min(int(uniform[2] * (width - size + 1)), width - size)
+    y = min(int(noise[1] * (height - size + 1)), height - size)
+    x = min(int(noise[2] * (width - size + 1)), width - size)
     window = image[y : y + size, x : x + size].astype(np.float32)
     crop = tf.image.resize(window, [cfg.crop_size] * 2).numpy()
-    return crop[:, ::-1] if mirror and uniform[3] < 0.5 else crop
+    return crop[:, ::-1] if mirror and noise[3] < 0.5 else crop
 
 
 def encodings(photos, tmp_path):
@@ -57,12 +57,12 @@ def encodings(photos, tmp_path):
         "row.jpg": image[:2, :90],
     }.items():
         path = tmp_path / name
-        cv2.imwrite(str(path), pixels, FULL_COLOUR)
+        cv2.imwrite(str(path), pixels, FULL_COLOR)
         yield path.read_bytes()
 
 
 @pytest.mark.parametrize("margin", [0, 8])
-def test_samples_equal_scaling_the_colour_image(photos, tmp_path, margin):
+def test_samples_equal_scaling_the_color_image(photos, tmp_path, margin):
     cfg = config(point_margin=margin)
     draw = sampler(cfg)
     moved = votes = 0
@@ -86,7 +86,7 @@ def test_samples_equal_scaling_the_colour_image(photos, tmp_path, margin):
                 moved += np.abs(ours[key] - slow[key]).sum() / 2
                 votes += len(ours[key])
     # Values on the edge of two bins may fall to either side: flat regions of
-    # one colour can be such, so 1 % of the votes.
+    # one color can be such, so 1 % of the votes.
     assert moved < 0.01 * votes
 
 
@@ -105,13 +105,13 @@ def test_halved_chroma_differs_at_the_window_border_only(photos):
         assert difference.max() < 5 / 255
 
 
-def test_all_sides_and_places_are_drawn():
-    uniform = np.linspace(0, 1, 10001, dtype=np.float32)[:-1]
-    sides = [float(sampling.random_side(u, 352, 600)) for u in uniform[::10]]
+def test_all_sides_and_positions_are_drawn():
+    noise = np.linspace(0, 1, 10001, dtype=np.float32)[:-1]
+    sides = [float(partial_decode.random_side(u, 352, 600)) for u in noise[::10]]
     assert set(sides) == set(range(352, 601))
     places = {
-        tuple(sampling.crop_window(10, 12, tf.constant(10.0), [u, u], 8).numpy())
-        for u in uniform[::100]
+        tuple(partial_decode.crop_window(10, 12, tf.constant(10.0), [u, u], 8).numpy())
+        for u in noise[::100]
     }
     assert {y for y, _, _ in places} == {0, 1, 2}
     assert {x for _, x, _ in places} == {0, 1, 2, 3, 4}
@@ -120,7 +120,7 @@ def test_all_sides_and_places_are_drawn():
 
 def test_window_has_the_scale_that_was_drawn():
     # 375 x 500 at side 500: 352 pixels show 264 of the source.
-    window = sampling.crop_window(375, 500, tf.constant(500.0), [0.5, 0.5], 352)
+    window = partial_decode.crop_window(375, 500, tf.constant(500.0), [0.5, 0.5], 352)
     np.testing.assert_array_equal(
         window, [(375 - 264 + 1) // 2, (500 - 264 + 1) // 2, 264]
     )
@@ -132,7 +132,9 @@ def test_mirror_is_drawn_half_of_the_time(photos):
     square = cv2.resize(cv2.imdecode(np.frombuffer(encoded, np.uint8), 1), (64, 64))
     encoded = tf.constant(cv2.imencode(".png", square)[1].tobytes())
     seeds = tf.data.Dataset.range(1000)
-    draw = seeds.map(lambda n: sampling.sample_image(encoded, [7, n], cfg)["gray"])
+    draw = seeds.map(
+        lambda n: partial_decode.sample_image(encoded, [7, n], cfg)["gray"]
+    )
     grays = np.stack(list(draw.as_numpy_iterator()))
     plain = square.mean(-1) / 255 - 0.4488
     is_plain = np.abs(grays - plain).max(axis=(1, 2)) < 1e-4
@@ -152,7 +154,7 @@ def test_large_images_are_averaged_not_aliased(kind, ratio):
     image = np.dstack([board // 2 + ramp[None]] * 3)
     options = [cv2.IMWRITE_JPEG_QUALITY, 100]
     encoded = tf.constant(cv2.imencode(kind, image, options)[1].tobytes())
-    window = sampling.read_window(encoded, 64.0, tf.constant([0.5, 0.5]), 64)
+    window = partial_decode.read_window(encoded, 64.0, tf.constant([0.5, 0.5]), 64)
     blocks = image[..., 0].reshape(64, ratio, 80, ratio).mean(axis=(1, 3))
     assert window.shape == (64, 64, 3)
     # Two levels of JPEG's rounding.
@@ -166,7 +168,9 @@ def test_no_detail_is_reduced_away():
         (511, 64, 2),
         (9999, 64, 3),
     ]:
-        assert sampling.reduction(short, 10**5, tf.constant(float(side))) == choice
+        assert (
+            partial_decode.reduction(short, 10**5, tf.constant(float(side))) == choice
+        )
 
 
 @pytest.mark.slow
@@ -175,6 +179,6 @@ def test_hundred_megapixels():
     image[4000:6000, 4000:6000, 2] = 200
     encoded = tf.constant(cv2.imencode(".jpg", image)[1].tobytes())
     cfg = config(augment=False, min_side=64, max_side=64)
-    gray = sampling.sample_image(encoded, (0, 0), cfg)["gray"].numpy() + 0.4488
+    gray = partial_decode.sample_image(encoded, (0, 0), cfg)["gray"].numpy() + 0.4488
     np.testing.assert_allclose(gray[32, 32], 200 / 765, atol=0.01)
     np.testing.assert_allclose(gray[10, 10], 0, atol=0.01)
