@@ -7,7 +7,7 @@
 
 `input` compares the pretraining pipeline with two others over the same files
 and with the same parallelism: decoding alone, and a pipeline that decodes and
-scales whole colour images. Rounds of the three alternate, and each round's
+scales whole color images. Rounds of the three alternate, and each round's
 rates are divided by that round's rate of decoding alone. Processor time counts
 all threads; it hardly depends on what else the machine does.
 
@@ -42,8 +42,8 @@ _DATA = flags.DEFINE_multi_string("data", [], "Sources; default: embedded photos
 _NETWORK = flags.DEFINE_enum("network", "vgg16", list(networks.BUILDERS), "Backbone.")
 _WIDTH = flags.DEFINE_float("width", 1.0, "Factor on the number of channels.")
 _CROP_SIZE = flags.DEFINE_integer("crop_size", 352, "Side of the crops.")
-_MIN_SIDE = flags.DEFINE_integer("min_side", 0, "Least short side; 0: crop_size.")
-_MAX_SIDE = flags.DEFINE_integer("max_side", 0, "Greatest; 0: 600/352 of min_side.")
+_MIN_SIDE = flags.DEFINE_integer("min_side", 0, "Smallest short side; 0: crop_size.")
+_MAX_SIDE = flags.DEFINE_integer("max_side", 0, "Largest; 0: 600/352 of min_side.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Samples a batch.")
 _POINTS = flags.DEFINE_integer("points", 128, "Points an image.")
 _IMAGES = flags.DEFINE_integer("images", 1024, "Images a round.")
