@@ -2,7 +2,7 @@
 
 `Client` starts a process that loads the library of the installed TensorFlow by
 ctypes. That process imports neither TensorFlow's Python package nor Keras, NumPy
-or selfsup, and switches XLA off, as the model server does unless told otherwise.
+or selfsup, and switches XLA off, as the model server does by default.
 Only the standard library is needed here too.
 """
 

@@ -183,10 +183,10 @@ def _metadata(exported, config, origin):
 
 @contextlib.contextmanager
 def _quiet_write():
-    """Logs errors alone, since writing lists all variables; OSErrors for TensorFlow's.
+    """Logs errors alone, since writing an archive lists all variables.
 
     Raises:
-        OSError: If TensorFlow could not write.
+        OSError: In place of an error of TensorFlow.
     """
     verbosity, level = logging.get_verbosity(), tf.get_logger().level
     logging.set_verbosity(logging.ERROR)

@@ -21,7 +21,7 @@ OPTIONS = {"hidden": 8, "hidden_stddev": 1.0}
 LAYERS = {
     "classifier": ("fine",),
     "lab": ("res3a_relu", "res4a_relu"),
-    "segmenter": ("relu4_3",),
+    "segmenter": ("relu4",),
     "single_label_classifier": ("fine", "coarse"),
 }
 
@@ -52,8 +52,8 @@ def _lab():
 
 def _segmenter():
     """Affine batch normalization, an input of another convention."""
-    vgg16 = fakes.network("vgg16", normalization="affine", rescaling=(2.0, 0.1))
-    model = heads.segmenter(vgg16, _taps(vgg16, "relu1_1", "relu5_3"), 3, **OPTIONS)
+    alexnet = fakes.network("alexnet", normalization="affine", rescaling=(2.0, 0.1))
+    model = heads.segmenter(alexnet, _taps(alexnet, "relu1", "relu5"), 3, **OPTIONS)
     return export.ExportedModel("segmenter", model, classes=CLASSES)
 
 

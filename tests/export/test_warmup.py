@@ -1,4 +1,4 @@
-"""The warm-up requests, read by an own parser and by the real protocol buffers."""
+"""The warm-up requests, read by the tests' parser and by the real protocol buffers."""
 
 import numpy as np
 import pytest

@@ -116,7 +116,7 @@ def _speed(ways, encoded, rounds):
 
 
 def _memory(answer, encoded, requests):
-    """Watches the process while it answers images of ever other sizes."""
+    """Watches the process while it answers images of changing sizes."""
     rng = np.random.default_rng(0)
     photographs = [decode_bytes(image, "image") for image in encoded[:40]]
     figures = {}
