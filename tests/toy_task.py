@@ -4,6 +4,7 @@ Samples are numbers, a batch is a pure function of the step, and the network is 
 layer of two units under another of one. `heads.kind` takes it for a classifier.
 """
 
+import csv
 import dataclasses
 
 import keras
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from selfsup.settings import Config
 from selfsup.training.downstream_config import DownstreamConfig
+from selfsup.training.phases import Phase
 from selfsup.training.pretraining_config import PretrainingConfig
 from selfsup.training.step import WeightedLoss
 from selfsup.training.tasks.task import Task
@@ -71,6 +73,7 @@ class _Toy(Task):
             the run is interrupted, each time once.
         parts: Dict from parts to samples.
         picture: What `draw` returns.
+        status: Whether batches have a status.
 
     Attributes:
         seen: Dict from steps to the weights at which they were measured.
@@ -80,9 +83,9 @@ class _Toy(Task):
     kind, score = "classifier", "score"
     EvaluationConfig = EvaluationConfig
 
-    def __init__(self, config, stops=(), parts=None, picture=None):
+    def __init__(self, config, stops=(), parts=None, picture=None, status=True):
         super().__init__(config)
-        self.stops, self.picture = set(stops), picture
+        self.stops, self.picture, self.status = set(stops), picture, status
         self.seen, self.indices, self.trained = {}, [], 0
         self.parts = parts or {
             "train": Numbers(8),
@@ -110,7 +113,8 @@ class _Toy(Task):
 
     def model(self, backbone, samples):
         output = keras.layers.Dense(1, name="prediction", dtype="float32")
-        return keras.Model(backbone.input, {"classes": output(backbone.output)})
+        outputs = {"classes": output(backbone.output)}
+        return keras.Model({"gray": backbone.input}, outputs)
 
     def losses(self, model, samples):
         return {"classes": WeightedLoss(keras.losses.MeanSquaredError(), 1.0)}
@@ -130,7 +134,8 @@ class _Toy(Task):
                 {"classes": tf.gather(targets, index)},
                 {"classes": tf.ones([size])},
             )
-            return *chosen, {"index": index, "status": tf.zeros([size], tf.int8)}
+            status = {"index": index, "status": tf.zeros([size], tf.int8)}
+            return (*chosen, status) if self.status else chosen
 
         return tf.data.Dataset.counter(start).map(batch)
 
@@ -153,7 +158,7 @@ class _Toy(Task):
 
     def scores(self, predict, samples, step):
         """Returns the measures of a step."""
-        error = predict(samples.values)["classes"] - samples.targets
+        error = predict({"gray": samples.values})["classes"] - samples.targets
         return {"score": -float(tf.reduce_mean(error**2))}
 
     def draw(self, predict, parts):
@@ -165,7 +170,7 @@ class _Toy(Task):
 
 
 class ToyPretraining(_Toy):
-    """A task of fixed length."""
+    """A task of fixed length, measured by the mean squared error."""
 
     name, pretraining = "toy_pretraining", True
     Config = PretrainingConfig
@@ -179,3 +184,48 @@ class ToySearch(_Toy):
 
     def scores(self, predict, samples, step):
         return {"score": SCORES[step]}
+
+
+def pretraining(steps=30, **changes):
+    """Settings of a run of fixed length with everything that has a state.
+
+    It is long enough for an average of the weights: of a twentieth of the run.
+    """
+    fields = dict(batch_size=4, dropout=0.5, learning_rate=5e-3, ema=0.75, steps=steps)
+    fields |= dict(log_every=7, eval_every=10, keep_every=12, warmup=0.2)
+    return PretrainingConfig(**{**fields, **changes})
+
+
+def search(**changes):
+    """Settings of a search that evaluates after every step."""
+    fields = dict(voc_dir="toy", batch_size=4, dropout=0.5, learning_rate=0.01)
+    fields |= dict(eval_every=1, log_every=1, weight_decay=0.1, max_steps=24)
+    return DownstreamConfig(**{**fields, **changes})
+
+
+def phase(task, control, folder, strategy=None):
+    """Builds a phase of a toy task with the same backbone every time."""
+    folder.mkdir(exist_ok=True)
+    keras.utils.set_random_seed(1)
+    backbone = task.backbone(task.parts["train"])
+    parts = {part: task.parts[part] for part in ("train", "held_out")}
+    strategy = strategy or tf.distribute.get_strategy()
+    return Phase(task, control, backbone, parts, folder, strategy)
+
+
+def log(folder):
+    """Returns the rows of `log.csv` as dicts of floats, without the speed."""
+    with (folder / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        # Keras adds columns of NA where there is no validation.
+        {name: float(row[name].replace("NA", "nan")) for name in row}
+        for row in rows
+        if row.pop("steps_per_second")
+    ]
+
+
+def assert_same(first, second):
+    """Compares two lists of arrays bit for bit."""
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
