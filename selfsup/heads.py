@@ -67,7 +67,9 @@ def kind(model, origin=None):
     >>> kind(classifier(networks.vgg16(width=0.05), classes=20))
     'classifier'
     """
-    outputs = set(model.output) if isinstance(model.output, dict) else set()
+    # A sequential model that was loaded has no `output`.
+    output = getattr(model, "output", None)
+    outputs = set(output) if isinstance(output, dict) else set()
     inputs = {tensor.name for tensor in model.inputs}
     for name, facts in KINDS.items():
         if inputs in facts.inputs and outputs in facts.outputs:

@@ -96,10 +96,12 @@ class RunConfig(Config):
 
     @classmethod
     def upgraded(cls, content):
+        # A file of that version has all of them; one alone is a mistake.
+        dropped = cls.former if cls.former <= content.keys() else ()
         return {
             name: None if _is_former_default(name, value) else value
             for name, value in content.items()
-            if name not in cls.former
+            if name not in dropped
         }
 
 

@@ -1,0 +1,374 @@
+"""The two doors, on a task of eleven parameters: what runs leave and what is refused."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from selfsup import heads, networks, runs, training
+from selfsup.training import loop, tasks
+from selfsup.training.phases import Phase
+
+import fakes
+import toy_task
+from toy_task import BEST, assert_same
+
+WORKDIR_FILES = {
+    "backbone.keras",
+    "checkpoints",
+    "classifier.keras",
+    "config.json",
+    "curves.png",
+    "images.json",
+    "log.csv",
+    "results.json",
+    "tensorboard",
+}
+
+
+def _pretraining(**changes):
+    return toy_task.ToyPretraining(toy_task.pretraining(**changes))
+
+
+def _search(parts=None, **changes):
+    return toy_task.ToySearch(toy_task.search(**changes), parts=parts)
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    """A finished run of fixed length."""
+    workdir = tmp_path_factory.mktemp("pretrained")
+    training.train(_pretraining(), workdir)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def retrained(tmp_path_factory):
+    """A finished search, retrained on all samples."""
+    workdir = tmp_path_factory.mktemp("retrained")
+    training.train(_search(retrain_on_all=True), workdir)
+    return workdir
+
+
+def _json(path):
+    return json.loads(path.read_text())
+
+
+def _weights(path):
+    return keras.saving.load_model(path).get_weights()
+
+
+def test_a_workdir_of_fixed_length_holds_everything(pretrained):
+    assert set(os.listdir(pretrained)) == WORKDIR_FILES | {"snapshots"}
+    config = _pretraining().config
+    assert _json(pretrained / "config.json") == {
+        "task": "toy_pretraining",
+        **config.to_json(),
+    }
+    assert _json(pretrained / "results.json") == {
+        "steps": 30,
+        "samples": {"train": 8, "held_out": 4},
+    }
+
+
+def test_a_workdir_of_a_search_holds_everything(retrained):
+    assert set(os.listdir(retrained)) == WORKDIR_FILES | {
+        "best",
+        "retrained",
+        "schedule.json",
+    }
+    assert _json(retrained / "results.json") == {
+        "best_step": BEST,
+        "held_out_score": 0.3,
+        "retrained_on_all": True,
+        "samples": {"train": 8, "held_out": 4},
+    }
+    assert set(os.listdir(retrained / "retrained")) == {
+        "checkpoints",
+        "curves.png",
+        "images.json",
+        "log.csv",
+        "tensorboard",
+    }
+
+
+def test_the_result_of_retraining_replaces_that_of_the_search(retrained):
+    final = _weights(retrained / "classifier.keras")
+    found = _weights(retrained / "best" / f"{BEST:08d}.keras")
+    assert not np.array_equal(final[0], found[0])
+    assert toy_task.log(retrained / "retrained")[-1]["step"] == BEST
+    images = _json(retrained / "images.json")
+    assert "8 images" in images["training"] and "4 images" in images["held_out"]
+    images = _json(retrained / "retrained" / "images.json")
+    assert list(images) == ["training"] and "12 images" in images["training"]
+
+
+def test_without_retraining_the_result_is_that_of_the_search(retrained, tmp_path):
+    results = training.train(_search(), tmp_path)
+    assert results["retrained_on_all"] is False
+    final = _weights(tmp_path / "classifier.keras")
+    assert_same(final, _weights(tmp_path / "best" / f"{BEST:08d}.keras"))
+    # Both began with the same search.
+    assert_same(final, _weights(retrained / "best" / f"{BEST:08d}.keras"))
+    # It may be asked for later.
+    training.train(_search(retrain_on_all=True), tmp_path)
+    assert_same(
+        _weights(tmp_path / "classifier.keras"),
+        _weights(retrained / "classifier.keras"),
+    )
+
+
+@pytest.mark.parametrize("run", ["pretrained", "retrained"])
+def test_the_backbone_is_the_models(run, request):
+    workdir = request.getfixturevalue(run)
+    model = _weights(workdir / "classifier.keras")
+    assert_same(_weights(workdir / "backbone.keras"), model[:2])
+
+
+@pytest.mark.parametrize(
+    "run, task",
+    [
+        ("pretrained", _pretraining()),
+        ("retrained", _search(retrain_on_all=True)),
+    ],
+    ids=["pretrained", "retrained"],
+)
+def test_a_finished_run_is_only_measured_again(run, task, request, monkeypatch):
+    workdir = request.getfixturevalue(run)
+
+    def run_again(*args, **kwargs):
+        raise AssertionError("trained again")
+
+    names = {"log.csv", "results.json", "config.json", "images.json"}
+    before = {name: (workdir / name).read_bytes() for name in names}
+    weights = _weights(workdir / "classifier.keras")
+    monkeypatch.setattr(loop, "run", run_again)
+    results = training.train(task, workdir)
+    assert {name: (workdir / name).read_bytes() for name in names} == before
+    assert results == _json(workdir / "results.json")
+    assert_same(_weights(workdir / "classifier.keras"), weights)
+
+
+def test_fewer_steps_than_done_are_not_claimed(pretrained, tmp_path):
+    workdir = shutil.copytree(pretrained, tmp_path / "run")
+    assert training.train(_pretraining(steps=20), workdir)["steps"] == 30
+
+
+def test_a_longer_run_goes_on(tmp_path):
+    training.train(_pretraining(steps=6), tmp_path)
+    task = _pretraining(steps=12)
+    assert training.train(task, tmp_path)["steps"] == 12
+    assert len(task.indices) == 6 * 4
+    assert [row["step"] for row in toy_task.log(tmp_path)] == [6, 7, 10, 12]
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (dict(seed=5), "seed .there 0, now 5.$"),
+        (dict(batch_size=2, dropout=0.0), "batch_size .* dropout .there 0.5, now 0.0"),
+    ],
+    ids=["seed", "two"],
+)
+def test_other_settings_are_refused(changes, message, pretrained):
+    before = (pretrained / "config.json").read_bytes()
+    with pytest.raises(ValueError, match=f"with other settings.*{message}"):
+        training.train(_pretraining(**changes), pretrained)
+    assert (pretrained / "config.json").read_bytes() == before
+
+
+def test_another_task_is_refused(pretrained):
+    message = "task .there 'toy_pretraining', now 'toy_search'"
+    with pytest.raises(ValueError, match=message):
+        training.train(_search(), pretrained)
+
+
+def test_other_samples_are_refused(retrained):
+    parts = {**_search().parts, "held_out": toy_task.Numbers(4, first=9)}
+    with pytest.raises(ValueError, match="not those that the run began with"):
+        training.train(_search(parts, retrain_on_all=True), retrained)
+
+
+def test_overwrite_starts_anew_and_removes_nothing_else(retrained, tmp_path):
+    workdir = shutil.copytree(retrained, tmp_path / "run")
+    (workdir / "notes.txt").write_text("mine")
+    results = training.train(_pretraining(steps=2, seed=3), workdir, overwrite=True)
+    assert results["steps"] == 2
+    assert set(os.listdir(workdir)) == WORKDIR_FILES | {"notes.txt"}
+    assert [row["step"] for row in toy_task.log(workdir)] == [2]
+
+
+class _Two:
+    """A strategy that would split batches."""
+
+    num_replicas_in_sync = 2
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (dict(jit=True), "jit=True, 2 devices"),
+        (dict(batch_size=3), "2 devices x 1 parts.*batch_size=3"),
+    ],
+    ids=["jit", "batch_size"],
+)
+def test_what_does_not_fit_the_devices_is_refused_first(changes, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        training.train(_pretraining(**changes), tmp_path / "run", strategy=_Two())
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("method", ["resolve", "open", "check", "backbone"])
+def test_what_a_task_refuses_leaves_an_earlier_run_alone(method, pretrained, tmp_path):
+    def refuse(*args):
+        raise ValueError("of no use")
+
+    for workdir in (pretrained, tmp_path / "run"):
+        task = _pretraining()
+        setattr(task, method, refuse)
+        with pytest.raises(ValueError, match="of no use"):
+            training.train(task, workdir, overwrite=True)
+    assert set(os.listdir(pretrained)) == WORKDIR_FILES | {"snapshots"}
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_home_folder_is_meant(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    training.train(_pretraining(steps=1), "~/run")
+    assert (tmp_path / "run" / "results.json").exists()
+
+
+def test_too_large_a_batch_is_reported_with_a_smaller_one(tmp_path, monkeypatch):
+    def exhausted(*args, **kwargs):
+        raise MemoryError("OOM when allocating")
+
+    monkeypatch.setattr(loop, "run", exhausted)
+    with pytest.raises(MemoryError, match="such as batch_size=2.*batch_size=4"):
+        training.train(_pretraining(), tmp_path)
+
+
+def test_a_diverging_run_stops_and_keeps_its_last_good_checkpoint(tmp_path):
+    task = _pretraining(
+        learning_rate=100.0, warmup=0.0, steps=100, checkpoint_seconds=0.0
+    )
+    with pytest.raises(FloatingPointError, match="at step [0-9]+; the newest"):
+        training.train(task, tmp_path)
+    checkpoints = sorted((tmp_path / "checkpoints").glob("*.index"))
+    assert checkpoints
+    for path in checkpoints:
+        values = tf.train.load_checkpoint(str(path.with_suffix("")))
+        for name in values.get_variable_to_shape_map():
+            value = np.asarray(values.get_tensor(name))
+            assert value.dtype.kind != "f" or np.all(np.isfinite(value)), name
+    assert not (tmp_path / "classifier.keras").exists()
+
+
+_KILLED = """
+import pathlib, sys, time
+sys.path.insert(0, sys.argv[1])
+import toy_task
+from selfsup import training
+task = toy_task.ToySearch(toy_task.search(checkpoint_seconds=0.0, retrain_on_all=True))
+measure = task.measure
+# Leaves the time to be killed.
+task.measure = lambda *args: (time.sleep(0.2), measure(*args))[1]
+training.train(task, sys.argv[2])
+"""
+
+
+def test_a_killed_run_ends_like_the_unbroken_one(retrained, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", _KILLED, os.path.dirname(toy_task.__file__), tmp_path],
+        stderr=subprocess.DEVNULL,
+    )
+    while runs.steps_done(tmp_path) < 3:
+        assert process.poll() is None, "ended before it was killed"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "classifier.keras").exists(), "killed too late to tell"
+    training.train(_search(retrain_on_all=True), tmp_path)
+    for name in ("classifier.keras", "backbone.keras"):
+        assert_same(_weights(tmp_path / name), _weights(retrained / name))
+    for name in ("schedule.json", "results.json", "images.json"):
+        assert _json(tmp_path / name) == _json(retrained / name), name
+    for folder in ("", "retrained"):
+        logs = toy_task.log(tmp_path / folder), toy_task.log(retrained / folder)
+        np.testing.assert_equal(*logs)
+
+
+def test_the_strategy_of_the_caller_is_used(tmp_path, monkeypatch):
+    seen = []
+    train = Phase.train
+    monkeypatch.setattr(
+        Phase, "train", lambda self: seen.append(self.strategy) or train(self)
+    )
+    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    training.train(_pretraining(steps=1), tmp_path, strategy=strategy)
+    assert seen == [strategy]
+
+
+# Evaluation: what is refused. The tasks' own tests evaluate.
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Files of models, alone and beside settings."""
+    folder = tmp_path_factory.mktemp("models")
+    backbone = fakes.network("alexnet")
+    colorizer = heads.colorizer(backbone, networks.taps(backbone), 4, hidden=4)
+    colorizer.save(folder / "colorizer.keras")
+    backbone.save(folder / "backbone.keras")
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(
+        folder / "other.keras"
+    )
+    return folder
+
+
+def test_a_missing_model_is_named(tmp_path, models):
+    with pytest.raises(FileNotFoundError, match="Received: /no/where"):
+        training.evaluate("/no/where")
+    with pytest.raises(FileNotFoundError, match=f"segmenter.keras or .*{tmp_path}$"):
+        training.evaluate(tmp_path, kinds=["segmenter", "classifier"])
+    with pytest.raises(FileNotFoundError, match="with backbone.keras, colorizer.keras"):
+        training.evaluate(models, kinds=["classifier"])
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("colorizer.keras", "Expected a segmenter or classifier.*{}, a colorizer"),
+        ("backbone.keras", "Expected a segmenter or classifier.*{}, a backbone"),
+        ("other.keras", "of no known kind.*{} with inputs .* 1 outputs"),
+    ],
+)
+def test_a_model_of_another_kind_is_named(name, message, models):
+    path = models / name
+    with pytest.raises(ValueError, match=message.format(path)):
+        training.evaluate(path, kinds=["segmenter", "classifier"])
+    assert not (models / "evaluation").exists()
+
+
+def test_unknown_options_are_refused_by_name(models):
+    with pytest.raises(ValueError, match="unknown fields.*Received: flip, scales$"):
+        training.evaluate(models / "colorizer.keras", {"flip": True, "scales": "1"})
+
+
+def test_a_report_that_cannot_be_written_is_named(models, photos, tmp_path):
+    (tmp_path / "file").write_text("")
+    options = {"data": (str(photos),), "crop_size": 32}
+    output = tmp_path / "file" / "report"
+    with pytest.raises(OSError, match=f"Received: {output}"):
+        training.evaluate(models / "colorizer.keras", options, output)
+
+
+def test_kinds_are_those_of_all_tasks_by_default():
+    assert set(tasks.kinds()) >= {"colorizer", "segmenter", "classifier"}
