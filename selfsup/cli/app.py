@@ -147,6 +147,9 @@ class Tool:
     def _note(self, field):
         """Returns what `--help` says of the default, and of whose flag it is."""
         text = " Repeatable." if value_type(field) is tuple else ""
+        choices = [str(choice) for choice in field.metadata["choices"] or ()]
+        if any(choice not in field.metadata["help"] for choice in choices):
+            text += f" One of {', '.join(choices)}."
         if field.name in self.options.__dataclass_fields__:
             return text + _default_text({"": field.default})
         holders = {

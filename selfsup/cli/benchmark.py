@@ -21,7 +21,7 @@ it at strides 1 and 4, and by concatenating the hypercolumns at stride 4 and at
 serve exports a colorizer and colors photographs, one a request, with the SavedModel
 and with the Keras model, in turns; --crop_size is the shortest side that the
 network sees. Then it watches the memory over --requests of images of different
-sizes.
+sizes; compare with TF_ENABLE_ONEDNN_OPTS=0, as oneDNN keeps memory for every size.
 
 Writes a JSON file if --output is given.
 """
@@ -32,8 +32,7 @@ import os
 import sys
 
 from selfsup import atomic, data
-from selfsup.analysis.benchmarks import input as input_
-from selfsup.analysis.benchmarks import segment, serve, train
+from selfsup.analysis import benchmarks
 from selfsup.cli.app import Tool
 from selfsup.settings import Config, changed, setting
 from selfsup.training.run_config import RunConfig
@@ -84,17 +83,19 @@ def _measure(options):
             batch_size=options.batch_size,
             points=options.points,
         )
-        return input_.measure(config, options.images, options.rounds)
+        return benchmarks.input.measure(config, options.images, options.rounds)
     if options.what == "train":
-        return train.measure(
+        return benchmarks.train.measure(
             *network, options.crop_size, options.batch_size, options.rounds
         )
     if options.what == "segment":
         finest = options.concatenated_stride
         ways = ("tiled", 1), ("tiled", 4), ("concatenated", 4), ("concatenated", finest)
         size = options.height, options.image_width
-        return segment.measure(*network, size, dict.fromkeys(ways), options.rounds)
-    return serve.measure(
+        return benchmarks.segment.measure(
+            *network, size, dict.fromkeys(ways), options.rounds
+        )
+    return benchmarks.serve.measure(
         *network,
         options.crop_size,
         options.data,

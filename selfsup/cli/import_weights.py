@@ -40,11 +40,7 @@ class Options(Config):
 class ImportConfig(Config):
     """Options of an import."""
 
-    network: str | None = setting(
-        None,
-        "alexnet, vgg16, resnet50 or resnet152. Default: by the file.",
-        choices=NETWORKS,
-    )
+    network: str | None = setting(None, "Default: by the file.", choices=NETWORKS)
     skip: str | None = setting(
         None, "Layers of a Caffe file to leave out, with commas between: fc8,fc9."
     )

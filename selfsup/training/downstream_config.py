@@ -30,11 +30,7 @@ class DownstreamConfig(RunConfig):
         "file, a .caffemodel.h5 file, or a name from the zoo.",
     )
     network: str | None = changed(
-        RunConfig,
-        "network",
-        None,
-        "alexnet, vgg16, resnet50 or resnet152. Default: that of --init, vgg16 for "
-        "random.",
+        RunConfig, "network", None, "Backbone. Default: that of --init, else vgg16."
     )
     width: float | None = changed(
         RunConfig,
@@ -46,7 +42,7 @@ class DownstreamConfig(RunConfig):
         RunConfig,
         "padding",
         None,
-        "zeros or bias. Default: that of --init, zeros for random.",
+        "What convolutions pad with. Default: that of --init, else zeros.",
     )
     train_split: str | None = setting(None, "Images to train on.")
     val_split: str = setting(

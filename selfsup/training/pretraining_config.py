@@ -27,14 +27,10 @@ class PretrainingConfig(RunConfig):
         0.1, "Share of the images held out where --val_data is not given.", 0, 0.9
     )
     preset: str = setting(
-        "sample",
-        "Where the defaults come from: sample, paper or modern.",
-        choices=("sample", "paper", "modern"),
+        "sample", "Source of the defaults.", choices=("sample", "paper", "modern")
     )
     normalization: str = setting(
-        "plain",
-        "Batch normalization: plain, affine or none.",
-        choices=("plain", "affine", "none"),
+        "plain", "Batch normalization.", choices=("plain", "affine", "none")
     )
     bn_momentum: float = setting(
         0.999,

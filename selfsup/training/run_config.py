@@ -44,14 +44,10 @@ class RunConfig(Config):
     init: ClassVar[str] = "random"
     clip_norm: ClassVar[float | None] = None
 
-    network: str = setting(
-        "vgg16", "Backbone: alexnet, vgg16, resnet50 or resnet152.", choices=NETWORKS
-    )
+    network: str = setting("vgg16", "Backbone.", choices=NETWORKS)
     width: float = setting(1.0, "Factor on the number of channels.", 0.01, 16)
     padding: str = setting(
-        "zeros",
-        "What convolutions pad with: zeros or bias (the previous layer's).",
-        choices=("zeros", "bias"),
+        "zeros", "What convolutions pad with.", choices=("zeros", "bias")
     )
     dropout: float = setting(0.5, "Dropout rate in fc6, fc7 and the head.", 0, 0.95)
     crop_size: int = setting(352, "Side of the training crops, in pixels.", 8)
@@ -66,13 +62,9 @@ class RunConfig(Config):
         5e-4, "Added to the gradient of kernels, as in Caffe; biases have none.", 0, 1
     )
     precision: str = setting(
-        "float32",
-        "Of the computation: float32 or bfloat16; weights are float32.",
-        choices=("float32", "bfloat16"),
+        "float32", "Of computation, not of weights.", choices=("float32", "bfloat16")
     )
-    jit: bool = setting(
-        False, "Compile the step with XLA; needs a single device. Long to start."
-    )
+    jit: bool = setting(False, "Compile the step with XLA, on a single device.")
     log_every: int = setting(100, "Steps between rows of log.csv.", 1, resumable=True)
     eval_every: int = setting(
         1000, "Steps between held-out evaluations and pictures.", 1, resumable=True
@@ -115,11 +107,7 @@ class PointConfig(RunConfig):
 
     hidden: int = setting(1024, "Units of the head's hidden layer.", 1)
     hidden_stddev: float = setting(
-        1e-4,
-        "Standard deviation of the hidden layer's initial weights; 0.0001 in the "
-        "paper.",
-        0,
-        1,
+        1e-4, "Standard deviation of the hidden layer's initial weights.", 0, 1
     )
     points: int = setting(128, "Sampled points an image.", 1)
     point_margin: int = setting(
