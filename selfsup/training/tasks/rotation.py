@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from selfsup import data, heads, inference, pictures
+from selfsup import color, data, heads, inference, pictures
 from selfsup.data import batching, partial_decode
 from selfsup.training.pretraining_config import PretrainingConfig
 from selfsup.training.step import WeightedLoss
@@ -106,13 +106,18 @@ class Rotation(PretrainingTask):
 
     def _sheet(self, predict, samples):
         """Lays out crops as they were turned, and as the model turns them back."""
-        inputs, *_ = next(iter(self._stream(samples, augment=False)))
-        gray = inputs["gray"][:_SHOWN]
-        turns = np.argmax(predict({"gray": gray})[heads.LABEL], axis=-1)
-        # Of the input's range, to [0, 1].
-        gray = np.clip(gray.numpy() + 0.4488, 0, 1)
-        rows = [("", [x, np.rot90(x, -n)]) for x, n in zip(gray, turns, strict=True)]
-        return pictures.contact_sheet(rows, ["turned", "turned back"], _HEIGHT)
+        inputs, targets, weights, _ = next(iter(self._stream(samples, augment=False)))
+        logits, turns = predict(inputs)[heads.LABEL], targets[heads.LABEL].numpy()
+        crops = np.clip(inputs["gray"].numpy() + color.GRAY_MEAN, 0, 1)
+        rows = [
+            ("", [crop, np.rot90(crop, -predicted), np.rot90(crop, -true)])
+            for crop, predicted, true in zip(
+                crops, np.argmax(logits, -1), turns, strict=True
+            )
+        ]
+        shown = np.flatnonzero(weights[heads.LABEL])[:_SHOWN]
+        titles = ["turned", "turned back", "upright"]
+        return pictures.contact_sheet([rows[i] for i in shown], titles, _HEIGHT)
 
     @classmethod
     def evaluate(cls, run, samples, options, strategy=None, journal=None):
