@@ -24,7 +24,7 @@ from selfsup.weights import saving
 
 @dataclasses.dataclass(frozen=True)
 class Options(Config):
-    """Flags of files."""
+    """Files, and what an import may decide."""
 
     source: str = setting(
         None,
@@ -34,12 +34,6 @@ class Options(Config):
     output: str = setting(None, "File to write: .keras, or .caffemodel.h5.")
     gray: bool = setting(False, "Make a backbone for RGB one for gray.")
     overwrite: bool = setting(False, "Replace a file that exists.")
-
-
-@dataclasses.dataclass(frozen=True)
-class ImportConfig(Config):
-    """Options of an import."""
-
     network: str | None = setting(None, "Default: by the file.", choices=NETWORKS)
     skip: str | None = setting(
         None, "Layers of a Caffe file to leave out, with commas between: fc8,fc9."
@@ -56,29 +50,34 @@ class ImportConfig(Config):
         None, "Factor on that, such as 255. Default: 1."
     )
 
+    def of_import(self):
+        """Returns the arguments of an import that were given, a dict."""
+        given = {
+            "network": self.network,
+            "skip": self.skip and self.skip.split(","),
+            "lrn": self.lrn,
+            "input_mean": tuple(map(float, self.input_mean)) or None,
+            "input_scale": self.input_scale,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
 
 def main(options, given):
     """Imports or exports."""
-    config = ImportConfig.from_json(given)
+    del given
     exporting = options.output.endswith(".h5")
     suffix = ".h5" if exporting else ".keras"
     saving.checked_output(options.output, suffix, options.overwrite)
-    if exporting and given:
+    arguments = options.of_import()
+    if exporting and arguments:
         raise ValueError(
             "An export writes all of a model. Expected --source, --output, --gray and "
-            f"--overwrite at most. Received: --{', --'.join(given)}"
+            f"--overwrite at most. Received: --{', --'.join(arguments)}"
         )
     if exporting:
         model = runs.open_run(options.source, ["backbone"]).model
     else:
-        model, report = weights.import_model(
-            options.source,
-            config.network,
-            skip=config.skip and config.skip.split(","),
-            lrn=config.lrn,
-            input_mean=tuple(map(float, config.input_mean)) or None,
-            input_scale=config.input_scale,
-        )
+        model, report = weights.import_model(options.source, **arguments)
     if options.gray:
         model = weights.rgb_to_gray(model)
     if exporting:
@@ -88,4 +87,4 @@ def main(options, given):
     logging.info("%s\nWritten: %s", report, options.output)
 
 
-TOOL = Tool(__doc__, main, Options, {"import": ImportConfig})
+TOOL = Tool(__doc__, main, Options)
