@@ -1,4 +1,4 @@
-"""Crops of whole images for labelled tasks, as the networks see them.
+"""Crops of whole images for labeled tasks, as the networks see them.
 
 An image that is smaller than the crop lies in its center, and the rest is 0,
 the mean gray, which convolutions pad with too.

@@ -27,7 +27,7 @@ _LABELLED = re.compile(r"(.*\S)\s+[+-]?\d+")
 
 
 def has_image_extension(path):
-    """Tells whether a file's name ends like an image's, in any case."""
+    """Returns whether a file's name ends like an image's, in any case."""
     return os.path.splitext(path)[1].lower() in IMAGE_EXTENSIONS
 
 

@@ -12,9 +12,9 @@ around the points are interpolated from the window's pixels directly.
 
 import tensorflow as tf
 
-from selfsup import color
 from selfsup import targets as targets_lib
 from selfsup.data import decoding, orientation
+from selfsup.data.whole_images import as_network_input
 
 # Reductions that the JPEG decoder makes on the fly.
 _RATIOS = (1, 2, 4, 8)
@@ -174,13 +174,11 @@ def resize_gray(window, mirror, crop_size):
     Returns:
         `[crop, crop]`, float32, gray in `[0, 1]` minus the networks' mean.
     """
-    # Reducing over a last axis of three is several times slower.
-    red, green, blue = tf.unstack(tf.cast(window, tf.uint16), axis=-1)
-    gray = tf.cast(red + green + blue, tf.float32) / 765.0 - color.GRAY_MEAN
+    gray = as_network_input(window)
     # One channel, before it grows, and only if it must be: mirroring is slow.
     gray = tf.cond(mirror, lambda: tf.reverse(gray, [1]), lambda: gray)
     gray = tf.raw_ops.ResizeBilinear(
-        images=gray[None, :, :, None],
+        images=gray[None],
         size=[crop_size, crop_size],
         half_pixel_centers=True,
     )

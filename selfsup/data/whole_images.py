@@ -44,10 +44,10 @@ def as_network_input(image, color_input=False):
 
     Args:
         image: `[..., 3]`, uint8 RGB.
-        color_input: Whether the network takes colour.
+        color_input: Whether the network takes color.
 
     Returns:
-        `[..., 1]` (`[..., 3]` for colour), float32: in `[0, 1]` minus 0.4488.
+        `[..., 1]` (`[..., 3]` for color), float32: in `[0, 1]` minus 0.4488.
     """
     if color_input:
         return tf.cast(image, tf.float32) / 255.0 - color.GRAY_MEAN
@@ -61,7 +61,7 @@ def network_input(path, side=None):
     """Reads an image as the networks want it.
 
     Args:
-        path: Path of an image file, gray or colour.
+        path: Path of an image file, gray or color.
         side: Shortest side to scale it to, in pixels; None keeps the size.
 
     Returns:

@@ -43,15 +43,15 @@ def test_an_unreadable_image_is_named(content, tmp_path):
         list(data.whole_images(images))
 
 
-def test_pixels_become_gray_or_colour_minus_the_mean_gray():
+def test_pixels_become_gray_or_color_minus_the_mean_gray():
     image = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
     exact = image.astype(np.float64) / 255
     gray = data.as_network_input(image)
     assert gray.shape == (5, 6, 1) and gray.dtype == np.float32
     expected = exact.mean(-1, keepdims=True) - 0.4488
     np.testing.assert_allclose(gray, expected, atol=1e-6)
-    colour = data.as_network_input(image, color_input=True)
-    np.testing.assert_allclose(colour, exact - 0.4488, atol=1e-6)
+    color = data.as_network_input(image, color_input=True)
+    np.testing.assert_allclose(color, exact - 0.4488, atol=1e-6)
 
 
 def test_network_input_is_the_gray_minus_its_mean(photos):

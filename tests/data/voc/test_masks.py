@@ -114,7 +114,7 @@ def test_an_index_outside_of_the_classes(tmp_path, tools, index, classes):
     masks.read_mask(str(tmp_path / "m.png"), (5, 5), index + 1)
 
 
-def test_masks_of_colours_are_refused(tmp_path):
+def test_masks_of_colors_are_refused(tmp_path):
     for name, shape, dtype in (
         ("RGB", (5, 5, 3), np.uint8),
         ("RGBA", (5, 5, 4), np.uint8),
