@@ -5,6 +5,7 @@ from typing import NamedTuple
 import keras
 
 from selfsup import layers, networks
+from selfsup.layers.checks import check_positive
 
 # Names of the outputs. `CLASSES` are the classes of a point, or all those that an
 # image shows; `LABEL` is the only one that it has.
@@ -156,7 +157,7 @@ def colorizer(
             f"Received: loss={loss!r}"
         )
     outputs = {name: bins if loss == "histogram" else 2 for name in _COLORS[loss]}
-    _check_positive("bins", bins)
+    check_positive("bins", bins)
     return _point_model(
         "colorizer", backbone, taps, outputs, hidden, dropout, hidden_stddev, alignment
     )
@@ -201,7 +202,7 @@ def segmenter(
     >>> dense(model).output["classes"].shape
     (None, None, None, 21)
     """
-    _check_positive("classes", classes)
+    check_positive("classes", classes)
     outputs = {CLASSES: classes}
     return _point_model(
         "segmenter", backbone, taps, outputs, hidden, dropout, hidden_stddev, alignment
@@ -233,7 +234,7 @@ def classifier(backbone, classes, *, multi_label=True):
     >>> classifier(networks.vgg16(width=0.05), classes=20).output["classes"].shape
     (None, 20)
     """
-    _check_positive("classes", classes)
+    check_positive("classes", classes)
     x = keras.layers.GlobalAveragePooling2D(name="average")(backbone.output)
     x = keras.layers.Dense(
         classes,
@@ -254,7 +255,7 @@ def _point_model(
             "Argument `taps` must hold at least one feature map. "
             f"Received: taps={taps!r}"
         )
-    _check_positive("hidden", hidden)
+    check_positive("hidden", hidden)
     image = backbone.input
     points = keras.Input((None, 2), dtype="float32", name="points")
     features = [backbone.get_layer(tap.layer).output for tap in taps]
@@ -283,13 +284,6 @@ def _point_model(
     }
     inputs = {image.name: image, "points": points}
     return keras.Model(inputs, predictions, name=name)
-
-
-def _check_positive(name, value):
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(
-            f"Argument `{name}` must be a positive integer. Received: {name}={value}"
-        )
 
 
 def dense(model, stride=1):

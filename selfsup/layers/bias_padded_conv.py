@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from selfsup.layers.checks import check_positive
+
 
 @keras.saving.register_keras_serializable(package="selfsup")
 class BiasPaddedConv2D(keras.layers.Layer):
@@ -67,12 +69,12 @@ class BiasPaddedConv2D(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.filters = _positive("filters", filters)
+        self.filters = check_positive("filters", filters)
         self.kernel_size = _pair("kernel_size", kernel_size)
         self.strides = _pair("strides", strides)
         self.padding = _pads(padding)
         self.dilation_rate = _pair("dilation_rate", dilation_rate)
-        self.groups = _positive("groups", groups)
+        self.groups = check_positive("groups", groups)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         if filters % groups:
             raise ValueError(
@@ -185,14 +187,6 @@ class BiasPaddedConv2D(keras.layers.Layer):
             kernel_initializer=keras.initializers.serialize(self.kernel_initializer),
         )
         return config
-
-
-def _positive(name, value):
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(
-            f"Argument `{name}` must be a positive integer. Received: {name}={value}"
-        )
-    return value
 
 
 def _pair(name, value):

@@ -55,22 +55,6 @@ def check_features(features, strides):
         )
 
 
-def check_positive(name, value):
-    """Raises an error unless the argument is a positive integer.
-
-    Args:
-        name: Name of the argument.
-        value: Its value.
-
-    Raises:
-        ValueError: If it is something else.
-    """
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(
-            f"Argument `{name}` must be a positive integer. Received: {name}={value}"
-        )
-
-
 def aligned_offsets(offsets, alignment):
     """Returns the offsets to sample with: none of them with `"corner"`.
 

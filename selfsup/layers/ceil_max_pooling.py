@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from selfsup.layers.checks import check_positive
+
 
 @keras.saving.register_keras_serializable(package="selfsup")
 class CeilMaxPooling2D(keras.layers.Layer):
@@ -43,12 +45,8 @@ class CeilMaxPooling2D(keras.layers.Layer):
 
     def __init__(self, pool_size, strides, padding=0, **kwargs):
         super().__init__(**kwargs)
-        for name, value in (("pool_size", pool_size), ("strides", strides)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"Argument `{name}` must be a positive integer. "
-                    f"Received: {name}={value}"
-                )
+        self.pool_size = check_positive("pool_size", pool_size)
+        self.strides = check_positive("strides", strides)
         if strides > pool_size:
             raise ValueError(
                 "Argument `strides` must not exceed `pool_size`, or pixels are "
@@ -59,8 +57,6 @@ class CeilMaxPooling2D(keras.layers.Layer):
                 "Argument `padding` must be an integer from 0 to `pool_size` - 1. "
                 f"Received: padding={padding}, pool_size={pool_size}"
             )
-        self.pool_size = pool_size
-        self.strides = strides
         self.padding = padding
 
     def call(self, inputs):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from selfsup.layers import bilinear
+from selfsup.layers import bilinear, checks
 
 
 @keras.saving.register_keras_serializable(package="selfsup")
@@ -80,8 +80,8 @@ class DenseHead(keras.layers.Layer):
                     f"Received: {layer!r}"
                 )
         bilinear.check_taps(strides, offsets, alignment)
-        bilinear.check_positive("output_stride", output_stride)
-        bilinear.check_positive("tile_size", tile_size)
+        checks.check_positive("output_stride", output_stride)
+        checks.check_positive("tile_size", tile_size)
         self.hidden = hidden
         self.output_layers = dict(outputs)
         self.strides = list(strides)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from selfsup.layers import bilinear
+from selfsup.layers import bilinear, checks
 
 
 @keras.saving.register_keras_serializable(package="selfsup")
@@ -48,7 +48,7 @@ class DenseHypercolumn(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         bilinear.check_taps(strides, offsets, alignment)
-        bilinear.check_positive("output_stride", output_stride)
+        checks.check_positive("output_stride", output_stride)
         self.strides = list(strides)
         self.offsets = list(offsets)
         self.alignment = alignment

@@ -109,8 +109,6 @@ ALEXNET = Architecture(
     options=("lrn", "fc6_padding", "dropout"),
     filters=_FILTERS,
     taps=_TAPS,
-    input_is_tap=True,
-    residual=False,
     crop_size=227,
     min_size=11,
 )

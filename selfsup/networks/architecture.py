@@ -28,10 +28,10 @@ class Architecture(NamedTuple):
     options: tuple
     filters: Mapping
     taps: tuple
-    input_is_tap: bool
-    residual: bool
-    crop_size: int
-    min_size: int
+    input_is_tap: bool = True
+    residual: bool = False
+    crop_size: int = 224
+    min_size: int = 1
 
     def names_after(self, convolution):
         """Returns the names of the layers that follow a convolution.

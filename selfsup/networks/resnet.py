@@ -171,8 +171,6 @@ def architecture(name, stages, taps):
         taps=taps,
         input_is_tap=False,
         residual=True,
-        crop_size=224,
-        min_size=1,
     )
 
 

@@ -99,14 +99,7 @@ class Units:
         """
         batch_name, bias_name, relu_name = names or sequential_names(name)
         x = self._convolve(
-            x,
-            border,
-            self.channels(filters),
-            kernel_size,
-            name,
-            strides,
-            padding,
-            groups,
+            x, border, filters, kernel_size, name, strides, padding, groups
         )
         if self.normalization != "none":
             x = keras.layers.BatchNormalization(
@@ -124,6 +117,7 @@ class Units:
     def _convolve(
         self, x, border, filters, kernel_size, name, strides, padding, groups
     ):
+        filters = self.channels(filters)
         before, after = (padding, padding) if isinstance(padding, int) else padding
         padded = before + after > 0
         # Grouped convolutions are ours with zero padding too: Keras' own

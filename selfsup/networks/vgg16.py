@@ -84,8 +84,4 @@ VGG16 = Architecture(
     options=("fc6_padding", "dropout"),
     filters=_FILTERS,
     taps=_TAPS,
-    input_is_tap=True,
-    residual=False,
-    crop_size=224,
-    min_size=1,
 )

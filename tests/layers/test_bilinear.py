@@ -50,8 +50,3 @@ def test_bad_taps_are_named(args, received):
 def test_missing_maps_are_counted():
     with pytest.raises(ValueError, match="Received: 1 maps"):
         bilinear.check_features([None], [1, 2])
-
-
-def test_bad_integers_are_named():
-    with pytest.raises(ValueError, match="Received: tile_size=0"):
-        bilinear.check_positive("tile_size", 0)
