@@ -166,37 +166,3 @@ def _check(field, value):
     if low is not None and not value >= low or high is not None and not value <= high:
         expected = f"at least {low}" if high is None else f"in [{low}, {high}]"
         fail(field.name, value, expected)
-
-
-# TRANSITION: old helpers, removed once every configuration is a `Config`.
-def from_json(config_class, settings):
-    """Builds a configuration from the content of its file."""
-    return config_class(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
-    )
-
-
-def check_tuples(config, names):
-    """Checks tuples."""
-    for name in names:
-        if not isinstance(getattr(config, name), tuple):
-            raise TypeError(f"Field `{name}` must be a tuple of strings.")
-
-
-def check_choices(config, choices):
-    """Checks choices."""
-    for name, values in choices.items():
-        check_choice(name, getattr(config, name), values)
-
-
-def check_choice(name, value, choices):
-    """Checks a choice."""
-    if value not in choices:
-        fail(name, value, f"one of {', '.join(choices)}")
-
-
-def check_ranges(config, ranges):
-    """Checks ranges."""
-    for name, (low, high) in ranges.items():
-        if not low <= getattr(config, name) <= high:
-            fail(name, getattr(config, name), f"in [{low}, {high}]")
