@@ -90,18 +90,32 @@ class Config:
                 f"The settings of {cls.__name__} must be a JSON object. "
                 f"Received: {content!r}"
             )
-        content = cls.upgraded(content)
-        known = {field.name for field in dataclasses.fields(cls)}
-        unknown = sorted(content.keys() - known)
+        return cls.from_values(cls.upgraded(content))
+
+    @classmethod
+    def from_values(cls, values):
+        """Builds the configuration from a dict of this version's fields.
+
+        Args:
+            values: A dict; lists stand for tuples. Fields that it lacks take their
+                defaults.
+
+        Returns:
+            An instance of this class.
+
+        Raises:
+            ValueError: If a field is unknown; all unknown ones are named.
+        """
+        unknown = sorted(values.keys() - cls.__dataclass_fields__.keys())
         if unknown:
             raise ValueError(
-                f"The settings have unknown fields. Expected fields of {cls.__name__}: "
-                f"{', '.join(sorted(known))}. Received: {', '.join(unknown)}"
+                f"Settings are unknown. Expected fields of {cls.__name__}. "
+                f"Received: {', '.join(unknown)}"
             )
         return cls(
             **{
                 name: tuple(value) if isinstance(value, list) else value
-                for name, value in content.items()
+                for name, value in values.items()
             }
         )
 

@@ -117,10 +117,13 @@ class Tool:
                     f"Flag --{field.name} is missing. Expected: "
                     f"{field.metadata['help']} Received: none"
                 )
-        if "config" in options:
-            given = {**_read_settings(options["config"]), **given}
+        options = self.options(**options)
+        if getattr(options, "config", None):
+            task = getattr(options, "task", next(iter(self.configs)))
+            before = self.configs[task].upgraded(_read_settings(options.config))
+            given = {**before, **given}
         rest = [rest] if self.arguments else []
-        self.main(self.options(**options), given, *rest)
+        self.main(options, given, *rest)
 
     def _fields(self):
         """Returns the fields by name, those of the options first."""

@@ -33,7 +33,7 @@ class Options(Config):
 
 def main(options, given, images):
     """Colors images."""
-    config = ColorizeConfig.from_json(given)
+    config = ColorizeConfig.from_values(given)
     run = runs.open_run(options.ckpt, ["colorizer"])
     written = color_files(run.model, images, options.output, config, run.side)
     logging.info("Look at %s", written[-1])

@@ -48,7 +48,7 @@ def main(options, given):
             )
         logging.info("Written: %s", export.convert_run(options.ckpt, options.output))
         return
-    config = export.ExportConfig.from_json(given)
+    config = export.ExportConfig.from_values(given)
     folder = export.export_model(options.ckpt, options.output, config)
     about = runs.read_json(folder / export.METADATA)
     logging.info("A %s, served from %s", about["kind"], folder)

@@ -41,7 +41,7 @@ def defaults(task):
 
 def train(task, options, given):
     """Trains a proxy task by the settings given, and logs the results."""
-    config = task.Config.from_preset(**task.Config.upgraded(given))
+    config = task.Config.from_preset(**given)
     results = training.train(task(config), options.workdir, options.overwrite)
     for part in ("training", "held_out"):
         measures = results.get(part, {})

@@ -39,7 +39,7 @@ class Options(RunOptions):
 def main(options, given):
     """Trains by the settings given."""
     task = TASKS[options.task]
-    config = task.Config.from_json(given)
+    config = task.Config.from_values(given)
     results = training.train(task(config), options.workdir, options.overwrite)
     logging.info("\n%s", evaluation.class_table(results))
     logging.info("Look at %s/curves.png", options.workdir)

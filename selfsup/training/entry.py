@@ -149,7 +149,7 @@ def evaluate(ckpt, options=None, output=None, strategy=None, kinds=None):
     with strategy.scope():
         run = runs.open_run(ckpt, kinds)
     task = tasks.of_run(run, kinds, ckpt)
-    options = task.EvaluationConfig.from_json(options or {})
+    options = task.EvaluationConfig.from_values(options or {})
     samples, options = task.for_evaluation(run, options)
     output = pathlib.Path(output or run.folder / "evaluation").expanduser()
     try:

@@ -124,7 +124,7 @@ class PretrainingConfig(RunConfig):
             for name in {"min_side", "max_side", "point_margin"} & fields.keys():
                 fields[name] = fields[name] * crop_size // fields["crop_size"]
         # Names the unknown ones.
-        return cls.from_json(
+        return cls.from_values(
             {**fields, "preset": preset, "network": network, **changes}
         )
 
