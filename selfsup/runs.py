@@ -87,7 +87,7 @@ def _clear(workdir):
 
 
 def _check_same(workdir, task, config):
-    settings = read_json(workdir / "config.json")
+    settings = read_settings(workdir / "config.json")
     if settings is None:
         raise ValueError(
             f"The workdir {workdir} holds a run without settings. Expected its "
@@ -115,16 +115,28 @@ def split_settings(settings):
 
     Args:
         settings: The content of the file.
-
-    Raises:
-        TypeError: If it is no JSON object.
     """
-    if not isinstance(settings, dict):
-        raise TypeError(
-            f"The settings of a run must be a JSON object. Received: {settings!r}"
-        )
     fields = dict(settings)
     return fields.pop("task", _UNNAMED_TASK), fields
+
+
+def read_settings(path):
+    """Reads a `config.json`; returns None if there is none.
+
+    Args:
+        path: Path of the file.
+
+    Raises:
+        ValueError: If the file is not JSON.
+        TypeError: If it holds no JSON object.
+    """
+    settings = read_json(path)
+    if settings is not None and not isinstance(settings, dict):
+        raise TypeError(
+            "The settings of a run are of another type. Expected a JSON object. "
+            f"Received: {settings!r} in {path}"
+        )
+    return settings
 
 
 def steps_done(workdir):
@@ -188,7 +200,7 @@ def open_run(path, kinds=(*heads.KINDS, heads.BACKBONE)):
             )
         folder = reports = file.parent
         model = weights.read_model(file)
-    settings = read_json(folder / "config.json")
+    settings = read_settings(folder / "config.json")
     return Run(
         reports,
         model,

@@ -184,7 +184,7 @@ def _default_text(values):
 
 
 def _read_settings(path):
-    content = runs.read_json(path)
+    content = runs.read_settings(path)
     if content is None:
         raise FileNotFoundError(
             f"A settings file is missing. Expected a JSON file. Received: {path}"

@@ -5,13 +5,12 @@ import json
 import keras
 import numpy as np
 import pytest
+import toy_task
+from toy_task import BEST, DROPS, END, SCORES, assert_same
 
 from selfsup.training import loop
 from selfsup.training.controls import FixedLength, PlateauSearch, Replay
 from selfsup.training.plateau import Plateau
-
-import toy_task
-from toy_task import BEST, DROPS, END, SCORES, assert_same
 
 
 def _search(folder, steps=24, stops=(), **changes):
@@ -155,9 +154,7 @@ def test_the_replay_drops_the_rate_where_the_search_did(tmp_path):
     assert "val_score" not in toy_task.log(tmp_path)[0]
 
 
-def test_the_replay_moves_the_weights_as_a_search_at_these_rates(
-    tmp_path, monkeypatch
-):
+def test_the_replay_moves_the_weights_as_a_search_at_these_rates(tmp_path, monkeypatch):
     replay = _replay(tmp_path / "replay", dropout=0.5)
     replay.train()
     search = _search(tmp_path / "search", steps=6, eval_every=2)

@@ -1,4 +1,4 @@
-"""The two doors, on a task of eleven parameters: what runs leave and what is refused."""
+"""The two doors, on a task of eleven parameters: what is left and what is refused."""
 
 import json
 import os
@@ -12,14 +12,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import toy_task
+from toy_task import BEST, assert_same
 
 from selfsup import heads, networks, runs, training
 from selfsup.training import loop, tasks
 from selfsup.training.phases import Phase
 
 import fakes
-import toy_task
-from toy_task import BEST, assert_same
 
 WORKDIR_FILES = {
     "backbone.keras",

@@ -6,12 +6,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import toy_task
 
 from selfsup.training import loop
 from selfsup.training.optimizers import CaffeSGD
 from selfsup.training.step import Step, WeightedLoss
-
-import toy_task
 
 TASK = toy_task.ToyPretraining(toy_task.pretraining())
 
@@ -22,7 +21,9 @@ def _step(**changes):
     optimizer = CaffeSGD(0.01)
     optimizer.build(model.trainable_variables)
     model.optimizer = optimizer
-    step = Step(model, optimizer, TASK.losses(model, None), tf.distribute.get_strategy())
+    step = Step(
+        model, optimizer, TASK.losses(model, None), tf.distribute.get_strategy()
+    )
     return dataclasses.replace(step, **changes)
 
 

@@ -4,12 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import toy_task
+from toy_task import END, SCORES, assert_same
 
 from selfsup.training import loop
 from selfsup.training.controls import FixedLength, PlateauSearch
-
-import toy_task
-from toy_task import END, SCORES, assert_same
 
 
 @pytest.fixture(scope="module")

@@ -94,7 +94,7 @@ class DownstreamTask(Task):
                 f"done, {done}, another --workdir, or --overwrite. "
                 f"Received: max_steps={config.max_steps}"
             )
-        before = runs.read_json(workdir / "config.json") or {}
+        before = runs.read_settings(workdir / "config.json") or {}
         if config.eval_every is None and before.get("eval_every"):
             return dataclasses.replace(config, eval_every=before["eval_every"])
         return config

@@ -1,0 +1,85 @@
+"""What proxy tasks share: images, their watch, and a fresh backbone."""
+
+import shutil
+
+import pytest
+
+from selfsup import networks
+from selfsup.training import ColorizationConfig, tasks
+from selfsup.training.tasks.pretraining import PretrainingTask
+
+import fakes
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, photos):
+    folder = tmp_path_factory.mktemp("photos")
+    for path in sorted(photos.glob("*.jpg"))[:8]:
+        shutil.copy(path, folder)
+    return folder
+
+
+def _task(folder, **changes):
+    fields = dict(data=(str(folder),), val_fraction=0.25, crop_size=32, width=0.03)
+    config = ColorizationConfig.from_preset(**{**fields, **changes})
+    return PretrainingTask(config)
+
+
+def test_parts_are_disjoint_and_make_the_whole(folder):
+    task = _task(folder)
+    train, held_out, both = (
+        set(task.names(task.open(part))) for part in ("train", "held_out", "all")
+    )
+    assert len(held_out) == 2 and len(train) == 6
+    assert train | held_out == both and not train & held_out
+    assert task.open("test") is None
+
+
+def test_there_need_be_nothing_held_out(folder):
+    task = _task(folder, val_fraction=0.0)
+    assert task.open("held_out") is None and len(task.open("train")) == 8
+
+
+def test_images_may_be_held_out_by_name(folder, photos):
+    task = _task(folder, val_data=(str(photos / "rocket.jpg"),))
+    assert len(task.open("train")) == 8
+    assert task.names(task.open("held_out")) == [str(photos / "rocket.jpg")]
+
+
+def test_settings_reach_the_input(folder):
+    config = _task(folder, min_side=40, max_side=50, seed=7).input_config(augment=False)
+    assert (config.crop_size, config.min_side, config.max_side) == (32, 40, 50)
+    assert (config.seed, config.batch_size, config.augment) == (7, 16, False)
+
+
+def test_training_images_are_watched_more_strictly_than_those_held_out(folder):
+    task = _task(folder)
+    train, held_out = task.open("train"), task.open("held_out")
+    unreadable = {"index": [0, 1], "status": [1, 1]}
+    batches = [(None, None, None, unreadable)] * 20
+    list(task.watched(batches, held_out))
+    assert task.watch(held_out).unreadable == {0, 1}
+    assert task.watch(train).unreadable == set()
+    with pytest.raises(ValueError, match="Most images cannot be read"):
+        list(task.watched(batches, train))
+
+
+@pytest.mark.parametrize("network", ["vgg16", "alexnet", "resnet50"])
+def test_settings_reach_the_backbone(network, folder):
+    changes = dict(network=network, padding="bias", normalization="affine", steps=1000)
+    task = _task(folder, dropout=0.125, preset="sample", bn_momentum=0.999, **changes)
+    backbone = task.backbone(task.open("train"))
+    found = networks.describe(backbone)
+    assert (found["network"], found["padding"]) == (network, "bias")
+    assert (found["normalization"], found["input_channels"]) == ("affine", 1)
+    expected = fakes.network(network, width=0.03).count_params()
+    assert found["width"] == pytest.approx(0.03, abs=0.005)
+    assert 0.9 * expected < backbone.count_params() < 1.1 * expected
+    momenta = {x.momentum for x in backbone.layers if hasattr(x, "momentum")}
+    # An average over a twentieth of the run.
+    assert momenta == {0.98}
+
+
+def test_tasks_of_pretraining_have_a_fixed_length():
+    names = [name for name in tasks.names() if tasks.get(name).pretraining]
+    assert "colorization" in names and "segmentation" not in names
