@@ -68,8 +68,8 @@ def evaluate_classification(
         crops: As in `classification_scores`.
         seed: As in `classification_scores`.
         strategy: A `tf.distribute.Strategy`; None for the current one.
-        journal: Path of a file that lets a killed evaluation go on, or None; it
-            is gone in the end.
+        journal: Path of a file that lets a stopped evaluation continue, or None;
+            it is removed in the end.
 
     Returns:
         A pair: a dict of `images` and what `classification_metrics` returns;

@@ -62,7 +62,7 @@ def point_metrics(predict, batches, baseline):
 
     The same numbers as the training losses: each point's loss times its
     weight, divided by the number of points. Padding and unreadable images do
-    not count; a caller who wants none wraps the batches in a check.
+    not count.
 
     Args:
         predict: What `point_predictor` returned.

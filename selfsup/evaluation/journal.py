@@ -1,4 +1,4 @@
-"""What a long evaluation has found so far, so that a killed one goes on."""
+"""Results of a long evaluation, kept so that a stopped one can continue."""
 
 import hashlib
 import json

@@ -53,8 +53,8 @@ def evaluate_segmentation(
         scales: As in `class_map_predictor`.
         flip: As in `class_map_predictor`.
         strategy: A `tf.distribute.Strategy`; None for the current one.
-        journal: Path of a file that lets a killed evaluation go on, or None; it
-            is gone in the end.
+        journal: Path of a file that lets a stopped evaluation continue, or None;
+            it is removed in the end.
 
     Returns:
         A dict: `images`, what `segmentation_metrics` returns, `confusion`, the

@@ -3,6 +3,7 @@
 import os
 
 import cv2
+import keras
 import numpy as np
 import PIL.Image
 import pytest
@@ -16,9 +17,11 @@ import fakes
 
 @pytest.fixture(scope="module")
 def model():
-    backbone = fakes.network("vgg16")
+    gray = keras.Input((None, None, 1), name="gray")
+    maps = keras.layers.Conv2D(4, 3, padding="same", name="conv")(gray)
+    taps = [networks.Tap("conv", 1, 0, 4)]
     return fakes.randomize(
-        heads.colorizer(backbone, networks.taps(backbone), 8, hidden=8), bias=0.3
+        heads.colorizer(keras.Model(gray, maps), taps, 8, hidden=8), bias=0.3
     )
 
 

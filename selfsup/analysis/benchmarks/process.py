@@ -42,4 +42,5 @@ def reset_peak():
 
 def _figure(name):
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
-    return next(int(x.split()[1]) for x in lines if x.startswith(f"{name}:")) / 1024
+    line = next(line for line in lines if line.startswith(f"{name}:"))
+    return int(line.split()[1]) / 1024
