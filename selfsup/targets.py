@@ -4,7 +4,7 @@ Runs inside tf.data. A window around each sampled point is described by the
 histograms of its hue and of its chroma (paper section 3); the original code's
 choices are kept: hard bins, flat weights, windows clipped at the borders.
 
-    points = sample_points((0, 1), 128, 352, 352, margin=32)
+    points = points_from_noise(tf.random.uniform([128, 2]), 352, 352, margin=32)
     target = histograms(image, points)  # {"hue": [P, K], "chroma": [P, K]}
 """
 
@@ -62,13 +62,6 @@ def check_histogram_arguments(bins, window):
         )
 
 
-def window_offsets(window):
-    """Returns the (y, x) offsets of a window's pixels, `[window**2, 2]` int32."""
-    offsets = tf.range(window, dtype=tf.int32) - window // 2
-    y, x = tf.meshgrid(offsets, offsets, indexing="ij")
-    return tf.stack([tf.reshape(y, [-1]), tf.reshape(x, [-1])], axis=-1)
-
-
 def window_validity(points, height, width, window):
     """Finds which pixels of the windows around points lie inside the image.
 
@@ -105,7 +98,9 @@ def gather_patches(image, points, window=7):
     points = tf.cast(points, tf.int32)
     size = tf.shape(image)[:2]
     valid = window_validity(points, size[0], size[1], window)
-    pixels = points[:, None, :] + window_offsets(window)
+    offsets = tf.range(window, dtype=tf.int32) - window // 2
+    offsets = tf.stack(tf.meshgrid(offsets, offsets, indexing="ij"), axis=-1)
+    pixels = points[:, None, :] + tf.reshape(offsets, [-1, 2])
     return tf.gather_nd(image, tf.clip_by_value(pixels, 0, size - 1)), valid
 
 
@@ -223,20 +218,3 @@ def points_from_noise(noise, height, width, margin=0):
     offset = tf.cast(noise * tf.cast(span, tf.float32), tf.int32)
     # A uniform number just below 1 may round up to the end of the range.
     return tf.minimum(offset, span - 1) + low
-
-
-def sample_points(seed, count, height, width, margin=0):
-    """Draws integer points, uniform and independent, a pure function of the seed.
-
-    Args:
-        seed: `[2]`, integers.
-        count: Number of points `P`.
-        height: Height of the image, an integer.
-        width: Width of the image, an integer.
-        margin: Distance kept from the border where the image is large enough.
-
-    Returns:
-        `[P, 2]`, int32 (y, x).
-    """
-    noise = tf.random.stateless_uniform([count, 2], seed)
-    return points_from_noise(noise, height, width, margin)

@@ -84,7 +84,7 @@ def write_folder(root):
 
 
 class Watched(data.voc.SegmentationSet):
-    """Tells which images and masks were read, and how many images are alive."""
+    """Records which images and masks were read, and how many images are alive."""
 
     def watch(self):
         for name, value in (("read", []), ("references", []), ("most", 0)):
@@ -110,7 +110,7 @@ def open(root):
 
 
 def by_brightness(image):
-    """A predictor whose class maps are easily told."""
+    """A predictor whose class maps are known."""
     # Input values are from -0.4488 to 0.5512.
     return keras.ops.cast(4 * (image[..., 0] + 0.44879), "uint8")
 
@@ -120,7 +120,7 @@ def brightness_of(image):
 
 
 def resized(values, size):
-    """Bilinear, with the pixels' centres at halves, one axis after the other."""
+    """Bilinear, with the pixels' centers at halves, one axis after the other."""
     for axis, length in enumerate(size):
         count = values.shape[axis]
         positions = (np.arange(length) + 0.5) * count / length - 0.5

@@ -1,4 +1,4 @@
-"""Colour conversions against colorsys, scikit-image and hand-worked values."""
+"""Color conversions against colorsys, scikit-image and hand-worked values."""
 
 import colorsys
 import importlib.util
@@ -28,7 +28,7 @@ RANDOM = np.random.default_rng(0).random((500, 3), dtype=np.float32)
         ((0, 0, 0), 0, 0),
     ],
 )
-def test_hue_and_chroma_of_known_colours(rgb, hue, chroma):
+def test_hue_and_chroma_of_known_colors(rgb, hue, chroma):
     got = color.rgb_to_hue_chroma(np.float32(rgb))
     np.testing.assert_allclose(got, (hue, chroma), atol=1e-6)
 
@@ -60,7 +60,7 @@ def test_gray_is_the_plain_mean():
         ((0, 0, 1), (32.2957, 79.1856, -107.8573)),
     ],
 )
-def test_lab_of_known_colours(rgb, lab):
+def test_lab_of_known_colors(rgb, lab):
     np.testing.assert_allclose(color.rgb_to_lab(np.float32(rgb)), lab, atol=5e-4)
 
 
@@ -102,7 +102,7 @@ def test_hue_and_chroma_there_and_back():
 
 
 def test_ab_there_and_back_where_gray_gives_the_lightness():
-    # Neutral colours: L of the gray is L of the colour.
+    # Neutral colors: L of the gray is L of the color.
     gray = np.linspace(0, 1, 11, dtype=np.float32)[:, None]
     rgb = np.repeat(gray, 3, -1)
     ab = color.rgb_to_lab(rgb)[..., 1:]

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-_VARIANTS = ("area", "11point")
-_IGNORED = 255
+from selfsup.data.voc.classification_set import DIFFICULT
 
 
 def average_precision(labels, scores, variant="area"):
@@ -25,14 +24,18 @@ def average_precision(labels, scores, variant="area"):
         A float in `[0, 1]`, NaN if no image is of the class.
 
     Raises:
-        ValueError: If lengths, labels, scores or the variant are none of these.
+        ValueError: If a score is not finite.
     """
-    if variant not in _VARIANTS:
-        raise ValueError(
-            f"Argument `variant` must be one of {_VARIANTS}. "
-            f"Received: variant={variant!r}"
-        )
-    hits, found = _thresholds(*_checked(labels, scores, rank=1))
+    labels, scores = np.asarray(labels), np.asarray(scores, np.float64)
+    if not np.isfinite(scores).all():
+        received = scores[~np.isfinite(scores)][0]
+        raise ValueError(f"Scores must be finite to be ranked. Received: {received}")
+    counted = labels != DIFFICULT
+    labels, scores = labels[counted], scores[counted]
+    order = np.argsort(-scores, kind="stable")
+    # Where the next score is another one, or there is none.
+    last = np.flatnonzero(np.diff(scores[order], append=-np.inf))
+    hits, found = np.cumsum(labels[order] == 1)[last], last + 1
     if not hits.size or not hits[-1]:
         return float("nan")
     precision = hits / found
@@ -43,64 +46,3 @@ def average_precision(labels, scores, variant="area"):
     best = np.maximum.accumulate(precision[::-1])[::-1]
     first = [np.argmax(10 * hits >= tenth * hits[-1]) for tenth in range(11)]
     return float(np.mean(best[first]))
-
-
-def mean_average_precision(labels, scores):
-    """Returns the average precision of every class, and its means.
-
-    Args:
-        labels: `[N, L]`, 0, 1 or 255 as in `average_precision`.
-        scores: `[N, L]`, finite.
-
-    Returns:
-        A dict: `area` and `11point`, lists of L floats, NaN for classes without
-        images; `mean_area` and `mean_11point`, over the other classes.
-
-    Raises:
-        ValueError: As `average_precision`, or if no class has an image.
-    """
-    labels, scores = _checked(labels, scores, rank=2)
-    if not np.any(labels == 1):
-        raise ValueError(
-            "There is nothing to measure. Expected at least one image of some "
-            f"class. Received: labels of shape {labels.shape} without a 1"
-        )
-    results = {
-        variant: [
-            average_precision(*column, variant)
-            for column in zip(labels.T, scores.T, strict=True)
-        ]
-        for variant in _VARIANTS
-    }
-    means = {f"mean_{name}": float(np.nanmean(aps)) for name, aps in results.items()}
-    return {**results, **means}
-
-
-def _thresholds(labels, scores):
-    """Counts images down to each distinct score, those of the class and all."""
-    counted = labels != _IGNORED
-    labels, scores = labels[counted], scores[counted]
-    order = np.argsort(-scores, kind="stable")
-    # Where the next score is another one, or there is none.
-    last = np.flatnonzero(np.diff(scores[order], append=-np.inf))
-    return np.cumsum(labels[order] == 1)[last], last + 1
-
-
-def _checked(labels, scores, rank):
-    labels, scores = np.asarray(labels), np.asarray(scores, np.float64)
-    if labels.shape != scores.shape or labels.ndim != rank:
-        raise ValueError(
-            f"Labels and scores must be arrays of rank {rank} and of one shape. "
-            f"Received: labels of {labels.shape}, scores of {scores.shape}"
-        )
-    wrong = labels[~np.isin(labels, (0, 1, _IGNORED))]
-    if wrong.size:
-        raise ValueError(
-            f"Labels must be 0, 1 or {_IGNORED} (does not count). Received: {wrong[0]}"
-        )
-    if not np.isfinite(scores).all():
-        raise ValueError(
-            "Scores must be finite to be ranked. "
-            f"Received: {scores[~np.isfinite(scores)][0]}"
-        )
-    return labels, scores

@@ -3,10 +3,8 @@
 import numpy as np
 
 from selfsup import data, inference
-from selfsup.evaluation.average_precision import mean_average_precision
+from selfsup.evaluation.average_precision import average_precision
 from selfsup.evaluation.journal import Journal, fingerprint
-from selfsup.inference import over_replicas
-from selfsup.progress import progress_bar
 
 
 def classification_scores(
@@ -43,31 +41,19 @@ def classification_scores(
         ValueError: If an image is unreadable; it is named.
     """
 
-    journal = journal or Journal()
-    names = samples.names
-    missing = [index for index, name in enumerate(names) if name not in journal]
+    def crop(index):
+        image = samples.image(index)
+        if crops == "fixed":
+            return data.voc.fixed_crops(image, crop_size, color)
+        return data.voc.random_crops(image, crops, crop_size, (seed, index), color)
 
-    def inputs():
-        for index in missing:
-            image = samples.image(index)
-            if crops == "fixed":
-                cut = data.voc.fixed_crops(image, crop_size, color)
-            else:
-                cut = data.voc.random_crops(
-                    image, crops, crop_size, (seed, index), color
-                )
-            yield index, cut
+    def score(indices):
+        inputs = ((index, crop(index)) for index in indices)
+        for _, value in inference.over_replicas(predict, inputs, strategy):
+            yield value.numpy()
 
-    found = over_replicas(predict, inputs(), strategy)
-    scores = []
-    for name in progress_bar(names, progress, disable=progress is None, leave=False):
-        if name not in journal:
-            value = next(found)[1].numpy()
-            journal.add(name, value)
-        else:
-            value = journal[name].astype(np.float32)
-        scores.append(value)
-    return np.stack(scores)
+    scores = (journal or Journal()).results(samples.names, score, progress)
+    return np.stack(list(scores)).astype(np.float32)
 
 
 def evaluate_classification(
@@ -82,8 +68,8 @@ def evaluate_classification(
         crops: As in `classification_scores`.
         seed: As in `classification_scores`.
         strategy: A `tf.distribute.Strategy`; None for the current one.
-        journal: Path of a file that lets a killed evaluation go on, or None; it
-            is gone in the end.
+        journal: Path of a file that lets a stopped evaluation continue, or None;
+            it is removed in the end.
 
     Returns:
         A pair: a dict of `images` and what `classification_metrics` returns;
@@ -113,7 +99,7 @@ def evaluate_classification(
 
 
 def classification_metrics(labels, scores, classes):
-    """Sums scores up.
+    """Summarizes scores by class.
 
     Args:
         labels: `[N, K]`, uint8: 1, 0, or 255 for difficult, which is left out.
@@ -128,12 +114,21 @@ def classification_metrics(labels, scores, classes):
     Raises:
         ValueError: If no class has a positive, or a score is not finite.
     """
-    found = mean_average_precision(labels, scores)
+    labels, scores = np.asarray(labels), np.asarray(scores)
+    if not np.any(labels == 1):
+        raise ValueError(
+            "There is nothing to measure. Expected at least one image of some "
+            f"class. Received: labels of shape {labels.shape} without a 1"
+        )
     metrics = {}
     for variant in ("11point", "area"):
-        metrics[f"map_{variant}"] = found[f"mean_{variant}"]
+        values = [
+            average_precision(*column, variant)
+            for column in zip(labels.T, scores.T, strict=True)
+        ]
+        metrics[f"map_{variant}"] = float(np.nanmean(values))
         metrics[f"ap_{variant}"] = {
             name: None if np.isnan(value) else value
-            for name, value in zip(classes, found[variant], strict=True)
+            for name, value in zip(classes, values, strict=True)
         }
     return metrics

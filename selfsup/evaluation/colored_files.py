@@ -1,14 +1,15 @@
 """Colored copies of image files, with a contact sheet."""
 
+import collections
 import dataclasses
+import itertools
 import pathlib
 
-import cv2
 import numpy as np
 from absl import logging
 
 from selfsup import color, data, heads, inference, pictures
-from selfsup.evaluation import output_paths
+from selfsup.data import files
 from selfsup.progress import progress_bar
 from selfsup.settings import Config, setting
 
@@ -61,7 +62,7 @@ class ColorizeConfig(Config):
     overwrite: bool = setting(False, "Whether to replace existing results.")
 
 
-def color_files(model, inputs, output, settings=None, trained_side=None):
+def color_files(model, inputs, output, config=None, short_side=None):
     """Colors image files, and writes the results with a contact sheet.
 
     Images are read as in training: upright, 8 bits, transparent pixels on
@@ -71,9 +72,9 @@ def color_files(model, inputs, output, settings=None, trained_side=None):
         model: A colorizer for points.
         inputs: Paths of image files and of folders, whose folders are entered.
         output: Folder of the results; it is made. Their names are those of
-            `output_paths.plan`.
-        settings: A `ColorizeConfig`; None for the defaults.
-        trained_side: Shortest side at which the model saw images in training,
+            `result_paths`.
+        config: A `ColorizeConfig`; None for the defaults.
+        short_side: Shortest side at which the model saw images in training,
             or None.
 
     Returns:
@@ -86,107 +87,144 @@ def color_files(model, inputs, output, settings=None, trained_side=None):
             read: all others have been written.
         OSError: If a result cannot be written.
     """
-    settings = settings or ColorizeConfig()
+    config = config or ColorizeConfig()
     heads.check_kind(model, ["colorizer"])
-    output = pathlib.Path(output)
-    sheet = [SHEET] if settings.sheet else []
-    jobs = output_paths.plan(inputs, output, settings.format, sheet)
-    targets = [job.target for job in jobs] + [output / name for name in sheet]
-    output_paths.check_free(targets, settings.overwrite)
-    colored_copy = _colorer(inference.dense_predictor(model), settings, trained_side)
-    shown, unreadable, written = {}, [], []
-    chosen = set(data.evenly_spaced(jobs, _SHOWN)) if sheet else ()
-    for number, job in enumerate(progress_bar(jobs, "coloring")):
+    sheet = pathlib.Path(output, SHEET)
+    jobs = result_paths(inputs, output, config.format, [SHEET] if config.sheet else [])
+    results = [*jobs.values(), *([sheet] if config.sheet else [])]
+    existing = [path for path in results if path.exists()]
+    if existing and not config.overwrite:
+        raise ValueError(
+            f"{len(existing)} of {len(results)} results exist already. Expected "
+            f"another --output, or --overwrite. Received: {existing[0]}"
+        )
+    predict = inference.dense_predictor(model)
+    short_side = config.side or short_side or DEFAULT_SIDE
+    options = short_side, config.hue_mode, config.chroma_mode, config.saturation
+    shown, unreadable, written = [], [], []
+    chosen = set(data.evenly_spaced(jobs, _SHOWN)) if config.sheet else ()
+    for number, source in enumerate(progress_bar(jobs, "coloring")):
         try:
-            image = data.load_image(job.source)
+            image = data.load_image(source)
         except (OSError, ValueError) as error:
             logging.warning("Left out: %s", error)
-            unreadable.append(error)
+            unreadable.append(str(error).rsplit("Received: ", 1)[-1])
             continue
-        colored = colored_copy(image)
-        _write(job.target, colored)
-        written.append(job.target)
+        colored = inference.color_photograph(predict, image, *options)
+        pictures.save_image(jobs[source], colored)
+        written.append(jobs[source])
         if number in chosen:
-            shown[number] = (_shrunk(image), _shrunk(colored))
+            shown.append((_shrunk(image), _shrunk(colored)))
     if shown:
-        pictures.save_image(output / SHEET, _sheet(list(shown.values())))
-        written.append(output / SHEET)
+        pictures.save_image(sheet, _sheet(shown))
+        written.append(sheet)
     if unreadable:
         raise ValueError(
             f"{len(unreadable)} of {len(jobs)} images could not be read; the others "
-            "are done. Expected readable images. "
-            f"Received: {'; '.join(map(_received, unreadable))}"
+            f"are done. Expected readable images. Received: {'; '.join(unreadable)}"
         )
     return written
 
 
-def _received(error):
-    """Returns what an error says was received: the file and the reason."""
-    return str(error).rsplit("Received: ", 1)[-1]
+def result_paths(inputs, output, extension, reserved=()):
+    """Finds the images of files and folders, and a name for each result.
 
+    A file's result has its name, an image in a folder keeps its path below that
+    folder; the ending is replaced. Where two would get the same name, in
+    whatever case, the old ending stays before the new one (`a.jpg.png`), and a
+    number follows if that is not enough. An image that is named twice comes
+    once. Images below `output` are left out of the folders around it: they are
+    results of an earlier call.
 
-def _colorer(predict, settings, trained_side):
-    side = settings.side or trained_side or DEFAULT_SIDE
+    Args:
+        inputs: Paths of image files and of folders, whose folders are entered.
+        output: Folder of the results.
+        extension: Ending of the results, such as `"png"`.
+        reserved: Names of files in `output` that no result may have.
 
-    def colored_copy(image):
-        return inference.color_photograph(
-            predict,
-            image,
-            side,
-            settings.hue_mode,
-            settings.chroma_mode,
-            settings.saturation,
+    Returns:
+        A dict from the path of each image to that of its result.
+
+    Raises:
+        FileNotFoundError: If an input does not exist.
+        ValueError: If there are no inputs, a folder holds no images, or a result
+            would replace one of the images.
+    """
+    output = pathlib.Path(output)
+    names = _find(inputs, output)
+    if not names:
+        raise ValueError(
+            "There are no images. Expected image files or folders. "
+            f"Received: {', '.join(map(str, inputs)) or 'none'}"
         )
+    # `casefold`: to some file systems A.png and a.png are the same.
+    stems = {source: str(name.with_suffix("")) for source, name in names.items()}
+    counts = collections.Counter(map(str.casefold, stems.values()))
+    taken, jobs = {name.casefold() for name in reserved}, {}
+    for source, name in names.items():
+        plain = [stems[source]] if counts[stems[source].casefold()] == 1 else []
+        numbered = (f"{name}-{number}" for number in itertools.count(2))
+        candidates = itertools.chain(plain, [name], numbered)
+        results = (f"{stem}.{extension}" for stem in candidates)
+        result = next(path for path in results if path.casefold() not in taken)
+        taken.add(result.casefold())
+        jobs[source] = output / result
+    sources = {source.resolve() for source in jobs}
+    for result in jobs.values():
+        if result.resolve() in sources:
+            raise _among_images(result)
+    return jobs
 
-    return colored_copy
+
+def _find(inputs, output):
+    """Returns a dict from images to their paths below the folder of results."""
+    found, output = {}, output.resolve()
+    for path in map(pathlib.Path, inputs):
+        if not path.exists():
+            raise FileNotFoundError(
+                "An input does not exist. Expected an image file or a folder. "
+                f"Received: {path}"
+            )
+        folder = path.resolve()
+        if folder == output:
+            raise _among_images(path)
+        images = map(pathlib.Path, files.find_images(path)) if path.is_dir() else [path]
+        for image in images:
+            real = image.resolve()
+            if folder in output.parents and output in real.parents:
+                continue
+            name = image.relative_to(path if path.is_dir() else path.parent)
+            found.setdefault(real, (image, name))
+    return dict(found.values())
 
 
-def _write(path, image):
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(
-            "A folder of results cannot be made. Expected one that can be written. "
-            f"Received: {path.parent} ({error.strerror})"
-        ) from error
-    pictures.save_image(path, image)
+def _among_images(path):
+    return ValueError(
+        "A result would replace an image, or be colored itself the next time. "
+        f"Expected another folder for the results. Received: {path}"
+    )
 
 
 def _shrunk(image):
     """Shrinks an image to what a contact sheet shows of it."""
     height, width = image.shape[:2]
     scale = min(1.0, _HEIGHT / height, _WIDEST * _HEIGHT / width)
-    size = [max(1, round(scale * length)) for length in (width, height)]
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return pictures.resize(image, scale)
 
 
 def _sheet(pairs):
     """Draws gray, colored and, where the image had color, true pictures."""
-    any_color = any(map(is_colorful, (image for image, _ in pairs)))
-    titles = ["gray", "colored", "true"][: 3 if any_color else 2]
+    colorful = [is_colorful(image) for image, _ in pairs]
+    titles = ["gray", "colored", "true"][: 3 if any(colorful) else 2]
     blank = np.full((1, 1, 3), 255, np.uint8)
-    cells = []
-    for image, colored in pairs:
-        true = image if is_colorful(image) else blank
-        cells.append(
-            [_framed(x) for x in (_as_gray(image), colored, true)][: len(titles)]
-        )
-    columns = -(-len(cells) // _ROWS)
-    rows = -(-len(cells) // columns)
-    cells += [[blank] * len(titles)] * (columns * rows - len(cells))
-    return pictures.contact_sheet(
-        [
-            ("", sum(cells[row * columns : (row + 1) * columns], []))
-            for row in range(rows)
-        ],
-        titles * columns,
-        _HEIGHT,
-    )
-
-
-def _as_gray(image):
-    gray = np.rint(image.mean(-1, keepdims=True)).astype(np.uint8)
-    return np.repeat(gray, 3, axis=-1)
+    rows = []
+    for (image, colored), has_color in zip(pairs, colorful, strict=True):
+        gray = np.rint(image.mean(-1, keepdims=True)).astype(np.uint8)
+        row = gray, colored, image if has_color else blank
+        rows.append([_framed(picture) for picture in row[: len(titles)]])
+    columns = -(-len(rows) // _ROWS)
+    groups = [rows[column::columns] for column in range(columns)]
+    return pictures.grouped_sheet(groups, titles * columns, _HEIGHT)
 
 
 def _framed(image):

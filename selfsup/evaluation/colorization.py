@@ -5,19 +5,18 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from selfsup import data, inference
+from selfsup import data, heads, inference
 from selfsup.losses import HistogramKL, LabL2
 from selfsup.progress import progress_bar
 
 # Mean squared error of RGB of no visible difference: 100 dB.
 _ALMOST_NOTHING = 1e-10
 
-
 # Undivided losses of one point, by output.
 _POINT_LOSSES = {
-    "hue": HistogramKL(reduction=None),
-    "chroma": HistogramKL(reduction=None),
-    "ab": LabL2(reduction=None),
+    heads.HUE: HistogramKL(reduction=None),
+    heads.CHROMA: HistogramKL(reduction=None),
+    heads.AB: LabL2(reduction=None),
 }
 
 
@@ -25,7 +24,7 @@ def constant_predictions(batches):
     """Finds the best predictions that do not look at the image.
 
     For histograms that is the logarithm of the weighted mean histogram, which
-    has the least weighted KL of all constants; for a and b their mean.
+    has the least weighted KL of all constant ones; for a and b their mean.
 
     Args:
         batches: Iterable of `(inputs, targets, sample_weights, ...)`.
@@ -43,7 +42,7 @@ def constant_predictions(batches):
             weighted = np.sum(weight * np.asarray(target, np.float64), axis=(0, 1))
             sums[name] = sums.get(name, 0.0) + weighted
             totals[name] = totals.get(name, 0.0) + weight.sum()
-    constants = {}
+    baseline = {}
     for name, total in totals.items():
         if total <= 0:
             raise ValueError(
@@ -51,25 +50,25 @@ def constant_predictions(batches):
                 f"photographs. Received: {name} weights that are all 0"
             )
         mean = sums[name] / total
-        if name != "ab":
+        if name != heads.AB:
             # An empty bin keeps a little mass, so that its KL stays finite.
             mean = np.log(np.maximum(mean, 1e-6) / np.maximum(mean, 1e-6).sum())
-        constants[name] = mean.astype(np.float32)
-    return constants
+        baseline[name] = mean.astype(np.float32)
+    return baseline
 
 
-def point_metrics(predict, batches, constants):
+def point_metrics(predict, batches, baseline):
     """Averages the weighted losses at the sampled points.
 
     The same numbers as the training losses: each point's loss times its
     weight, divided by the number of points. Padding and unreadable images do
-    not count; a caller who wants none wraps the batches in a check.
+    not count.
 
     Args:
         predict: What `point_predictor` returned.
         batches: Iterable of `(inputs, targets, sample_weights, status)`, each
             image once.
-        constants: What `constant_predictions` returned for training images.
+        baseline: What `constant_predictions` returned for training images.
 
     Returns:
         A dict of floats: for each output its loss and `OUTPUT_baseline`, the
@@ -87,7 +86,7 @@ def point_metrics(predict, batches, constants):
             weight = np.asarray(weights[name], np.float64) * valid[:, None]
             for key, prediction in (
                 (name, outputs[name]),
-                (f"{name}_baseline", tf.broadcast_to(constants[name], target.shape)),
+                (f"{name}_baseline", tf.broadcast_to(baseline[name], target.shape)),
             ):
                 losses = np.asarray(_POINT_LOSSES[name](target, prediction))
                 sums[key] = sums.get(key, 0.0) + float(np.sum(weight * losses))
@@ -100,13 +99,13 @@ def point_metrics(predict, batches, constants):
     return {name: value / count for name, value in sums.items()}
 
 
-def image_metrics(predict, images, side=None):
+def image_metrics(predict, images, short_side=None):
     """Compares colored images with the true ones, pixel by pixel.
 
     Args:
         predict: What `dense_predictor` returned.
         images: Iterable of `[H, W, 3]`, float32 in `[0, 1]`.
-        side: As in `colorize`.
+        short_side: As in `colorize`.
 
     Returns:
         A dict: `rmse` over all images (root of the mean squared error of RGB in
@@ -116,19 +115,17 @@ def image_metrics(predict, images, side=None):
     """
     errors = {"": [], "_gray": []}
     for image in images:
-        gray = np.repeat(np.mean(image, -1, keepdims=True), 3, -1)
-        for name, other in (
-            ("", inference.colorize(predict, image, side)),
-            ("_gray", gray),
-        ):
+        colored = inference.colorize(predict, image, short_side)
+        gray = np.mean(image, -1, keepdims=True)
+        for name, other in (("", colored), ("_gray", gray)):
             errors[name].append(float(np.mean(np.square(other - image))))
     # The gray copy of an image without color is infinitely good, whatever the
     # others are. JSON has no infinity either.
-    colored = [square > _ALMOST_NOTHING for square in errors["_gray"]]
+    has_color = [square > _ALMOST_NOTHING for square in errors["_gray"]]
     metrics = {}
     for name, squares in errors.items():
         metrics[f"rmse{name}"] = math.sqrt(np.mean(squares))
-        chosen = np.compress(colored, squares) if any(colored) else squares
+        chosen = np.compress(has_color, squares) if any(has_color) else squares
         ratios = -10 * np.log10(np.maximum(chosen, _ALMOST_NOTHING))
         metrics[f"psnr{name}"] = float(np.mean(ratios))
     return metrics
@@ -167,6 +164,6 @@ def evaluate_colorizer(predict, samples, config, baseline=None):
         image.astype(np.float32) / 255.0
         for _, image in progress_bar(data.whole_images(samples), "images", len(samples))
     )
-    side = (config.min_side + config.max_side) // 2
-    metrics = image_metrics(predict.dense, whole, side)
+    short_side = (config.min_side + config.max_side) // 2
+    metrics = image_metrics(predict.dense, whole, short_side)
     return {"images": len(samples), **points, **metrics}

@@ -1,10 +1,12 @@
-"""What a long evaluation has found so far, so that a killed one goes on."""
+"""Results of a long evaluation, kept so that a stopped one can continue."""
 
 import hashlib
 import json
 import pathlib
 
 import numpy as np
+
+from selfsup.progress import progress_bar
 
 
 class Journal:
@@ -33,22 +35,30 @@ class Journal:
             whole = [first]
         self.path.write_text("".join(f"{line}\n" for line in whole))
 
-    def __contains__(self, name):
-        return name in self._found
-
-    def __getitem__(self, name):
-        return np.asarray(self._found[name])
-
-    def add(self, name, value):
-        """Keeps the result of an image.
+    def results(self, names, compute, progress=None):
+        """Goes through images, and computes the results that are not there yet.
 
         Args:
-            name: Name of the image.
-            value: A NumPy array.
+            names: Names of all images.
+            compute: Function from the numbers of the images that are missing to an
+                iterator of their results, NumPy arrays.
+            progress: Name of a progress bar, or None for no bar.
+
+        Yields:
+            The result of each image, in order.
         """
-        if self.path is not None:
-            with self.path.open("a") as file:
-                file.write(json.dumps([name, value.tolist()]) + "\n")
+        missing = [i for i, name in enumerate(names) if name not in self._found]
+        computed = compute(missing)
+        hidden = progress is None
+        for name in progress_bar(names, progress, disable=hidden, leave=False):
+            if name in self._found:
+                yield np.asarray(self._found[name])
+                continue
+            value = next(computed)
+            if self.path is not None:
+                with self.path.open("a") as file:
+                    file.write(json.dumps([name, value.tolist()]) + "\n")
+            yield value
 
     def close(self):
         """Removes the file: the evaluation is done."""

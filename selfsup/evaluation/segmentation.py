@@ -3,14 +3,13 @@
 import numpy as np
 
 from selfsup import inference
-from selfsup.evaluation.journal import Journal, fingerprint
-from selfsup.evaluation.mean_iou import (
+from selfsup.evaluation.confusion import (
     confusion_matrix,
     iou_per_class,
     mean_iou,
     pixel_accuracy,
 )
-from selfsup.progress import progress_bar
+from selfsup.evaluation.journal import Journal, fingerprint
 
 
 def image_confusions(
@@ -26,25 +25,20 @@ def image_confusions(
         progress: Name of a progress bar, or None for no bar.
         journal: A `Journal` of images that are counted already.
 
-    Yields:
-        `[K, K]`, int64, for each image in order: rows true, columns predicted.
-        Void is not counted.
+    Returns:
+        An iterator of `[K, K]`, int64, for each image in order: rows true, columns
+        predicted. Void is not counted.
 
     Raises:
         ValueError: If an image or mask is unreadable; it is named.
     """
-    journal = journal or Journal()
-    names = samples.names
-    missing = [index for index, name in enumerate(names) if name not in journal]
-    found = inference.segment(predict, samples, missing, color, strategy)
-    for name in progress_bar(names, progress, disable=progress is None, leave=False):
-        if name in journal:
-            yield journal[name]
-            continue
-        index, _, classes = next(found)
-        confusion = confusion_matrix(samples.mask(index), classes, len(samples.classes))
-        journal.add(name, confusion)
-        yield confusion
+
+    def confusions(indices):
+        found = inference.segment(predict, samples, indices, color, strategy)
+        for index, _, classes in found:
+            yield confusion_matrix(samples.mask(index), classes, len(samples.classes))
+
+    return (journal or Journal()).results(samples.names, confusions, progress)
 
 
 def evaluate_segmentation(
@@ -59,8 +53,8 @@ def evaluate_segmentation(
         scales: As in `class_map_predictor`.
         flip: As in `class_map_predictor`.
         strategy: A `tf.distribute.Strategy`; None for the current one.
-        journal: Path of a file that lets a killed evaluation go on, or None; it
-            is gone in the end.
+        journal: Path of a file that lets a stopped evaluation continue, or None;
+            it is removed in the end.
 
     Returns:
         A dict: `images`, what `segmentation_metrics` returns, `confusion`, the
@@ -98,19 +92,16 @@ def evaluate_segmentation(
 
 
 def segmentation_metrics(confusion, classes):
-    """Sums a confusion matrix up.
+    """Summarizes a confusion matrix.
 
     Args:
-        confusion: `[K, K]`, int64.
+        confusion: `[K, K]`, int64, with at least one pixel.
         classes: Names of the classes.
 
     Returns:
         A dict: `mean_iou` and `pixel_accuracy` in `[0, 1]`, and `iou`, a dict
         from class to its IoU, None for a class that is neither there nor
         predicted.
-
-    Raises:
-        ValueError: If no pixel was labeled.
     """
     iou = iou_per_class(confusion)
     return {

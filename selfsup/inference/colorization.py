@@ -10,7 +10,6 @@ from selfsup import color, heads, targets
 # Greatest ratio of an image's sides for which the shortest is as long as wanted.
 _LONGEST = 8.0
 
-
 # Mirrored pixels beyond each edge. On 46 photographs and a VGG-16 with zero padding
 # the fringe is gone, and RMSE in the outer 16 pixels falls from 0.0974 to 0.0961;
 # margins of 32 and 64 are no better.
@@ -69,7 +68,7 @@ def dense_predictor(model):
 
 
 def colorize(
-    predict, image, side=None, hue_mode="expectation_faded", chroma_mode="median"
+    predict, image, short_side=None, hue_mode="expectation_faded", chroma_mode="median"
 ):
     """Colors an image, at its own size.
 
@@ -79,7 +78,7 @@ def colorize(
     Args:
         predict: What `dense_predictor` returned.
         image: `[H, W, 1]` or `[H, W, 3]`, float32 in `[0, 1]`.
-        side: Shortest side that the network sees, in pixels; None for the
+        short_side: Shortest side that the network sees, in pixels; None for the
             image's own.
         hue_mode: How a hue is taken from its histogram, see
             `color.histograms_to_rgb`.
@@ -93,12 +92,12 @@ def colorize(
     """
     image = tf.convert_to_tensor(image, tf.float32)
     gray = image if image.shape[-1] == 1 else color.rgb_to_gray(image)
-    differences = predicted_chroma_offsets(predict, gray, side, hue_mode, chroma_mode)
-    return color.with_gray(tf.image.resize(differences, gray.shape[:2]), gray).numpy()
+    offsets = predicted_chroma_offsets(predict, gray, short_side, hue_mode, chroma_mode)
+    return color.with_gray(tf.image.resize(offsets, gray.shape[:2]), gray).numpy()
 
 
 def predicted_chroma_offsets(
-    predict, gray, side=None, hue_mode="expectation_faded", chroma_mode="median"
+    predict, gray, short_side=None, hue_mode="expectation_faded", chroma_mode="median"
 ):
     """Predicts how far R, G and B lie from their mean; runs in graphs.
 
@@ -109,7 +108,7 @@ def predicted_chroma_offsets(
     Args:
         predict: What `dense_predictor` returned.
         gray: `[H, W, 1]`, float32 in `[0, 1]`.
-        side: As in `colorize`.
+        short_side: As in `colorize`.
         hue_mode: As in `colorize`.
         chroma_mode: As in `colorize`.
 
@@ -120,7 +119,7 @@ def predicted_chroma_offsets(
     Raises:
         ValueError: If a mode is unknown.
     """
-    small = resize_short_side(gray, side)
+    small = resize_short_side(gray, short_side)
     size = tf.shape(small)[:2]
     # An eighth of small images, so that most of the work is not on margins.
     margin = tf.minimum(_MARGIN, tf.reduce_min(size) // 8)
@@ -131,25 +130,24 @@ def predicted_chroma_offsets(
     return (rgb - small)[margin : end[0], margin : end[1]]
 
 
-def resize_short_side(image, side=None):
+def resize_short_side(image, short_side=None):
     """Scales an image to what the network sees; runs in graphs.
 
-    A very long image comes out smaller, with `8 * side**2` pixels, so that memory
-    stays bounded for images of any shape.
+    A very long image comes out smaller, with `8 * short_side**2` pixels, so that
+    memory stays bounded for images of any shape.
 
     Args:
         image: `[H, W, C]`, float32 in `[0, 1]`.
-        side: Shortest side wanted, in pixels; None for the image's own.
+        short_side: Shortest side wanted, in pixels; None for the image's own.
 
     Returns:
         `[h, w, C]`, float32 in `[0, 1]`.
     """
-    if side is None:
+    if short_side is None:
         return image
     size = tf.cast(tf.shape(image)[:2], tf.float64)
-    scale = tf.minimum(
-        side / tf.reduce_min(size), side * tf.sqrt(_LONGEST / tf.reduce_prod(size))
-    )
+    longest = short_side * tf.sqrt(_LONGEST / tf.reduce_prod(size))
+    scale = tf.minimum(short_side / tf.reduce_min(size), longest)
     size = tf.maximum(tf.cast(tf.round(size * scale), tf.int32), 1)
     return tf.clip_by_value(tf.image.resize(image, size, antialias=True), 0.0, 1.0)
 
@@ -162,7 +160,7 @@ def predicted_rgb(outputs, gray, hue_mode="expectation_faded", chroma_mode="medi
             `[B, H, W, K]`, logits, or `ab` `[B, H, W, 2]`.
         gray: `[B, H, W, 1]`, float32 in `[0, 1]`, what the network saw, before
             its mean was subtracted.
-        hue_mode: As in `colorize`; `ab` has no modes.
+        hue_mode: As in `colorize`; a and b have no modes.
         chroma_mode: As in `colorize`.
 
     Returns:
@@ -171,7 +169,7 @@ def predicted_rgb(outputs, gray, hue_mode="expectation_faded", chroma_mode="medi
     Raises:
         ValueError: If a mode is unknown.
     """
-    if "ab" in outputs:
-        return color.gray_ab_to_rgb(gray, targets.LAB_SCALE * outputs["ab"])
-    hue, chroma = (tf.nn.softmax(outputs[name]) for name in ("hue", "chroma"))
+    if heads.AB in outputs:
+        return color.gray_ab_to_rgb(gray, targets.LAB_SCALE * outputs[heads.AB])
+    hue, chroma = (tf.nn.softmax(outputs[name]) for name in (heads.HUE, heads.CHROMA))
     return color.histograms_to_rgb(gray, hue, chroma, hue_mode, chroma_mode)

@@ -6,18 +6,17 @@ import tensorflow as tf
 from selfsup import color
 from selfsup.inference import colorization
 
-# Pixels of a strip: 3 MB for each array of colors.
+# About how many pixels a strip has: 3 MB for each array of colors.
 _STRIP_PIXELS = 2**18
 
 
 def color_photograph(
     predict,
     image,
-    side=None,
+    short_side=None,
     hue_mode="expectation_faded",
     chroma_mode="median",
     saturation=1.0,
-    strip_pixels=_STRIP_PIXELS,
 ):
     """Colors a photograph at its own size.
 
@@ -34,11 +33,10 @@ def color_photograph(
     Args:
         predict: What `dense_predictor` returned.
         image: `[H, W, 3]`, uint8 RGB, gray or color.
-        side: As in `colorize`.
+        short_side: As in `colorize`.
         hue_mode: As in `colorize`.
         chroma_mode: As in `colorize`.
         saturation: Factor of all colors; 0 gives gray.
-        strip_pixels: About how many pixels a strip has.
 
     Returns:
         `[H, W, 3]`, uint8 RGB, NumPy.
@@ -47,13 +45,13 @@ def color_photograph(
         ValueError: If a mode is unknown.
     """
     height, width = image.shape[:2]
-    differences = saturation * colorization.predicted_chroma_offsets(
-        predict, _gray(image), side, hue_mode, chroma_mode
+    offsets = saturation * colorization.predicted_chroma_offsets(
+        predict, _gray(image), short_side, hue_mode, chroma_mode
     )
     # Enlarged in width only: few rows so far.
-    wide = tf.image.resize(differences, [differences.shape[0], width]).numpy()
+    wide = tf.image.resize(offsets, [offsets.shape[0], width]).numpy()
     result = np.empty((height, width, 3), np.uint8)
-    rows = max(1, strip_pixels // width)
+    rows = max(1, _STRIP_PIXELS // width)
     for start in range(0, height, rows):
         strip = slice(start, min(start + rows, height))
         colors = _rows(wide, np.arange(strip.start, strip.stop), height)

@@ -25,7 +25,7 @@ def over_replicas(function, items, strategy=None):
         if run is None:
             results = [function(*tensors)]
         else:
-            # Replicas without an item of their own repeat the last one.
+            # Replicas that are left over repeat the last item.
             results = run(tensors + tensors[-1:] * (replicas - len(group)))
         for (about, _), result in zip(group, results, strict=False):
             yield about, result

@@ -24,18 +24,13 @@ def class_map_predictor(model, stride=1, scales=(1.0,), flip=False):
         uint8, the most probable class.
 
     Raises:
-        ValueError: If a scale is not positive, or `stride` is not 1, 2 or 4.
+        ValueError: If `stride` is not 1, 2 or 4.
     """
-    if not scales or any(not 0 < scale <= 16 for scale in scales):
-        raise ValueError(
-            "Argument `scales` must hold factors in (0, 16]. "
-            f"Received: scales={tuple(scales)}"
-        )
     dense = heads.dense(model, stride)
     signature = tf.TensorSpec([None, None, dense.input.shape[-1]], tf.float32)
 
     def probabilities(image, size):
-        logits = dense(image[None], training=False)["classes"]
+        logits = dense(image[None], training=False)[heads.CLASSES]
         # The last square may reach beyond the image.
         whole = stride * tf.shape(logits)[1:3]
         values = tf.image.resize(tf.nn.softmax(logits), whole)
@@ -97,7 +92,7 @@ def check_classes(model, samples):
         model: A segmenter or classifier.
         samples: A set with `classes` and `folder`.
     """
-    predicted = model.output["classes"].shape[-1]
+    predicted = model.output[heads.CLASSES].shape[-1]
     if predicted != len(samples.classes):
         raise ValueError(
             "The model and the data have different classes. Expected data of the "

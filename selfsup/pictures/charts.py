@@ -1,7 +1,5 @@
 """Charts of numbers: training curves and bars of classes."""
 
-import csv
-
 import numpy as np
 
 from selfsup import atomic
@@ -18,9 +16,9 @@ def curves(log, path, baselines=None):
         path: Path of the picture.
         baselines: Dict from column to a constant to compare with.
     """
-    with open(log, newline="") as file:
-        rows = list(csv.DictReader(file))
-    columns = {name: _floats(rows, name) for name in (rows[0] if rows else ())}
+    # What an epoch did not log, Keras' CSVLogger writes as NA: it becomes NaN.
+    table = np.genfromtxt(log, delimiter=",", names=True, ndmin=1)
+    columns = {name: table[name] for name in table.dtype.names}
     hidden = {"epoch", "step", "steps_per_second"}
     hidden |= {
         name
@@ -33,19 +31,16 @@ def curves(log, path, baselines=None):
         dict.fromkeys(n.removeprefix("val_") for n in columns if n not in hidden)
     )
     figure = _figure(4 * max(1, len(panels)), 3.2)
-    for axes, name in zip(
-        figure.subplots(1, max(1, len(panels)), squeeze=False)[0], panels, strict=False
-    ):
-        for column, label in ((name, "training"), (f"val_{name}", "held out")):
+    grid = figure.subplots(1, max(1, len(panels)), squeeze=False)
+    for axes, name in zip(grid[0], panels, strict=False):
+        for column, label, color, marker in (
+            (name, "training", "C0", None),
+            (f"val_{name}", "held out", "C1", "."),
+        ):
             if column in columns:
                 known = ~np.isnan(columns[column])
-                axes.plot(
-                    columns["step"][known],
-                    columns[column][known],
-                    marker="." if label == "held out" else None,
-                    color="C1" if label == "held out" else "C0",
-                    label=label,
-                )
+                steps, values = columns["step"][known], columns[column][known]
+                axes.plot(steps, values, marker=marker, color=color, label=label)
         if baselines and name in baselines:
             axes.axhline(
                 baselines[name], color="gray", linestyle="--", label="mean histogram"
@@ -57,29 +52,22 @@ def curves(log, path, baselines=None):
     _save(figure, path)
 
 
-def class_table_chart(names, values, path, title):
+def class_table_chart(by_class, path, title):
     """Draws a measure of every class as a bar, in percent, and their mean.
 
     Args:
-        names: Name of each class, from top to bottom.
-        values: `[L]`, in `[0, 1]` (IoU, average precision); NaN for classes that
-            have none, which count as absent and not in the mean.
+        by_class: Dict from the name of each class, from top to bottom, to a value in
+            `[0, 1]` (IoU, average precision), or None: such a class is drawn as
+            absent, and left out of the mean.
         path: Path of the picture.
         title: What was measured.
-
-    Raises:
-        ValueError: If there is not one value for each name.
     """
-    percents = 100.0 * np.asarray(values, np.float64)
-    if percents.shape != (len(names),):
-        raise ValueError(
-            f"A chart of {len(names)} classes needs a value for each. "
-            f"Received: values of shape {percents.shape}"
-        )
-    figure = _figure(6.4, 1.2 + 0.28 * len(names))
+    # None becomes NaN.
+    percents = 100.0 * np.array(list(by_class.values()), np.float64)
+    figure = _figure(6.4, 1.2 + 0.28 * len(by_class))
     axes = figure.subplots()
     known = ~np.isnan(percents)
-    rows = np.arange(len(names))
+    rows = np.arange(len(by_class))
     axes.barh(rows[known], percents[known], height=0.7)
     # The line of the mean runs behind the numbers, not through them.
     behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
@@ -93,8 +81,8 @@ def class_table_chart(names, values, path, title):
         mean = percents[known].mean()
         axes.axvline(mean, color="gray", linestyle="--", zorder=0.5)
         axes.set_xlabel(f"% (dashed: mean {mean:.1f})")
-    axes.set_yticks(rows, names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_yticks(rows, list(by_class))
+    axes.set_ylim(len(by_class) - 0.4, -0.6)
     # Room for the number of a bar of 100.
     axes.set_xlim(0, 112)
     axes.set_title(title, wrap=True)
@@ -102,20 +90,12 @@ def class_table_chart(names, values, path, title):
 
 
 def _figure(width, height):
-    # Its own canvas, so that no window system and no global state is touched.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    # Not by pyplot, so that no window system and no global state is touched.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _save(figure, path):
     with atomic.write(path) as unfinished:
         figure.savefig(unfinished, dpi=110)
-
-
-def _floats(rows, name):
-    # Keras' CSVLogger writes NA for what an epoch did not log.
-    return np.array([float(row[name].replace("NA", "") or "nan") for row in rows])

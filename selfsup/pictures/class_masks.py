@@ -6,38 +6,25 @@ import numpy as np
 from selfsup.pictures.sheets import as_float_rgb
 from selfsup.pictures.text import text_width, write
 
-VOID = 255
 _BOX = 18
 _GAP = 6
 _ROW = 26
 
 
-def class_colors(num_classes):
-    """Returns PASCAL VOC's color of each class.
+def class_colors():
+    """Returns PASCAL VOC's color of each class, of 255 (void) too.
 
     Bits 0, 3, 6, ... of the class are the high bits of red, from the highest
     on; bits 1, 4, ... those of green and 2, 5, ... those of blue. So 0 is
-    black, 1 dark red, and 255 (void) a light yellow.
-
-    Args:
-        num_classes: Number of classes `L`, at most 256.
+    black, 1 dark red, and 255 a light yellow.
 
     Returns:
-        `[L, 3]`, uint8.
-
-    Raises:
-        ValueError: If there are less than 0 or more than 256 classes.
+        `[256, 3]`, uint8.
     """
-    if not 0 <= num_classes <= 256:
-        raise ValueError(
-            "There are colors for 0 to 256 classes. "
-            f"Received: num_classes={num_classes}"
-        )
-    classes = np.arange(num_classes)[:, None]
-    channels = np.arange(3)
-    colors = np.zeros((num_classes, 3), np.int64)
-    for place in range(3):
-        colors |= (classes >> (3 * place + channels) & 1) << (7 - place)
+    classes, channels = np.arange(256)[:, None], np.arange(3)
+    colors = np.zeros((256, 3), np.int64)
+    for bit in range(3):
+        colors |= (classes >> (3 * bit + channels) & 1) << (7 - bit)
     return colors.astype(np.uint8)
 
 
@@ -52,12 +39,12 @@ def sheet_colors(names):
         names: Name of each class.
 
     Returns:
-        `[L, 3]`, uint8.
+        `[256, 3]`, uint8: those of the classes, then VOC's; 255 is void.
     """
-    if len(names) == 21 and names[0] == "background":
-        return class_colors(21)
+    colors = class_colors()
     first = int(bool(names) and names[0] == "background")
-    colors = np.zeros((len(names), 3), np.uint8)
+    if len(names) == 21 and first:
+        return colors
     for number in range(len(names) - first):
         # The golden angle never comes back to a hue that it had.
         hue = (210.0 + number * 137.508) % 360.0
@@ -68,63 +55,20 @@ def sheet_colors(names):
     return colors
 
 
-def color_mask(mask, colors=None):
-    """Paints a mask in the colors of its classes.
-
-    Args:
-        mask: `[H, W]`, integer classes; 255 is void and has a color of its own.
-        colors: `[L, 3]`, uint8, of classes 0 to L - 1; None takes `class_colors`.
-
-    Returns:
-        `[H, W, 3]`, uint8.
-
-    Raises:
-        TypeError: If the mask does not hold integers.
-        ValueError: If the mask has another rank or a class without a color.
-    """
-    mask = np.asarray(mask)
-    if not np.issubdtype(mask.dtype, np.integer):
-        raise TypeError(
-            f"A mask must hold integer classes. Received: an array of {mask.dtype}"
-        )
-    if mask.ndim != 2:
-        raise ValueError(f"A mask must have the shape [H, W]. Received: {mask.shape}")
-    table = class_colors(256)
-    count = VOID if colors is None else len(colors)
-    if colors is not None:
-        table[:count] = colors
-    wrong = mask[((mask < 0) | (mask >= count)) & (mask != VOID)]
-    if wrong.size:
-        raise ValueError(
-            f"A mask holds a class without a color. Expected 0 to {count - 1} or "
-            f"{VOID} (void). Received: {wrong[0]}"
-        )
-    return table[mask]
-
-
-def overlay(image, mask, opacity=0.55, colors=None):
+def overlay(image, mask, colors, opacity):
     """Lays the colors of a mask over a picture, which shows through.
 
     Args:
         image: `[H, W]`, `[H, W, 1]` or `[H, W, 3]`, float in `[0, 1]` or uint8.
             Colors of classes are easiest to distinguish over gray.
-        mask: `[H, W]`, as in `color_mask`.
+        mask: `[H, W]`, integer classes; 255 is void.
+        colors: `[256, 3]`, uint8, as `sheet_colors` returns them.
         opacity: Share of the mask's colors, 0 to 1.
-        colors: As in `color_mask`.
 
     Returns:
         `[H, W, 3]`, float32 in `[0, 1]`.
-
-    Raises:
-        ValueError: If sizes differ, or as `color_mask`.
     """
-    image, painted = as_float_rgb(image), as_float_rgb(color_mask(mask, colors))
-    if image.shape != painted.shape:
-        raise ValueError(
-            f"A mask must have the size of its image, {image.shape[:2]}. "
-            f"Received: a mask of {painted.shape[:2]}"
-        )
-    return (1 - opacity) * image + opacity * painted
+    return (1 - opacity) * as_float_rgb(image) + opacity * as_float_rgb(colors[mask])
 
 
 def legend(names, colors, width=640):
@@ -137,24 +81,16 @@ def legend(names, colors, width=640):
 
     Returns:
         `[H, W, 3]`, uint8.
-
-    Raises:
-        ValueError: If there are not as many colors as names.
     """
-    if len(names) != len(colors):
-        raise ValueError(
-            f"A legend of {len(names)} names needs as many colors. "
-            f"Received: {len(colors)} colors"
-        )
-    places, right, x, row = [], 0, _GAP, 0
+    corners, right, x, row = [], 0, _GAP, 0
     for name in names:
         end = x + _BOX + _GAP + text_width(name) + _GAP
         if end > width and x > _GAP:
             end, x, row = end - x + _GAP, _GAP, row + 1
-        places.append((x, row * _ROW))
+        corners.append((x, row * _ROW))
         right, x = max(right, end), end + _GAP
     picture = np.full(((row + 1) * _ROW, max(width, right), 3), 255, np.uint8)
-    for name, color, (x, y) in zip(names, colors, places, strict=True):
+    for name, color, (x, y) in zip(names, colors, corners, strict=True):
         top = y + (_ROW - _BOX) // 2
         # A border, or white would not be seen.
         picture[top : top + _BOX, x : x + _BOX] = 96

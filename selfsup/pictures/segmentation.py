@@ -2,13 +2,8 @@
 
 import numpy as np
 
-from selfsup.pictures.class_masks import (
-    VOID,
-    class_colors,
-    legend,
-    overlay,
-    sheet_colors,
-)
+from selfsup.data.voc import VOID
+from selfsup.pictures.class_masks import legend, overlay, sheet_colors
 from selfsup.pictures.sheets import as_float_rgb, contact_sheet
 
 _WRONG = np.float32([1.0, 0.0, 0.0])
@@ -36,18 +31,14 @@ def segmentation_sheet(rows, names, height=200, opacity=0.75):
         `[H, W, 3]`, uint8.
 
     Raises:
-        ValueError: If there are no rows, a mask has another size than its image
-            or a class without a name.
+        ValueError: If there are no rows, or a mask has another size than its image.
     """
     colors = sheet_colors(names)
     titles = ["photo", "truth", "predicted", "wrong (red)"]
     kept = [0, 1, 2, 3] if any(row[2] is not None for row in rows) else [0, 2]
     drawn = []
     for label, image, truth, prediction in rows:
-        try:
-            cells = _cells(image, truth, prediction, colors, opacity)
-        except ValueError as error:
-            raise ValueError(f"Image {label!r} cannot be drawn. {error}") from error
+        cells = _cells(image, truth, prediction, colors, opacity)
         drawn.append((label, [cells[column] for column in kept]))
     sheet = contact_sheet(drawn, [titles[column] for column in kept], height)
     masks = [mask for row in rows for mask in row[2:] if mask is not None]
@@ -56,29 +47,25 @@ def segmentation_sheet(rows, names, height=200, opacity=0.75):
 
 def _cells(image, truth, prediction, colors, opacity):
     gray = as_float_rgb(image).mean(axis=-1)
-    predicted = overlay(gray, prediction, opacity, colors)
+    predicted = overlay(gray, prediction, colors, opacity)
     if truth is None:
         blank = np.ones((1, 1, 3), np.float32)
         return [image, blank, predicted, blank]
-    true = overlay(gray, truth, opacity, colors)
+    true = overlay(gray, truth, colors, opacity)
     return [image, true, predicted, _errors(gray, truth, prediction)]
 
 
 def _errors(gray, truth, prediction):
     picture = np.repeat(_WHITENED + (1 - _WHITENED) * gray[..., None], 3, axis=-1)
-    truth = np.asarray(truth)
-    picture[truth != np.asarray(prediction)] = _WRONG
+    picture[truth != prediction] = _WRONG
     picture[truth == VOID] = _VOID_GRAY
     return picture
 
 
 def _with_legend(sheet, masks, names, colors):
-    occurring = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
-    classes = [int(k) for k in occurring if k != VOID]
-    shown, boxes = [names[k] for k in classes], [colors[k] for k in classes]
-    if VOID in occurring:
-        shown, boxes = [*shown, "void"], [*boxes, class_colors(256)[VOID]]
-    below = legend(shown, boxes, sheet.shape[1])
+    classes = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
+    shown = ["void" if k == VOID else names[k] for k in classes]
+    below = legend(shown, colors[classes], sheet.shape[1])
     wider = below.shape[1] - sheet.shape[1]
     sheet = np.pad(sheet, [(0, 0), (0, wider), (0, 0)], constant_values=255)
     return np.concatenate([sheet, below])

@@ -1,5 +1,6 @@
 """Contact sheets: rows of pictures under titles."""
 
+import itertools
 import pathlib
 
 import cv2
@@ -58,8 +59,28 @@ def contact_sheet(rows, titles, height=160):
     return sheet
 
 
+def grouped_sheet(groups, titles, height=160):
+    """Lays groups of rows side by side; shorter ones end in white.
+
+    Args:
+        groups: Sequence of groups, each a list of rows, a row a list of images as
+            in `contact_sheet`.
+        titles: Text above each column of all groups.
+        height: As in `contact_sheet`.
+
+    Returns:
+        `[H, W, 3]`, uint8.
+
+    Raises:
+        ValueError: If there are no rows.
+    """
+    blank = [np.ones((1, 1, 3), np.float32)] * (len(titles) // len(groups))
+    rows = itertools.zip_longest(*groups, fillvalue=blank)
+    return contact_sheet([("", sum(row, [])) for row in rows], titles, height)
+
+
 def save_image(path, image):
-    """Writes a picture atomically.
+    """Writes a picture atomically; missing folders are made.
 
     Args:
         path: Path of the file; its ending selects the format.
@@ -75,6 +96,7 @@ def save_image(path, image):
             f".jpg. Received: {path}"
         )
     with atomic.write(path) as unfinished:
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_bytes(encoded.tobytes())
 
 
@@ -95,16 +117,26 @@ def as_float_rgb(image):
     return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
 
 
+def resize(image, scale):
+    """Resizes a picture; where it gets smaller, areas are averaged.
+
+    Args:
+        image: `[H, W, 3]`, uint8 or float32.
+        scale: Factor on its height and width.
+
+    Returns:
+        `[h, w, 3]` of the same dtype, at least one pixel high and wide.
+    """
+    size = [max(1, round(scale * length)) for length in image.shape[1::-1]]
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cv2.resize(image, size, interpolation=interpolation)
+
+
 def _scaled(image, height):
     image = as_float_rgb(image)
-    most = _WIDEST * height
-    scale = min(height / image.shape[0], most / image.shape[1])
-    size = [max(1, round(scale * side)) for side in image.shape[:2]]
-    image = cv2.resize(
-        image,
-        size[::-1],
-        interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
-    )
+    scale = min(height / image.shape[0], _WIDEST * height / image.shape[1])
+    image = resize(image, scale)
     # Very wide pictures leave white below.
-    image = np.pad(image, [(0, height - size[0]), (0, 0), (0, 0)], constant_values=1.0)
+    below = height - image.shape[0]
+    image = np.pad(image, [(0, below), (0, 0), (0, 0)], constant_values=1.0)
     return np.rint(255 * image).astype(np.uint8)

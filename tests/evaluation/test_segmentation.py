@@ -12,6 +12,7 @@ import pytest
 import sklearn.metrics
 
 from selfsup import evaluation, heads, inference
+from selfsup.evaluation.segmentation import segmentation_metrics
 
 import segmenters
 
@@ -103,9 +104,9 @@ def test_report_has_every_image(report, pairs):
     assert list(report["image_iou"]) == ["0", "1", "2", "3", "4"]
     assert report["image_iou"]["4"] is None  # All of it is void.
     for number, (mask, classes) in enumerate(pairs[:4]):
-        labelled = mask != 255
+        labeled = mask != 255
         iou = sklearn.metrics.jaccard_score(
-            mask[labelled], classes[labelled], average="macro"
+            mask[labeled], classes[labeled], average="macro"
         )
         assert report["image_iou"][str(number)] == pytest.approx(iou, abs=1e-9)
 
@@ -146,7 +147,7 @@ def test_nothing_but_void_is_an_error(root, model):
 def test_metrics_worked_by_hand():
     # Class a: 6 shared, 3 + 1 not. Class b: 2 shared, 1 + 3 not.
     confusion = np.array([[6, 3, 0], [1, 2, 0], [0, 0, 0]])
-    metrics = evaluation.segmentation_metrics(confusion, ["a", "b", "c"])
+    metrics = segmentation_metrics(confusion, ["a", "b", "c"])
     assert metrics == {
         "mean_iou": pytest.approx((6 / 10 + 2 / 6) / 2),
         "pixel_accuracy": pytest.approx(8 / 12),

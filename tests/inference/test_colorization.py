@@ -25,21 +25,21 @@ def _constant(constants):
     return predict
 
 
-@pytest.mark.parametrize("side", [None, 7, 40])
+@pytest.mark.parametrize("short_side", [None, 7, 40])
 @pytest.mark.parametrize("shape", [(1, 1), (9, 31), (33, 16)])
-def test_colouring_keeps_the_gray_and_takes_the_predicted_colour(shape, side):
+def test_coloring_keeps_the_gray_and_takes_the_predicted_color(shape, short_side):
     image = RNG.uniform(0.4, 0.6, (*shape, 3)).astype(np.float32)
-    rgb = colorization.colorize(fakes.always(10, 3), image, side)
+    rgb = colorization.colorize(fakes.always(10, 3), image, short_side)
     gray = image.mean(-1, keepdims=True)
     np.testing.assert_allclose(rgb.mean(-1, keepdims=True), gray, atol=1e-6)
     hue, chroma = color.rgb_to_hue_chroma(rgb)
-    # Bin 10 of hue is centred at 10.5 / 32, bin 3 of chroma at 3.5 / 32.
+    # Bin 10 of hue is centerd at 10.5 / 32, bin 3 of chroma at 3.5 / 32.
     np.testing.assert_allclose(hue, 10.5 / 32, atol=1e-3)
     np.testing.assert_allclose(chroma, 3.5 / 32, atol=1e-3)
 
 
 @pytest.mark.parametrize(
-    "shape, side, expected",
+    "shape, short_side, expected",
     [
         ((30, 40), 15, (15, 20)),
         ((8, 64), 4, (4, 32)),
@@ -50,23 +50,23 @@ def test_colouring_keeps_the_gray_and_takes_the_predicted_colour(shape, side):
     ],
 )
 def test_the_network_sees_the_side_wanted_unless_the_image_is_long(
-    shape, side, expected
+    shape, short_side, expected
 ):
     image = np.full((*shape, 1), 0.25, np.float32)
-    small = colorization.resize_short_side(image, side)
+    small = colorization.resize_short_side(image, short_side)
     assert small.shape == (*expected, 1)
     np.testing.assert_allclose(small, 0.25, atol=1e-6)
 
 
-def test_differences_sum_to_zero_and_make_the_colour():
+def test_differences_sum_to_zero_and_make_the_color():
     gray = np.full((9, 12, 1), 0.5, np.float32)
     predict = fakes.always(10, 3)
-    differences = colorization.predicted_chroma_offsets(predict, gray, side=3)
+    differences = colorization.predicted_chroma_offsets(predict, gray, short_side=3)
     assert differences.shape == (3, 4, 3)
     np.testing.assert_allclose(np.sum(differences, -1), 0, atol=1e-6)
-    coloured = colorization.colorize(predict, gray, side=3)
+    colored = colorization.colorize(predict, gray, short_side=3)
     np.testing.assert_allclose(
-        coloured - gray, np.broadcast_to(differences[0, 0], (9, 12, 3)), atol=1e-6
+        colored - gray, np.broadcast_to(differences[0, 0], (9, 12, 3)), atol=1e-6
     )
 
 
@@ -89,11 +89,11 @@ def test_the_network_sees_a_mirrored_margin_that_is_cut_off(shape, margin):
     assert differences.shape == (*shape, 3)
 
 
-def test_each_pixel_gets_the_colour_predicted_there():
+def test_each_pixel_gets_the_color_predicted_there():
     gray = np.full((8, 12, 1), 0.5, np.float32)
 
     def predict(image):
-        # The chroma of a pixel tells its place; the margin has one pixel.
+        # The chroma of a pixel shows its position; the margin has one pixel.
         rows, columns = np.indices(image.shape[1:3]) - 1
         return {
             "hue": 30 * tf.one_hot(np.zeros((1, *rows.shape), int), 32),
@@ -102,12 +102,12 @@ def test_each_pixel_gets_the_colour_predicted_there():
 
     differences = colorization.predicted_chroma_offsets(predict, gray).numpy()
     rows, columns = np.indices((8, 12))
-    # The centres of bins k lie at (k + 0.5) / 32.
+    # The centers of bins k lie at (k + 0.5) / 32.
     expected = (rows + columns + 0.5) / 32
     np.testing.assert_allclose(np.ptp(differences, axis=-1), expected, atol=1e-3)
 
 
-def test_gray_and_colour_images_are_coloured_alike():
+def test_gray_and_color_images_are_colored_alike():
     image = RNG.random((8, 9, 3), dtype=np.float32)
     gray = image.mean(-1, keepdims=True)
     np.testing.assert_allclose(

@@ -95,14 +95,6 @@ def test_a_scale_never_leaves_less_than_a_pixel(model):
     assert classes.shape == (9, 7) and len(np.unique(classes)) == 1
 
 
-@pytest.mark.parametrize(
-    "scales", [(), (0.0,), (1.0, -1.0), (float("nan"),), (17.0,), (float("inf"),)]
-)
-def test_bad_scales_are_named(model, scales):
-    with pytest.raises(ValueError, match=r"\(0, 16\]. Received: scales=\("):
-        inference.class_map_predictor(model, scales=scales)
-
-
 def test_bad_stride_is_named(model):
     with pytest.raises(ValueError, match="1, 2 or 4. Received: stride=3"):
         inference.class_map_predictor(model, stride=3)
@@ -122,7 +114,7 @@ def test_segment_gives_numbers_images_and_maps(root):
             np.testing.assert_array_equal(classes, segmenters.brightness_of(image))
 
 
-def test_colour_networks_get_colour(root):
+def test_color_networks_get_color(root):
     samples = segmenters.open(root)
     model = segmenters.segmenter(color=True)
     predict = inference.class_map_predictor(model, stride=4)

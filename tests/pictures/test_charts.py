@@ -28,7 +28,8 @@ BLUE = np.array([31, 119, 180])
 
 def _chart(path, names, values, title="IoU"):
     """The chart as RGB."""
-    pictures.class_table_chart(names, values, path, title)
+    by_class = dict(zip(names, values, strict=True))
+    pictures.class_table_chart(by_class, path, title)
     return cv2.imread(str(path))[..., ::-1].astype(int)
 
 
@@ -41,7 +42,7 @@ def _bars(chart):
 
 
 def test_bars_are_as_long_as_the_values(tmp_path):
-    values = [1.0, 0.5, np.nan, 0.25, 0.0]
+    values = [1.0, 0.5, None, 0.25, 0.0]
     bars = _bars(_chart(tmp_path / "c.png", list("abcde"), values))
     # The absent class and the one of 0 have no bar.
     assert len(bars) == 3
@@ -57,8 +58,8 @@ def test_nothing_of_a_chart_is_cut_off(tmp_path):
     assert min(side.min() for side in border) == 255
 
 
-def _texts(monkeypatch, path, values):
-    """What a chart says on its axis and beside its bars."""
+def _figure(monkeypatch, draw, folder):
+    """What is drawn, as a `matplotlib` figure."""
     from matplotlib.figure import Figure
 
     figures = []
@@ -66,23 +67,39 @@ def _texts(monkeypatch, path, values):
     monkeypatch.setattr(
         Figure, "savefig", lambda self, *a, **k: (figures.append(self), save(self, *a))
     )
-    pictures.class_table_chart(list("abc"), values, path, "IoU")
-    axes = figures[0].axes[0]
+    draw(folder / "chart.png")
+    return figures[0]
+
+
+def _texts(monkeypatch, folder, values):
+    """What a chart says on its axis and beside its bars."""
+    by_class = dict(zip("abc", values, strict=True))
+    figure = _figure(
+        monkeypatch,
+        lambda path: pictures.class_table_chart(by_class, path, "IoU"),
+        folder,
+    )
+    axes = figure.axes[0]
     return axes.get_xlabel(), [text.get_text() for text in axes.texts]
 
 
 def test_absent_classes_do_not_count_in_the_mean(tmp_path, monkeypatch):
-    label, texts = _texts(monkeypatch, tmp_path / "c.png", [0.5, np.nan, 0.25])
+    label, texts = _texts(monkeypatch, tmp_path, [0.5, None, 0.25])
     assert texts == ["50.0", "absent", "25.0"]
     assert label == "% (dashed: mean 37.5)"
 
 
 def test_a_chart_without_any_value_has_no_mean(tmp_path, monkeypatch):
-    label, texts = _texts(monkeypatch, tmp_path / "c.png", [np.nan] * 3)
+    label, texts = _texts(monkeypatch, tmp_path, [None] * 3)
     assert texts == ["absent"] * 3
     assert label == "%"
 
 
-def test_values_without_names_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"chart of 2 classes.*shape \(3,\)"):
-        _chart(tmp_path / "c.png", ["a", "b"], [0.1, 0.2, 0.3])
+def test_what_an_epoch_did_not_log_is_left_out(tmp_path, monkeypatch):
+    log = tmp_path / "log.csv"
+    rows = ["epoch,hue,loss,step,val_hue", "0,1.0,2.0,10,NA", "1,0.5,1.5,20,0.75"]
+    log.write_text("\n".join([*rows, "2,0.25,1.0,30,\n"]))
+    figure = _figure(monkeypatch, lambda path: pictures.curves(log, path), tmp_path)
+    training, held_out = figure.axes[0].get_lines()
+    assert training.get_xydata().tolist() == [[10, 1.0], [20, 0.5], [30, 0.25]]
+    assert held_out.get_xydata().tolist() == [[20, 0.75]]

@@ -91,3 +91,33 @@ def test_very_wide_pictures_are_made_to_fit():
     # Four heights wide, one pixel high, in the upper left.
     assert np.ptp(dark, axis=0).tolist() == [0, 199]
     assert dark[0][0] == 0
+
+
+def test_groups_stand_side_by_side_and_shorter_ones_end_in_white():
+    one, two, three = (_flat(4, 4, color) for color in np.eye(3))
+    groups = [[[one, two], [two, three]], [[three, one]]]
+    found = pictures.grouped_sheet(groups, ["a", "b"] * 2, height=4)
+    blank = _flat(1, 1, 1)
+    rows = [("", [one, two, three, one]), ("", [two, three, blank, blank])]
+    expected = pictures.contact_sheet(rows, ["a", "b"] * 2, height=4)
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ValueError, match=r"rows of \[\]"):
+        pictures.grouped_sheet([[], []], ["a", "b"])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_resizing_averages_areas_and_leaves_a_pixel(dtype):
+    image = np.arange(4 * 6 * 3).reshape(4, 6, 3).astype(dtype)
+    half = pictures.resize(image, 0.5)
+    expected = image.astype(float).reshape(2, 2, 3, 2, 3).mean(axis=(1, 3))
+    assert half.dtype == dtype
+    np.testing.assert_allclose(half, expected, atol=0.5 if dtype == np.uint8 else 1e-4)
+    np.testing.assert_array_equal(pictures.resize(image, 1), image)
+    assert pictures.resize(image, 2).shape == (8, 12, 3)
+    assert pictures.resize(image, 0.01).shape == (1, 1, 3)
+
+
+def test_missing_folders_are_made(tmp_path):
+    path = tmp_path / "deep" / "er" / "picture.png"
+    pictures.save_image(path, np.zeros((2, 2, 3), np.uint8))
+    assert path.exists()

@@ -1,5 +1,1 @@
 """Speed and memory, each beside something measured in the same run."""
-
-from selfsup.analysis.benchmarks import input, segment, serve, train
-
-__all__ = ["input", "segment", "serve", "train"]

@@ -9,32 +9,29 @@ import tensorflow as tf
 from selfsup import color, data, targets
 
 
-def _decode_only(paths, config):
-    def decode(path):
-        return tf.shape(tf.io.decode_jpeg(tf.io.read_file(path), channels=3))
-
-    dataset = paths.map(decode, num_parallel_calls=os.cpu_count())
-    return dataset.batch(config.batch_size).prefetch(2)
+def _decoded(path):
+    """Decodes a whole image."""
+    return tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
 
 
-def _naive(paths, config):
+def _naive(config):
+    """Returns a function that decodes and scales a whole image for each sample."""
     crop = config.crop_size
 
     def sample(path):
-        image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
+        image = _decoded(path)
         size = tf.cast(tf.shape(image)[:2], tf.float32)
-        side = tf.random.uniform([], config.min_side, config.max_side)
-        size = tf.cast(tf.math.ceil(size * side / tf.reduce_min(size)), tf.int32)
+        short_side = tf.random.uniform([], config.min_side, config.max_side)
+        size = tf.cast(tf.math.ceil(size * short_side / tf.reduce_min(size)), tf.int32)
         image = tf.image.resize(image, size) / 255.0
         image = tf.image.random_crop(image, [crop, crop, 3])
         image = tf.image.random_flip_left_right(image)
-        uniform = tf.random.uniform([config.points, 2])
-        points = targets.points_from_noise(uniform, crop, crop, config.point_margin)
+        noise = tf.random.uniform([config.points, 2])
+        points = targets.points_from_noise(noise, crop, crop, config.point_margin)
         target = targets.histograms(image, points)
         return color.rgb_to_gray(image) - color.GRAY_MEAN, points, target
 
-    dataset = paths.map(sample, num_parallel_calls=os.cpu_count())
-    return dataset.batch(config.batch_size).prefetch(2)
+    return sample
 
 
 def _seconds(dataset, batches):
@@ -45,26 +42,6 @@ def _seconds(dataset, batches):
     for _ in range(batches):
         next(iterator)
     return time.perf_counter() - wall, time.process_time() - processor
-
-
-def _summary(rounds, images):
-    """Summarizes the times of one pipeline and of decoding alone, per round.
-
-    Args:
-        rounds: Pairs of `(wall, processor)` seconds: the pipeline's and those
-            of decoding alone.
-        images: Images a round.
-    """
-    ratios = [alone[0] / own[0] for own, alone in rounds]
-    wall = statistics.median(own[0] for own, _ in rounds)
-    processor = statistics.median(own[1] for own, _ in rounds)
-    return {
-        "images_per_second": images / wall,
-        "images_per_second_per_core": images / wall / os.cpu_count(),
-        "processor_ms_per_image": 1000 * processor / images,
-        "ratio_to_decode_only": statistics.median(ratios),
-        "least_ratio_to_decode_only": min(ratios),
-    }
 
 
 def measure(config, images_per_round, rounds):
@@ -81,9 +58,14 @@ def measure(config, images_per_round, rounds):
     images = data.images_of(config)
     paths = [images.name(index) for index in range(len(images))]
     paths = tf.data.Dataset.from_tensor_slices(paths).repeat()
+
+    def mapped(function):
+        samples = paths.map(function, num_parallel_calls=os.cpu_count())
+        return samples.batch(config.batch_size).prefetch(2)
+
     datasets = {
-        "decode_only": _decode_only(paths, config),
-        "naive": _naive(paths, config),
+        "decode_only": mapped(lambda path: tf.shape(_decoded(path))),
+        "naive": mapped(_naive(config)),
         "pipeline": data.pipeline(config, images=images),
     }
     batches = max(1, images_per_round // config.batch_size)
@@ -92,9 +74,20 @@ def measure(config, images_per_round, rounds):
         for name, dataset in datasets.items():
             times[name].append(_seconds(dataset, batches))
     return {
-        name: _summary(
-            list(zip(own, times["decode_only"], strict=True)),
-            batches * config.batch_size,
-        )
+        name: _summary(own, times["decode_only"], batches * config.batch_size)
         for name, own in times.items()
+    }
+
+
+def _summary(times, alone, images):
+    """Summarizes `(wall, processor)` seconds of rounds beside decoding alone."""
+    ratios = [other[0] / own[0] for own, other in zip(times, alone, strict=True)]
+    wall = statistics.median(own[0] for own in times)
+    processor = statistics.median(own[1] for own in times)
+    return {
+        "images_per_second": images / wall,
+        "images_per_second_per_core": images / wall / os.cpu_count(),
+        "processor_ms_per_image": 1000 * processor / images,
+        "ratio_to_decode_only": statistics.median(ratios),
+        "least_ratio_to_decode_only": min(ratios),
     }

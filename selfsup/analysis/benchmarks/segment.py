@@ -4,13 +4,12 @@ import ctypes
 import gc
 import multiprocessing
 import statistics
-import time
 
 import keras
 import tensorflow as tf
 
 from selfsup import heads, inference, layers, networks
-from selfsup.analysis.benchmarks import process_memory
+from selfsup.analysis.benchmarks import process
 
 _CLASSES = 21
 
@@ -62,17 +61,13 @@ def _measure_one(way, stride, network, width, image_size, rounds):
     # What building the model needed for a while goes back to the system.
     gc.collect()
     ctypes.CDLL("libc.so.6").malloc_trim(0)
-    before = process_memory.held()
-    process_memory.reset_peak()
-    seconds = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        predict(image).numpy()
-        seconds.append(time.perf_counter() - start)
+    before = process.held_megabytes()
+    process.reset_peak()
+    runs = {way: lambda: predict(image).numpy()}
     return {
-        "seconds": statistics.median(seconds),
-        "megabytes": process_memory.peak() - before,
-        "peak_megabytes": process_memory.peak(),
+        "seconds": statistics.median(process.seconds_in_turns(runs, rounds)[way]),
+        "megabytes": process.peak_megabytes() - before,
+        "peak_megabytes": process.peak_megabytes(),
         "channels": sum(tap.channels for tap in taps),
     }
 

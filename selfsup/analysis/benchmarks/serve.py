@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from selfsup import data, export, heads, inference, networks
-from selfsup.analysis.benchmarks import process_memory
+from selfsup.analysis.benchmarks import process
 from selfsup.data.decoding import decode_bytes
 
 # Sides of the images of the memory test, in pixels.
@@ -20,7 +20,7 @@ _SIDES = (64, 640)
 _FIRST = 20
 
 
-def measure(network, width, side, sources, images, rounds, requests):
+def measure(network, width, short_side, sources, images, rounds, requests):
     """Colors photographs with an exported and with the Keras model, in turns.
 
     Both take encoded images, one a request, and return PNGs. The export is loaded
@@ -30,7 +30,7 @@ def measure(network, width, side, sources, images, rounds, requests):
     Args:
         network: Name of the backbone.
         width: Factor on its channels.
-        side: Shortest side that the network sees.
+        short_side: Shortest side that the network sees.
         sources: Specifications of images; empty for the embedded photographs.
         images: Images a round.
         rounds: How often each is timed; medians count.
@@ -46,17 +46,17 @@ def measure(network, width, side, sources, images, rounds, requests):
     model = heads.colorizer(backbone, networks.taps(backbone), hidden=hidden)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        exported = export.ExportedModel("colorizer", model, side)
+        exported = export.ExportedModel("colorizer", model, short_side)
         version = export.write(exported, pathlib.Path(folder, "colors"))
         export_seconds = time.perf_counter() - start
         loaded = tf.saved_model.load(str(version))
-    ways = {"saved_model": _by_signature(loaded), "keras": _by_keras(model, side)}
+    ways = {"saved_model": _by_signature(loaded), "keras": _by_keras(model, short_side)}
     figures = _speed(ways, encoded, rounds)
     figures["saved_model"] |= _memory(ways["saved_model"], encoded, requests)
     return {
         "network": network,
         "width": width,
-        "side": side,
+        "side": short_side,
         "export_seconds": export_seconds,
         "requests_of_different_sizes": requests,
         "ways": figures,
@@ -83,27 +83,23 @@ def _by_signature(loaded):
     return color
 
 
-def _by_keras(model, side):
+def _by_keras(model, short_side):
     predict = inference.dense_predictor(model)
 
     def color(encoded):
         image = decode_bytes(encoded, "image") / np.float32(255.0)
-        rgb = inference.colorize(predict, image, side)
+        rgb = inference.colorize(predict, image, short_side)
         return tf.io.encode_png(np.rint(255.0 * rgb).astype(np.uint8)).numpy()
 
     return color
 
 
 def _speed(ways, encoded, rounds):
-    seconds = {name: [] for name in ways}
-    for answer in ways.values():
-        answer(encoded[0])
-    for _ in range(rounds):
-        for name, answer in ways.items():
-            start = time.perf_counter()
-            for image in encoded:
-                answer(image)
-            seconds[name].append(time.perf_counter() - start)
+    runs = {
+        name: lambda answer=answer: [answer(image) for image in encoded]
+        for name, answer in ways.items()
+    }
+    seconds = process.seconds_in_turns(runs, rounds)
     return {
         name: {
             "images_per_second": len(encoded) / statistics.median(times),
@@ -122,16 +118,16 @@ def _memory(answer, encoded, requests):
     figures = {}
     for number in range(_FIRST + requests):
         if number == _FIRST:
-            figures["start_megabytes"] = process_memory.held()
-            process_memory.reset_peak()
+            figures["start_megabytes"] = process.held_megabytes()
+            process.reset_peak()
         elif number == _FIRST + requests // 2:
-            figures["half_way_megabytes"] = process_memory.held()
+            figures["half_way_megabytes"] = process.held_megabytes()
         image = photographs[rng.integers(len(photographs))]
         width, height = (int(n) for n in rng.integers(*_SIDES, 2, endpoint=True))
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         answer(cv2.imencode(".jpg", image)[1].tobytes())
     return {
         **figures,
-        "end_megabytes": process_memory.held(),
-        "peak_megabytes": process_memory.peak(),
+        "end_megabytes": process.held_megabytes(),
+        "peak_megabytes": process.peak_megabytes(),
     }

@@ -1,18 +1,21 @@
 """Speed of a training step, and what its sparse hypercolumn takes of it."""
 
-import resource
 import statistics
-import time
 
 import keras
 import tensorflow as tf
 
-from selfsup import layers, losses, networks
-from selfsup.training import ColorizerConfig, build_colorizer, loop, optimizers
+from selfsup import layers, losses
+from selfsup.analysis.benchmarks import process
+from selfsup.training.optimizers import make_optimizer
+from selfsup.training.step import Step, WeightedLoss
+from selfsup.training.tasks.colorization import Colorization, ColorizationConfig
 
 
 def measure(network, width, crop_size, batch_size, rounds):
     """Times training steps beside their hypercolumn alone, in one run.
+
+    The images are the embedded photographs.
 
     Args:
         network: Name of the backbone.
@@ -25,7 +28,7 @@ def measure(network, width, crop_size, batch_size, rounds):
         A dict of figures: seconds, the hypercolumn's share, and the memory of
         sparse and dense hypercolumns of one image as the process grew.
     """
-    config = ColorizerConfig.from_preset(
+    config = ColorizationConfig.from_preset(
         "paper",
         network,
         width=width,
@@ -34,27 +37,21 @@ def measure(network, width, crop_size, batch_size, rounds):
         hypercolumn=True,
         steps=1,
     )
-    backbone, model = build_colorizer(config)
-    taps = networks.taps(backbone)
-    batch = _batch(config)
-    inputs = batch[0]
-    features = tf.function(
-        lambda gray: [x for x in _tap_model(backbone, taps)(gray, training=False)]
-    )(inputs["gray"])
-    sparse = layers.SparseHypercolumn(
-        [tap.stride for tap in taps], [tap.offset for tap in taps]
-    )
-    memory = _memory(taps, features, inputs)
+    task = Colorization(config)
+    samples = task.open("train")
+    backbone = task.backbone(samples)
+    model = task.model(backbone, samples)
+    inputs, targets, weights, _ = next(iter(task.batches(samples)))
+    sparse = model.get_layer("hypercolumn")
+    *taps, _ = sparse.input
+    features = tf.function(keras.Model(backbone.input, taps))(inputs["gray"])
+    memory = _memory(sparse, features, inputs)
 
-    optimizer = optimizers.make_optimizer(config, 1)
+    optimizer = make_optimizer(config, 1)
     optimizer.build(model.trainable_variables)
-    terms = {
-        "hue": loop.Term(losses.HistogramKL(), 5.0),
-        "chroma": loop.Term(losses.HistogramKL(), 1.0),
-    }
-    step = tf.function(
-        loop.Step(model, optimizer, terms, tf.distribute.get_strategy()).__call__
-    )
+    weighted = {name: WeightedLoss(losses.HistogramKL(), 1.0) for name in targets}
+    strategy = tf.distribute.get_strategy()
+    step = tf.function(Step(model, optimizer, weighted, strategy).__call__)
 
     @tf.function
     def hypercolumn(features, points):
@@ -66,20 +63,17 @@ def measure(network, width, crop_size, batch_size, rounds):
             for gradient in tape.gradient(columns, features)
         ]
 
-    seconds = {"step": [], "hypercolumn": []}
-    for _ in range(rounds + 1):
-        for name, run in (
-            ("step", lambda: step(*batch)),
-            ("hypercolumn", lambda: hypercolumn(features, inputs["points"])),
-        ):
-            start = time.perf_counter()
-            tf.nest.map_structure(lambda x: x.numpy(), run())
-            seconds[name].append(time.perf_counter() - start)
-    # The first round compiles.
-    median = {name: statistics.median(values[1:]) for name, values in seconds.items()}
+    runs = {
+        "step": lambda: step(inputs, targets, weights)["loss"].numpy(),
+        "hypercolumn": lambda: [
+            total.numpy() for total in hypercolumn(features, inputs["points"])
+        ],
+    }
+    seconds = process.seconds_in_turns(runs, rounds)
+    median = {name: statistics.median(values) for name, values in seconds.items()}
     return {
         "network": network,
-        "channels": sum(tap.channels for tap in taps),
+        "channels": sum(tap.shape[-1] for tap in taps),
         "seconds_per_step": median["step"],
         "images_per_second": batch_size / median["step"],
         "hypercolumn_seconds": median["hypercolumn"],
@@ -88,41 +82,18 @@ def measure(network, width, crop_size, batch_size, rounds):
     }
 
 
-def _tap_model(backbone, taps):
-    outputs = [backbone.get_layer(tap.layer).output for tap in taps]
-    return keras.Model(backbone.input, outputs)
-
-
-def _batch(config):
-    shape = [config.batch_size, config.points]
-    histograms = tf.fill([*shape, config.bins], 1.0 / config.bins)
-    weights = tf.ones(shape)
-    gray = tf.random.uniform(
-        [config.batch_size, config.crop_size, config.crop_size, 1], -0.4, 0.5
-    )
-    points = tf.random.uniform([*shape, 2], 0, config.crop_size - 1)
-    return (
-        {"gray": gray, "points": points},
-        {"hue": histograms, "chroma": histograms},
-        {"hue": weights, "chroma": weights},
-    )
-
-
-def _memory(taps, features, inputs):
+def _memory(sparse, features, inputs):
     """Grows the process by a sparse, then by a dense hypercolumn of one image."""
-    geometry = [tap.stride for tap in taps], [tap.offset for tap in taps]
-    one = [x[:1] for x in features]
-    sparse = layers.SparseHypercolumn(*geometry)
-    dense = layers.DenseHypercolumn(*geometry)
+    dense = layers.DenseHypercolumn(sparse.strides, sparse.offsets)
+    one = [feature[:1] for feature in features]
     growth = {}
     for name, run in (
         ("sparse", lambda: sparse(one, inputs["points"][:1])),
         ("dense", lambda: dense(one, inputs["gray"][:1])),
     ):
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        process.reset_peak()
+        before = process.held_megabytes()
         columns = run()
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        growth[f"{name}_megabytes"] = (after - before) / 1024
+        growth[f"{name}_megabytes"] = process.peak_megabytes() - before
         growth[f"{name}_output_megabytes"] = 4 * columns.shape.num_elements() / 1024**2
-        del columns
     return growth

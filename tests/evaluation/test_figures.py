@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from selfsup import data, evaluation, heads, inference, networks, pictures
+from selfsup.evaluation import figures
 
 import fakes
 
@@ -144,7 +145,7 @@ def test_chart_shows_each_class(samples, tmp_path):
     results = _results({0: 0.5})
     evaluation.segmentation_figures(_segmenter(), samples, results, tmp_path)
     expected = tmp_path / "expected.png"
-    pictures.class_table_chart(CLASSES, [0.75, 0.5, np.nan], expected, "IoU")
+    pictures.class_table_chart(results["iou"], expected, "IoU")
     _assert_same_chart(tmp_path / "per_class.png", expected)
 
 
@@ -256,7 +257,67 @@ def test_chart_shows_the_average_precision_of_each_class(tmp_path):
     samples = _classification_set(tmp_path, [[1, 0], [0, 1]])
     _draw(samples, [[2, 5], [3, 4]], tmp_path)
     expected = tmp_path / "expected.png"
-    pictures.class_table_chart(
-        CLASSES[1:], [0.25, np.nan], expected, "Average precision (area)"
-    )
+    by_class = {"cat": 0.25, "unicorn": None}
+    pictures.class_table_chart(by_class, expected, "Average precision (area)")
     _assert_same_chart(tmp_path / "per_class.png", expected)
+
+
+# Colorization.
+
+
+def test_sheet_holds_images_of_both_groups(photos):
+    image = data.load_image(photos / "coffee.jpg") / np.float32(255)
+    sheet = figures.colorization_sheet(
+        fakes.always(1, 9), {"training": [image], "held out": [image]}, short_side=16
+    )
+    # Twice gray, predicted and true, 240 wide; the true picture is in both halves.
+    assert sheet.shape[:2] == (26 + 166, 12 + 6 * 246)
+    columns = [sheet[26:186, x : x + 240].astype(int) for x in range(12, 1488, 246)]
+    np.testing.assert_array_equal(columns[2], columns[5])
+    colorful = [np.ptp(column, axis=-1).mean() for column in columns]
+    assert colorful[0] == 0 and colorful[1] > 20 and colorful[2] > 20
+
+
+def test_a_shorter_group_leaves_its_cells_white():
+    image = np.zeros((4, 4, 3), np.float32)
+    sheet = figures.colorization_sheet(
+        fakes.always(1, 9), {"a": [image, image], "b": [image]}
+    )
+    assert sheet[26 + 166 + 80, -80].tolist() == [255, 255, 255]
+
+
+def test_no_images_are_an_error():
+    with pytest.raises(ValueError, match="contact sheet needs rows"):
+        figures.colorization_sheet(fakes.always(1, 9), {"a": []})
+
+
+def _write_color(path, color):
+    image = np.broadcast_to(np.uint8(color), (8, 8, 3))
+    path.write_bytes(tf.io.encode_png(image).numpy())
+
+
+def test_the_most_colorful_of_each_scene_are_chosen(tmp_path):
+    chroma = {"a-1": 200, "a-2": 190, "b": 90, "c": 10, "d": 150}
+    for name, value in chroma.items():
+        _write_color(tmp_path / f"{name}.png", (value, 0, 0))
+    images = data.open_images([str(tmp_path)])
+
+    def shown(count):
+        chosen = figures.choose_images(images, count)
+        return [round(float(image.max()) * 255) for image in chosen]
+
+    assert shown(2) == [200, 150]
+    assert shown(3) == [200, 90, 150]
+    # The second of a scene comes after the dullest first one.
+    assert shown(4) == [200, 90, 10, 150]
+    assert shown(9) == list(chroma.values())
+
+
+def test_unreadable_images_are_left_out_and_large_ones_shrunk(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"no image")
+    large = np.zeros((641, 1000, 3), np.uint8)
+    large[:, 500:] = (200, 0, 0)
+    (tmp_path / "b.png").write_bytes(tf.io.encode_png(large).numpy())
+    (image,) = figures.choose_images(data.open_images([str(tmp_path)]))
+    assert image.shape == (320, 499, 3)
+    assert image[100, 400, 0] == pytest.approx(200 / 255)
