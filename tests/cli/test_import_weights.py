@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 
 from selfsup import networks, weights
+from selfsup.cli.import_weights import TOOL
 from selfsup.weights import caffe
 
 import caffe_files
 import contracts
 import fakes
 import tool_calls
-
-_TOOL = "import_weights.py"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ _BAD = {
     "no HDF5": ("text.h5", [], "no HDF5.*text.h5"),
     "truncated": ("truncated.h5", [], "cut off.*truncated.h5 .*truncated file"),
     "layer missing": ("missing.h5", [], "missing: conv4_2/0"),
-    "superfluous layer": ("extra.h5", [], "`skip`.*superfluous: fc8$"),
+    "unexpected layer": ("extra.h5", [], "`skip`.*superfluous: fc8$"),
     "four channels": ("four.h5", [], "gray.*or 3 .*conv1_1/0 .* with 4$"),
     "swapped": ("alexnet.h5", ["--network=vgg16"], "vgg16.*those of alexnet$"),
     "not finite": ("nan.h5", [], "NaN or infinity in conv1_2/0$"),
@@ -52,16 +51,21 @@ _BAD = {
 }
 
 
-def test_bad_files_are_told_in_one_line(files, tmp_path):
+def test_bad_files_take_one_line(files, tmp_path):
     output = tmp_path / "made" / "x.keras"
-    calls = [
-        [f"--source={files / name}", f"--output={output}", *flags]
-        for name, flags, _ in _BAD.values()
-    ]
-    answers = tool_calls.call_each(_TOOL, calls, tmp_path)
-    for (_, _, message), answer in zip(_BAD.values(), answers, strict=True):
+    for name, flags, message in _BAD.values():
+        source = f"--source={files / name}"
+        answer = tool_calls.call(TOOL, source, f"--output={output}", *flags)
         assert re.search(message, answer.error_line()), answer.text
     assert not output.parent.exists()
+
+
+def test_help_lists_every_flag():
+    text = tool_calls.call(TOOL, "--help").text
+    for name in "source output network skip input_mean input_scale".split():
+        assert f"  --{name}: " in text
+    for name in ("gray", "lrn", "overwrite"):
+        assert f"  --[no]{name}: " in text
 
 
 def test_import_and_export(files, tmp_path, monkeypatch):
@@ -71,7 +75,7 @@ def test_import_and_export(files, tmp_path, monkeypatch):
     gray, back = tmp_path / "gray.keras", tmp_path / "back.caffemodel.h5"
     source = f"--source={files / 'extra.h5'}"
     done = tool_calls.call(
-        _TOOL, source, f"--output={model}", "--network=vgg16", "--skip=fc8"
+        TOOL, source, f"--output={model}", "--network=vgg16", "--skip=fc8"
     )
     assert done.code == 0, done.text
     assert re.search(r"conv1_1/kernel +\(3, 3, 3, 2\) +conv1_1/0 +OIHW", done.text)
@@ -84,8 +88,8 @@ def test_import_and_export(files, tmp_path, monkeypatch):
         [source, f"--output={tmp_path / 'x.npz'}"],
         ["--source=imagenet", "--network=vgg16", f"--output={tmp_path / 'i.keras'}"],
     ]
-    exists, turned, exported, refused, ending, absent = tool_calls.call_each(
-        _TOOL, calls, tmp_path
+    exists, turned, exported, refused, ending, absent = (
+        tool_calls.call(TOOL, *arguments) for arguments in calls
     )
     assert turned.code == exported.code == 0, turned.text + exported.text
     assert re.search(r"The output exists.*backbone.keras", exists.error_line())
@@ -105,5 +109,5 @@ def test_import_and_export(files, tmp_path, monkeypatch):
     # The network sees what is 0.1988 more than our convention.
     outputs = [turned(image - 0.1988), weights.rgb_to_gray(expected)(image)]
     contracts.assert_close(*outputs, 1e-4, 1e-4)
-    names = {"run", "gray.keras", back.name, "answers.json"}
+    names = {"run", "gray.keras", back.name}
     assert {path.name for path in tmp_path.iterdir()} == names
