@@ -1,41 +1,17 @@
-"""Calls of the tools as a user makes them."""
+"""Calls of the command-line tools, in this process or in one of their own."""
 
-import json
+import contextlib
+import io
+import logging
 import os
 import pathlib
 import subprocess
 import sys
 from typing import NamedTuple
 
-TOOLS = pathlib.Path(__file__).resolve().parents[1] / "tools"
+from absl import logging as absl_logging
 
-# One call after the other in one process, because TensorFlow takes long to start.
-_CALLS = """
-import contextlib, importlib.util, io, json, pathlib, sys, traceback
-path, output, prelude = sys.argv[1:]
-sys.path.insert(0, str(pathlib.Path(path).parent))
-spec = importlib.util.spec_from_file_location("tool", path)
-tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tool)
-from absl import flags
-exec(prelude)
-answers = []
-for arguments in json.load(sys.stdin):
-    for name in flags.FLAGS:
-        flags.FLAGS[name].unparse()
-    sys.argv = [path, *arguments]
-    code = 0
-    with contextlib.redirect_stderr(io.StringIO()) as screen:
-        try:
-            tool._app.run(tool.main)
-        except SystemExit as error:
-            code = error.code or 0
-        except BaseException:
-            code = -1
-            traceback.print_exc()
-    answers.append((code, screen.getvalue()))
-pathlib.Path(output).write_text(json.dumps(answers))
-"""
+TOOLS = pathlib.Path(__file__).resolve().parents[1] / "tools"
 
 
 class Answer(NamedTuple):
@@ -43,7 +19,7 @@ class Answer(NamedTuple):
 
     Attributes:
         code: Exit code.
-        text: What it wrote to the standard error.
+        text: What it wrote to the screen.
     """
 
     code: int
@@ -59,16 +35,50 @@ class Answer(NamedTuple):
 
 
 def call(tool, *arguments):
-    """Calls a tool in a process of its own.
+    """Calls a tool in this process.
+
+    Args:
+        tool: A `selfsup.cli.app.Tool`.
+        *arguments: What stands behind its name on the command line.
+
+    Returns:
+        An `Answer`.
+    """
+    code = 0
+    with _screen() as screen:
+        try:
+            tool.run(["tool", *map(str, arguments)])
+        except SystemExit as error:
+            code = error.code or 0
+    return Answer(code, screen.getvalue())
+
+
+@contextlib.contextmanager
+def _screen():
+    """Catches what is printed and logged, and leaves logging as it was."""
+    screen, root = io.StringIO(), logging.getLogger()
+    logger = absl_logging.get_absl_logger()
+    handler = absl_logging.get_absl_handler().python_handler
+    before = root.handlers[:], logger.level, logger.filters[:], handler.stream
+    handler.stream = screen
+    try:
+        with contextlib.redirect_stdout(screen), contextlib.redirect_stderr(screen):
+            yield screen
+    finally:
+        root.handlers[:], logger.level, logger.filters[:], handler.stream = before
+
+
+def call_process(tool, *arguments):
+    """Calls a tool as a user's shell does, in a process of its own.
 
     Args:
         tool: Name of its file.
-        *arguments: What stands behind it on the command line.
+        *arguments: As in `call`.
 
     Returns:
-        An `Answer`; the standard output is part of its text.
+        An `Answer`.
     """
-    # As a user's shell has it: the tests' own setting would win over the tool's.
+    # The tests' own setting would win over the tool's.
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     done = subprocess.run(
         [sys.executable, str(TOOLS / tool), *map(str, arguments)],
@@ -77,26 +87,3 @@ def call(tool, *arguments):
         env=environment,
     )
     return Answer(done.returncode, done.stdout + done.stderr)
-
-
-def call_each(tool, calls, tmp_path, prelude=""):
-    """Calls a tool several times in one process.
-
-    Args:
-        tool: Name of its file.
-        calls: List of the arguments of each call.
-        tmp_path: Path of a folder to write to.
-        prelude: Python code that runs first.
-
-    Returns:
-        A list of `Answer`.
-    """
-    output = tmp_path / "answers.json"
-    done = subprocess.run(
-        [sys.executable, "-c", _CALLS, str(TOOLS / tool), str(output), prelude],
-        input=json.dumps([[str(x) for x in arguments] for arguments in calls]),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return [Answer(*answer) for answer in json.loads(output.read_text())]

@@ -50,11 +50,11 @@ class Numbers:
 
 
 def network(dropout=0.0, normalized=False):
-    """Builds a backbone of eight parameters, and two more with normalization."""
+    """Builds a backbone of eight parameters."""
     x = inputs = keras.Input((3,), name="gray")
     x = keras.layers.Dense(2, name="fc")(x)
     if normalized:
-        x = keras.layers.BatchNormalization(name="batch", momentum=0.9)(x)
+        x = keras.layers.BatchNormalization(-1, 0.9, center=False, scale=False)(x)
     x = keras.layers.Dropout(dropout, name="drop")(x)
     return keras.Model(inputs, x)
 
@@ -174,6 +174,13 @@ class ToyPretraining(_Toy):
 
     name, pretraining = "toy_pretraining", True
     Config = PretrainingConfig
+
+
+class Normalized(ToyPretraining):
+    """One with batch normalization."""
+
+    def backbone(self, samples):
+        return network(self.config.dropout, normalized=True)
 
 
 class ToySearch(_Toy):

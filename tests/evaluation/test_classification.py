@@ -2,9 +2,6 @@
 
 import json
 import pathlib
-import subprocess
-import sys
-import textwrap
 
 import cv2
 import numpy as np
@@ -292,34 +289,3 @@ def test_unreadable_images_are_named(tmp_path):
     (root / "JPEGImages/3.jpg").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"can't be decoded.*3\.jpg"):
         evaluation.classification_scores(_mean_gray, samples, SIDE, 1)
-
-
-def test_two_replicas_score_as_one_device_does(root, model, evaluated, tmp_path):
-    path = tmp_path / "classifier.keras"
-    model.save(path)
-    program = f"""
-        import json, keras
-        import tensorflow as tf
-        cpus = tf.config.list_physical_devices("CPU")
-        tf.config.set_logical_device_configuration(
-            cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-        from selfsup import data, evaluation
-        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-        assert strategy.num_replicas_in_sync == 2
-        with strategy.scope():
-            model = keras.saving.load_model({str(path)!r})
-        samples = data.voc.open_classification({str(root)!r}, "test")
-        results, scores = evaluation.evaluate_classification(
-            model, samples, {SIDE}, crops=4, seed=3, strategy=strategy)
-        print(json.dumps([results, scores.tolist()]))
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    results, scores = json.loads(done.stdout.splitlines()[-1])
-    np.testing.assert_allclose(scores, evaluated[1], rtol=1e-5, atol=1e-5)
-    assert results == evaluated[0]

@@ -2,9 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
-import textwrap
 
 import cv2
 import numpy as np
@@ -184,32 +181,3 @@ def test_other_options_do_not_take_a_stopped_evaluation_up(root, model, tmp_path
     samples = segmenters.open(root)
     evaluation.evaluate_segmentation(model, samples, stride=4, journal=path)
     assert [index for kind, index in samples.read if kind == "image"] == [*range(5)]
-
-
-def test_two_replicas_count_as_one_device_does(root, model, report, tmp_path):
-    path = tmp_path / "segmenter.keras"
-    model.save(path)
-    program = f"""
-        import json, keras
-        import tensorflow as tf
-        cpus = tf.config.list_physical_devices("CPU")
-        tf.config.set_logical_device_configuration(
-            cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-        from selfsup import data, evaluation
-        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-        assert strategy.num_replicas_in_sync == 2
-        with strategy.scope():
-            model = keras.saving.load_model({str(path)!r})
-        samples = data.voc.open_segmentation({str(root)!r}, "val")
-        results = evaluation.evaluate_segmentation(
-            model, samples, strategy=strategy, **{_OPTIONS!r})
-        print(json.dumps(results))
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert json.loads(done.stdout.splitlines()[-1]) == report

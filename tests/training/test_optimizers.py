@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from selfsup.training import optimizers
-from selfsup.training.config import ColorizerConfig
+from selfsup.training import ColorizationConfig, optimizers
 
 
 def _model():
@@ -76,7 +75,7 @@ def test_cosine_with_warmup():
 
 
 def test_adam_decays_kernels_only():
-    config = ColorizerConfig.from_preset(
+    config = ColorizationConfig.from_preset(
         weight_decay=0.1, learning_rate=0.5, warmup=0.0
     )
     adam = optimizers.make_optimizer(config, 10)

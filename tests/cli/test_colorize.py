@@ -1,4 +1,4 @@
-"""The colouring tool from outside."""
+"""The coloring tool: files, folders, and one line for each kind of bad input."""
 
 import os
 import re
@@ -9,6 +9,7 @@ import pytest
 import zoo_entries
 
 from selfsup import heads, networks, runs
+from selfsup.cli.colorize import TOOL
 
 import fakes
 import tool_calls
@@ -39,7 +40,7 @@ def place(tmp_path_factory, photos):
 
 @pytest.fixture(scope="module")
 def answers(place):
-    """All calls in one process, because TensorFlow takes long to start."""
+    """What calls of all kinds came to."""
     run = f"--ckpt={place / 'run'}"
     calls = {
         # Flags may stand behind the images.
@@ -59,9 +60,18 @@ def answers(place):
         "mode": [run, f"--output={place / 'never'}", "--hue_mode=loud", place / "in"],
         "no model": ["--ckpt=simple", f"--output={place / 'never'}", place / "in"],
     }
-    prelude = f"import os; os.environ['SELFSUP_MODELS'] = {str(place / 'models')!r}"
-    done = tool_calls.call_each("colorize.py", calls.values(), place, prelude)
-    return dict(zip(calls, done, strict=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SELFSUP_MODELS", str(place / "models"))
+        return {
+            name: tool_calls.call(TOOL, *arguments) for name, arguments in calls.items()
+        }
+
+
+def test_help_lists_every_flag():
+    text = tool_calls.call(TOOL, "--help").text
+    for name in "ckpt output side hue_mode chroma_mode saturation format".split():
+        assert f"  --{name}: " in text
+    assert "  --[no]sheet: " in text and "(default: sample)" in text
 
 
 def _found(folder):
@@ -72,7 +82,7 @@ def _found(folder):
     )
 
 
-def test_the_zoos_sample_model_colours_files_and_folders(place, answers):
+def test_the_zoos_sample_model_colors_files_and_folders(place, answers):
     assert answers["default"].code == 0, answers["default"].text
     names = ["a.png", "deep/a.png", "one.png", "sheet.png"]
     assert _found(place / "default") == names
@@ -92,11 +102,11 @@ def test_unreadable_images_end_in_an_error_after_the_rest(place, answers):
     [
         ("again", "3 of 3 results exist already.*--overwrite"),
         ("nothing", "There are no images"),
-        ("backbone", "no colorizer.*'vgg16'"),
+        ("backbone", "Expected a colorizer. Received: .*backbone.keras, a backbone"),
         ("mode", "`hue_mode` must be one of expectation_faded"),
         ("no model", r"from the zoo \(.*sample.*Received: simple"),
     ],
 )
-def test_bad_input_is_told_in_one_line(call, message, place, answers):
+def test_bad_input_takes_one_line(call, message, place, answers):
     assert re.search(message, answers[call].error_line())
     assert not (place / "never").exists()

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 
 from selfsup import networks, weights
+from selfsup.cli.import_weights import TOOL
 from selfsup.weights import caffe
 
 import caffe_files
 import contracts
 import fakes
 import tool_calls
-
-_TOOL = "import_weights.py"
 
 
 @pytest.fixture(scope="module")
@@ -56,68 +55,52 @@ _BAD = {
 }
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """An empty folder for what the tool writes."""
-    return tmp_path_factory.mktemp("place")
+def test_bad_files_take_one_line(files, tmp_path):
+    output = tmp_path / "made" / "x.keras"
+    for name, flags, message in _BAD.values():
+        source = f"--source={files / name}"
+        answer = tool_calls.call(TOOL, source, f"--output={output}", *flags)
+        assert re.search(message, answer.error_line()), answer.text
+    assert not output.parent.exists()
 
 
-@pytest.fixture(scope="module")
-def answers(files, place):
-    """The first call as a user makes it, the others in one process."""
-    (place / "run").mkdir()
+def test_help_lists_every_flag():
+    text = tool_calls.call(TOOL, "--help").text
+    for name in "source output network skip input_mean input_scale".split():
+        assert f"  --{name}: " in text
+    for name in ("gray", "lrn", "overwrite"):
+        assert f"  --[no]{name}: " in text
+
+
+def test_import_and_export(files, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(files / "keras"))
+    (tmp_path / "run").mkdir()
+    model = tmp_path / "run" / "backbone.keras"
+    gray, back = tmp_path / "gray.keras", tmp_path / "back.caffemodel.h5"
     source = f"--source={files / 'extra.h5'}"
-    run, back = f"--source={place / 'run'}", f"--output={place / 'back.caffemodel.h5'}"
-    model = f"--output={place / 'run' / 'backbone.keras'}"
-    gray = f"--output={place / 'gray.keras'}"
-    calls = {
-        name: [f"--source={files / file}", f"--output={place / 'no' / 'x.keras'}"]
-        + flags
-        for name, (file, flags, _) in _BAD.items()
-    }
-    calls |= {
-        "exists": [source, model, "--skip=fc8"],
-        "gray": [source, gray, "--skip=fc8", "--gray", "--input_mean=0.25"],
-        "export": [run, back],
-        "flags of an import": [run, back, "--lrn", "--overwrite"],
-        "ending": [source, f"--output={place / 'x.npz'}"],
-        "no download": [
-            *("--source=imagenet", "--network=vgg16"),
-            f"--output={place / 'i.keras'}",
-        ],
-    }
-    prelude = f"import os; os.environ['KERAS_HOME'] = {str(place / 'keras')!r}"
-    imported = tool_calls.call(_TOOL, source, model, "--network=vgg16", "--skip=fc8")
-    done = tool_calls.call_each(_TOOL, calls.values(), place, prelude)
-    return {"import": imported, **dict(zip(calls, done, strict=True))}
-
-
-@pytest.mark.parametrize("name", _BAD)
-def test_bad_files_are_reported_in_one_line(name, answers, place):
-    line = answers[name].error_line()
-    assert re.search(_BAD[name][-1], line), answers[name].text
-    assert not (place / "no").exists()
-
-
-@pytest.mark.parametrize(
-    "name, message",
-    [
-        ("exists", "The output exists.*Received: .*backbone.keras"),
-        ("flags of an import", "An export writes all.*Received: flags"),
-        ("ending", "Expected a .keras file.*Received: .*x.npz"),
-        ("no download", "get them with `curl"),
-    ],
-)
-def test_other_errors_are_one_line_too(name, message, answers):
-    assert re.search(message, answers[name].error_line()), answers[name].text
-
-
-def test_import_prints_a_table_and_writes_the_model(answers, files, place):
-    path = place / "run" / "backbone.keras"
-    done = answers["import"]
+    done = tool_calls.call(
+        TOOL, source, f"--output={model}", "--network=vgg16", "--skip=fc8"
+    )
     assert done.code == 0, done.text
     assert re.search(r"conv1_1/kernel +\(3, 3, 3, 2\) +conv1_1/0 +OIHW", done.text)
-    assert "minus the bias" in done.text and f"Written: {path}" in done.text
+    assert "minus the bias" in done.text and f"Written: {model}" in done.text
+    calls = [
+        [source, f"--output={model}", "--skip=fc8"],
+        [source, f"--output={gray}", "--skip=fc8", "--gray", "--input_mean=0.25"],
+        [f"--source={tmp_path / 'run'}", f"--output={back}"],
+        [f"--source={tmp_path / 'run'}", f"--output={back}", "--lrn", "--overwrite"],
+        [source, f"--output={tmp_path / 'x.npz'}"],
+        ["--source=imagenet", "--network=vgg16", f"--output={tmp_path / 'i.keras'}"],
+    ]
+    exists, turned, exported, refused, ending, absent = (
+        tool_calls.call(TOOL, *arguments) for arguments in calls
+    )
+    assert turned.code == exported.code == 0, turned.text + exported.text
+    assert re.search(r"The output exists.*backbone.keras", exists.error_line())
+    assert re.search(r"An export writes all", refused.error_line())
+    assert re.search(r"Expected a .keras file.*x.npz", ending.error_line())
+    assert re.search(r"get them with `curl", absent.error_line())
+
     expected, _ = caffe.load(files / "extra.h5", skip=("fc8",))
     loaded = keras.saving.load_model(path)
     contracts.assert_close(loaded.get_weights(), expected.get_weights(), 0, 0)
@@ -140,9 +123,5 @@ def test_gray_version_and_its_convention(answers, files, place):
     # The network sees what is 0.1988 more than our convention.
     outputs = [turned(image - 0.1988), weights.rgb_to_gray(expected)(image)]
     contracts.assert_close(*outputs, 1e-4, 1e-4)
-
-
-def test_nothing_else_is_written(answers, place):
-    names = {"run", "gray.keras", "back.caffemodel.h5", "answers.json"}
-    assert {path.name for path in place.iterdir()} == names
-    assert [path.name for path in (place / "run").iterdir()] == ["backbone.keras"]
+    names = {"run", "gray.keras", back.name}
+    assert {path.name for path in tmp_path.iterdir()} == names
