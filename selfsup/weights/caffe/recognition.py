@@ -1,5 +1,6 @@
 """Recognizes the network of a Caffe file by names and shapes of its blobs."""
 
+import statistics
 from typing import NamedTuple
 
 from selfsup import color, networks
@@ -113,10 +114,9 @@ def find_head(blobs):
     # A name that is in the file, else that of the deployed network.
     hidden = _first(names.HIDDEN, layers)
     predictions = {ours: _first(n, layers) for ours, n in names.PREDICTIONS.items()}
-    if predictions["prediction_ab"] not in layers:
-        del predictions["prediction_ab"]
-    else:
-        predictions = {"prediction_ab": predictions["prediction_ab"]}
+    lab = {"prediction_ab": predictions.pop("prediction_ab")}
+    if layers.intersection(lab.values()):
+        predictions = lab
     outputs = [blobs.shapes.get(f"{name}/0", ()) for name in predictions.values()]
     bins, inner = next((shape[:2] for shape in outputs if len(shape) > 1), (None, None))
     shape = blobs.shapes.get(f"{hidden}/0", ())
@@ -186,15 +186,14 @@ def _input_channels(blobs, first):
     channels = shape[1] if len(shape) == 4 else 1
     if channels not in (1, 3):
         raise ValueError(
-            "The first convolution has an unknown number of input channels. Expected "
-            "1 input channel (gray) or 3 (BGR). "
+            "The first convolution must have 1 input channel (gray) or 3 (BGR). "
             f"Received: {blobs.path}: {first}/0 {shape} with {channels}"
         )
     return channels
 
 
 def _width(blobs, network):
-    """Returns the width that explains the channels of most convolutions.
+    """Returns the width of all convolutions, or else of most of them.
 
     The others are reported later as blobs of another shape.
     """
@@ -207,11 +206,5 @@ def _width(blobs, network):
     try:
         return description.find_width({n: filters[n] for n in channels}, channels)
     except ValueError:
-        ratios = {channels[name] / filters[name] for name in channels}
-        widths = [1.0, *sorted(ratio for ratio in ratios if 0 < ratio <= 16)]
-        return max(widths, key=lambda width: _explained(width, filters, channels))
-
-
-def _explained(width, filters, channels):
-    unit = units.Units(width)
-    return sum(unit.channels(filters[name]) == n for name, n in channels.items())
+        ratios = [channels[name] / filters[name] for name in channels]
+        return statistics.mode([x for x in ratios if 0 < x <= 16] or [1.0])
