@@ -57,13 +57,11 @@ def adapt(model, **changes):
     """
     result = networks.build({**networks.describe(model), **changes})
     known = assignment.parameters(result)
-    values = {
-        name: array
-        for name, array in assignment.arrays(model).items()
-        if name in known or assignment.layer_of(name) not in _FOV_LAYERS
-    }
-    new = {n: memory.view(v) for n, v in known.items() if n not in values}
-    assignment.assign(result, values | new, origin=f"model {model.name!r}")
+    values = {name: memory.view(variable) for name, variable in known.items()}
+    for name, variable in assignment.parameters(model).items():
+        if name in known or assignment.layer_of(name) not in _FOV_LAYERS:
+            values[name] = memory.view(variable)
+    assignment.assign(result, values, origin=f"model {model.name!r}")
     changed = {_ARGUMENTS[name] for name in changes if name in _ARGUMENTS}
     copy_constants(model, result, CONSTANTS, changed)
     frozen = {layer.name for layer in model.layers if not layer.trainable}

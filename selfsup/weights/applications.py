@@ -73,7 +73,7 @@ def load(network=None, path=None):
         units.check_choice("network", network, tuple(_MODELS))
     path = find(network) if path is None else path
     with hdf5.opened(path) as file:
-        layers = {_text(name) for name in file.attrs.get("layer_names", ())}
+        layers = set(np.array(file.attrs.get("layer_names", ())).astype(str))
     found = _recognize(layers, path)
     if network not in (None, found):
         raise ValueError(
@@ -91,10 +91,6 @@ def load(network=None, path=None):
     return convert(application, origin=str(path))
 
 
-def _text(name):
-    return name.decode() if isinstance(name, bytes) else name
-
-
 def find(network):
     """Finds ImageNet weights in Keras' cache.
 
@@ -110,17 +106,17 @@ def find(network):
     """
     home = os.environ.get("KERAS_HOME", pathlib.Path("~", ".keras"))
     folder = pathlib.Path(home, "models").expanduser()
-    file, without_top = (folder / _FILE.format(network, x) for x in ("", "_notop"))
     residual = networks.ARCHITECTURES[network].residual
-    if not file.is_file() and residual and without_top.is_file():
-        return without_top
-    if not file.is_file():
-        url = f"{_URL}/{'resnet' if residual else network}/{file.name}"
-        raise FileNotFoundError(
-            f"The ImageNet weights of {network} are missing. Expected {file}; get them "
-            f"with `curl --create-dirs -o {file} {url}`. Received: no such file"
-        )
-    return file
+    endings = ("", "_notop") if residual else ("",)
+    files = [folder / _FILE.format(network, ending) for ending in endings]
+    for file in files:
+        if file.is_file():
+            return file
+    url = f"{_URL}/{'resnet' if residual else network}/{files[0].name}"
+    raise FileNotFoundError(
+        f"The ImageNet weights of {network} are missing. Expected {files[0]}; get them "
+        f"with `curl --create-dirs -o {files[0]} {url}`. Received: no such file"
+    )
 
 
 def convert(application, origin=None):
@@ -163,16 +159,12 @@ def convert(application, origin=None):
         **({"pool1": "symmetric"} if residual else {}),
     )
     values = _resnet(network, arrays) if residual else _vgg16(arrays)
-    first = next(iter(values))
-    values[first] = values[first]._replace(
-        array=values[first].array[:, :, ::-1], how="BGR to RGB"
-    )
-    report = assignment.assign(
-        model,
-        {name: value.array for name, value in values.items()},
-        {name: (value.source, value.how) for name, value in values.items()},
-        origin,
-    )
+    sources = {name: (value.source, value.how) for name, value in values.items()}
+    arrays = {name: value.array for name, value in values.items()}
+    first = next(iter(arrays))
+    arrays[first] = arrays[first][:, :, ::-1]
+    sources[first] = (values[first].source, "BGR to RGB")
+    report = assignment.assign(model, arrays, sources, origin)
     return model, report
 
 
@@ -223,10 +215,8 @@ def _resnet(network, arrays):
             theirs = f"conv{block[0]}_block{number}_{_BRANCHES[branch]}"
         batch, bias, _ = architecture.names_after(ours)
         kernel, added = f"{theirs}_conv/kernel", arrays[f"{theirs}_conv/bias"]
-        gamma, mean, variance = (
-            f"{theirs}_bn/{name}"
-            for name in ("gamma", "moving_mean", "moving_variance")
-        )
+        gamma, mean = f"{theirs}_bn/gamma", f"{theirs}_bn/moving_mean"
+        variance = f"{theirs}_bn/moving_variance"
         more = np.float32(_EPSILON - units.EPSILON)
         values |= {
             f"{ours}/kernel": _Value(arrays[kernel], kernel),

@@ -41,8 +41,7 @@ class Report:
     origin: str
 
     def __str__(self):
-        cells = [("parameter", "shape", "source", "how")]
-        cells += [(r.parameter, str(r.shape), r.source, r.how) for r in self.rows]
+        cells = [Row._fields, *(tuple(map(str, row)) for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = [
             "  ".join(c.ljust(n) for c, n in zip(row, widths, strict=True)).rstrip()
@@ -77,8 +76,7 @@ def parameters(model):
             name = f"{layer.name}/{variable.name}"
             if name in found:
                 raise ValueError(
-                    "Two weights of the model have the same name. Expected a "
-                    "model without nested models. "
+                    "Expected a model without nested models. "
                     f"Received: model={model.name!r} with two weights {name}"
                 )
             found[name] = variable

@@ -99,8 +99,8 @@ def _input_channels(model):
     description = networks.describe(model)
     if any(isinstance(layer, keras.layers.Dense) for layer in model.layers):
         raise ValueError(
-            "The input of a model with a head cannot be converted. Expected a "
-            f"backbone; add the head afterwards. Received: model={model.name!r}"
+            "The model has a head. Expected a backbone; add the head afterwards. "
+            f"Received: model={model.name!r}"
         )
     return description["input_channels"]
 

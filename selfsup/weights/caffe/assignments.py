@@ -5,6 +5,7 @@ Source: Caffe's layers. `Convolution` has a kernel OIHW and maybe a bias,
 factor to divide them by, `Scale` a factor and an offset.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -137,8 +138,7 @@ def fits(shape, shapes):
 
 
 def _stripped(shape):
-    first = next((i for i, length in enumerate(shape) if length != 1), len(shape))
-    return tuple(shape[first:])
+    return list(itertools.dropwhile(lambda length: length == 1, shape))
 
 
 def _kernel_shapes(unit, shape):

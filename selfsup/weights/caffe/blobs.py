@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from selfsup import atomic
-from selfsup.weights import hdf5, memory
+from selfsup.weights import assignment, hdf5, memory
 
 # Attribute of files that we write: what Caffe keeps in its prototxt, as JSON.
 _RECORD = "selfsup"
@@ -37,7 +37,7 @@ class Blobs:
 
     def layers(self):
         """Returns the names of the layers that have blobs, in the file's order."""
-        return tuple(dict.fromkeys(map(layer_of, self.shapes)))
+        return tuple(dict.fromkeys(map(assignment.layer_of, self.shapes)))
 
     def without(self, layers):
         """Returns the blobs without those of some layers.
@@ -54,7 +54,11 @@ class Blobs:
                 "Argument `skip` must hold names of layers of the file, "
                 f"{', '.join(self.layers())}. Received: skip={layers!r}"
             )
-        kept = {n: x for n, x in self._datasets.items() if layer_of(n) not in layers}
+        kept = {
+            name: dataset
+            for name, dataset in self._datasets.items()
+            if assignment.layer_of(name) not in layers
+        }
         return Blobs(self.path, kept, self.record)
 
     def read(self, name, where=...):
@@ -100,11 +104,6 @@ class Blobs:
         step = max(1, memory.SLICE // max(1, math.prod(shape[1:])))
         for start in range(0, shape[0], step):
             yield start, self.read(name, slice(start, start + step))
-
-
-def layer_of(name):
-    """Returns the layer of a blob's name."""
-    return name.rpartition("/")[0]
 
 
 @contextlib.contextmanager

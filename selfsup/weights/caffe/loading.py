@@ -178,16 +178,13 @@ def _rescaling(blobs, description, input_mean, input_scale):
     if input_mean is not None:
         mean, reason = np.float64(input_mean), "input_mean"
     scale = 1.0 if input_scale is None else float(input_scale)
-    if not (0 < scale < np.inf and np.isfinite(mean).all()):
-        raise ValueError(
-            "The convention of the input must be a finite mean and a positive scale. "
-            f"Received: input_mean={input_mean}, input_scale={input_scale}"
-        )
     channels = description["input_channels"]
-    if np.size(mean) not in (1, channels):
+    fits = np.isfinite(mean).all() and np.size(mean) in (1, channels)
+    if not (fits and 0 < scale < np.inf):
         raise ValueError(
-            "Argument `input_mean` must be a number, or one for each of the input's "
-            f"channels, {channels}. Received: input_mean={input_mean}"
+            "Argument `input_mean` must be a finite number, or one for each of the "
+            f"input's channels, {channels}, and `input_scale` a positive number. "
+            f"Received: input_mean={input_mean}, input_scale={input_scale}"
         )
     if scale == 1 and np.all(mean == color.GRAY_MEAN):
         return None, reason
@@ -197,15 +194,13 @@ def _rescaling(blobs, description, input_mean, input_scale):
 
 
 def _check(blobs, network, planned):
-    expected = {}
-    for one in planned:
-        expected.update(one.expected)
-    layers = set(map(blob_files.layer_of, expected))
+    expected = {name: x for one in planned for name, x in one.expected.items()}
+    layers = set(map(assignment.layer_of, expected))
     mistakes = {
         "missing": [name for name in expected if name not in blobs.shapes],
         # Of a layer without any expected blob only the name is listed.
         "unexpected": dict.fromkeys(
-            name if blob_files.layer_of(name) in layers else blob_files.layer_of(name)
+            name if assignment.layer_of(name) in layers else assignment.layer_of(name)
             for name in blobs.shapes
             if name not in expected
         ),
@@ -229,12 +224,9 @@ def _check(blobs, network, planned):
 def _run(blobs, variables, planned):
     rows = {}
     for one in planned:
-        variable = variables[one.parameter]
-        how = one.run(blobs, variable)
-        sources = ", ".join(one.expected) or "none"
-        rows[one.parameter] = assignment.Row(
-            one.parameter, tuple(variable.shape), sources, how
-        )
+        name, variable = one.parameter, variables[one.parameter]
+        source, how = ", ".join(one.expected) or "none", one.run(blobs, variable)
+        rows[name] = assignment.Row(name, tuple(variable.shape), source, how)
     if blobs.not_finite:
         raise ValueError(
             "Weights are not finite. Expected finite numbers. Received: "

@@ -117,16 +117,15 @@ def find_head(blobs):
     lab = {"prediction_ab": predictions.pop("prediction_ab")}
     if layers.intersection(lab.values()):
         predictions = lab
-    outputs = [blobs.shapes.get(f"{name}/0", ()) for name in predictions.values()]
-    bins, inner = next((shape[:2] for shape in outputs if len(shape) > 1), (None, None))
-    shape = blobs.shapes.get(f"{hidden}/0", ())
-    return Head(
-        hidden=hidden,
-        inputs=shape[1] if len(shape) > 1 else 0,
-        units=(shape[0] if shape else inner) or _DEFAULT_HIDDEN,
-        bins=bins or _DEFAULT_BINS,
-        predictions=predictions,
-    )
+    count, inputs = _matrix(blobs, hidden)
+    bins, inner = max(_matrix(blobs, name) for name in predictions.values())
+    count = count or inner or _DEFAULT_HIDDEN
+    return Head(hidden, inputs, count, bins or _DEFAULT_BINS, predictions)
+
+
+def _matrix(blobs, layer):
+    """Returns outputs and inputs of an inner product, 0 where they are not known."""
+    return (*blobs.shapes.get(f"{layer}/0", ()), 0, 0)[:2]
 
 
 def find_taps(taps, inputs):
