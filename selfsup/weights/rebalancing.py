@@ -6,12 +6,10 @@ import tensorflow as tf
 
 from selfsup import layers, networks
 from selfsup.networks import units
-from selfsup.weights import assignment, cloning
+from selfsup.weights import assignment, cloning, input_color
 
 # Images at a time, however many come in one array.
 _CHUNK = 16
-
-_CONVOLUTIONS = (keras.layers.Conv2D, layers.BiasPaddedConv2D)
 
 # Layers whose output is scaled like their input, after their weights or
 # constants, if any, were adjusted.
@@ -148,7 +146,7 @@ def _scaled(model, factors):
             continue
         name, inputs = operation.name, keras.tree.flatten(operation.input)
         before = after = growth[id(inputs[0])]
-        if isinstance(operation, _CONVOLUTIONS):
+        if isinstance(operation, input_color.CONVOLUTIONS):
             after = factors[units.sequential_names(name)[2]]
             values[f"{name}/kernel"] *= np.float32(after / before)
         elif isinstance(operation, layers.Bias):
@@ -158,9 +156,8 @@ def _scaled(model, factors):
             settings[name] = {"alpha": float(operation.alpha / after**2)}
         elif isinstance(operation, layers.SparseHypercolumn):
             *features, _ = inputs
-            after = np.concatenate(
-                [np.full(x.shape[-1], growth[id(x)]) for x in features]
-            )
+            parts = [np.full(x.shape[-1], growth[id(x)]) for x in features]
+            after = np.concatenate(parts)
         elif isinstance(operation, keras.layers.Dense):
             after = 1.0
             values[f"{name}/kernel"] /= np.float32(np.reshape(before, (-1, 1)))

@@ -161,7 +161,17 @@ def path(name, file=None):
             f"{found.folder / wanted.name}, or {name}/{wanted.name} in {VARIABLE}; get "
             f"them with `{' && '.join(found.obtain)}`. Received: no such file"
         )
-    _verify(here, wanted)
+    if wanted.sha256 is None:
+        logging.warning("%s was not verified: its hash is not known", here)
+        return here
+    with here.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    if digest != wanted.sha256:
+        raise ValueError(
+            "A file of the zoo is not the one that was released. Expected "
+            f"{wanted.bytes} bytes with sha256 {wanted.sha256}. "
+            f"Received: {here}, {here.stat().st_size} bytes with sha256 {digest}"
+        )
     return here
 
 
@@ -219,17 +229,3 @@ def _folders():
         data = sysconfig.get_path("data", scheme)
         folders.append(pathlib.Path(data, "share", "selfsup", "models"))
     return [folder for folder in folders if folder.is_dir()]
-
-
-def _verify(source, file):
-    if file.sha256 is None:
-        logging.warning("%s was not verified: its hash is not known", source)
-        return
-    with open(source, "rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    if digest != file.sha256:
-        raise ValueError(
-            "A file of the zoo is not the one that was released. Expected "
-            f"{file.bytes} bytes with sha256 {file.sha256}. "
-            f"Received: {source}, {source.stat().st_size} bytes with sha256 {digest}"
-        )

@@ -65,6 +65,11 @@ def load(
     units.check_choice("border", border, _BORDERS)
     with blob_files.opened(path) as file:
         network = recognition.find_network(file, network)
+        if lrn and network != "alexnet":
+            raise ValueError(
+                "Only AlexNet has local response normalization. "
+                f"Received: lrn={lrn} for {network}"
+            )
         blobs = file.without(skip)
         description = recognition.describe(blobs, network)
         absorbed = border == "absorbed" and description["normalization"] != "none"
@@ -75,14 +80,13 @@ def load(
             )
         # The names of the head decide the convention, even if it is left out.
         rescaling, reason = _rescaling(file, description, input_mean, input_scale)
+        arguments = {**description, "rescaling": rescaling}
+        if absorbed:
+            arguments["normalization"] = "none"
+        if network == "alexnet":
+            arguments["lrn"] = file.record.get("lrn", True) if lrn is None else lrn
         head = recognition.find_head(blobs)
-        model, taps = _build(
-            description | ({"normalization": "none"} if absorbed else {}),
-            _lrn(blobs, network, lrn),
-            rescaling,
-            blobs.record,
-            head,
-        )
+        model, taps = _build(arguments, file.record, head)
         variables = assignment.parameters(model)
         planned = _plan_units(blobs, description, variables, absorbed)
         if head is not None:
@@ -96,14 +100,12 @@ def load(
     return model, report
 
 
-def _build(description, lrn, rescaling, record, head):
-    recorded = record if record.get("network") == description["network"] else {}
+def _build(arguments, record, head):
+    recorded = record if record.get("network") == arguments["network"] else {}
     backbone = networks.build(
         {
             **{name: recorded[name] for name in _RECORDED if name in recorded},
-            **description,
-            **lrn,
-            "rescaling": rescaling,
+            **arguments,
             # These take neither time nor memory.
             "kernel_initializer": "zeros",
         }
@@ -158,18 +160,6 @@ def _plan_head(head, taps, variables, rescaling):
     return planned
 
 
-def _lrn(blobs, network, lrn):
-    """Returns the builder's argument for local response normalization."""
-    if network == "alexnet":
-        return {"lrn": blobs.record.get("lrn", True) if lrn is None else lrn}
-    if lrn:
-        raise ValueError(
-            "Only AlexNet has local response normalization. Expected no `lrn` for "
-            f"{network}. Received: lrn={lrn}"
-        )
-    return {}
-
-
 def _rescaling(blobs, description, input_mean, input_scale):
     """Returns (scale, offset) from our input to theirs, None if equal, and why."""
     if input_mean is None and input_scale is None and "rescaling" in blobs.record:
@@ -189,8 +179,8 @@ def _rescaling(blobs, description, input_mean, input_scale):
     if scale == 1 and np.all(mean == color.GRAY_MEAN):
         return None, reason
     # Plain numbers, as the model's configuration is JSON.
-    offset = np.atleast_1d(scale * (color.GRAY_MEAN - mean)).tolist()
-    return (scale, offset if len(offset) > 1 else offset[0]), reason
+    offset = np.squeeze(scale * (color.GRAY_MEAN - mean)).tolist()
+    return (scale, offset), reason
 
 
 def _check(blobs, network, planned):
