@@ -12,24 +12,19 @@ Synopsis:
 from selfsup.weights import applications, caffe, zoo
 from selfsup.weights.absorption import absorb
 from selfsup.weights.adaptation import adapt
-from selfsup.weights.assignment import Report, Row, assign, parameters
 from selfsup.weights.input_color import gray_to_rgb, rgb_to_gray
 from selfsup.weights.loading import import_model, load, read_model
 from selfsup.weights.rebalancing import rebalance
 from selfsup.weights.saving import save
 
 __all__ = [
-    "Report",
-    "Row",
     "absorb",
     "adapt",
     "applications",
     "caffe",
-    "assign",
     "gray_to_rgb",
     "import_model",
     "load",
-    "parameters",
     "read_model",
     "rebalance",
     "rgb_to_gray",

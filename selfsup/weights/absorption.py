@@ -43,9 +43,8 @@ def absorb(model):
         return cloning.clone(model)
     if networks.ARCHITECTURES[networks.recognize(model)].residual:
         raise ValueError(
-            "Batch normalization cannot be absorbed: a ResNet keeps its "
-            "normalization (paper section 5). Expected a VGG or AlexNet. "
-            f"Received: model={model.name!r}"
+            "A ResNet keeps its normalization (paper section 5). Expected a VGG or "
+            f"AlexNet. Received: model={model.name!r}"
         )
     values = assignment.arrays(model)
     found = {layer.name: layer for layer in model.layers}

@@ -4,7 +4,7 @@ import keras
 
 from selfsup import layers, networks
 from selfsup.networks import units
-from selfsup.weights import assignment
+from selfsup.weights import assignment, memory
 
 # Attributes that are part of a layer's function or training and may have been
 # changed since it was built.
@@ -57,21 +57,17 @@ def adapt(model, **changes):
     """
     result = networks.build({**networks.describe(model), **changes})
     known = assignment.parameters(result)
-    values = {
-        name: array
-        for name, array in assignment.arrays(model).items()
-        if name in known or assignment.layer_of(name) not in _FOV_LAYERS
-    }
-    _check_normalization(model, changes, set(values) - set(known))
-    assignment.assign(
-        result,
-        values,
-        new={assignment.layer_of(name) for name in known if name not in values},
-        origin=f"model {model.name!r}",
-    )
+    values = {name: memory.view(variable) for name, variable in known.items()}
+    for name, variable in assignment.parameters(model).items():
+        if name in known or assignment.layer_of(name) not in _FOV_LAYERS:
+            values[name] = memory.view(variable)
+    assignment.assign(result, values, origin=f"model {model.name!r}")
     changed = {_ARGUMENTS[name] for name in changes if name in _ARGUMENTS}
     copy_constants(model, result, CONSTANTS, changed)
-    _freeze_alike(model, result)
+    frozen = {layer.name for layer in model.layers if not layer.trainable}
+    for layer in result.layers:
+        if layer.name in frozen:
+            layer.trainable = False
     return result
 
 
@@ -99,23 +95,3 @@ def copy_constants(source, target, kinds, changed=()):
                 setattr(layer, name, value)
                 copied.append(f"{layer.name}/{name}")
     return copied
-
-
-def _check_normalization(model, changes, lost):
-    if "normalization" in changes and any(
-        name.endswith(("/moving_mean", "/gamma")) for name in lost
-    ):
-        raise ValueError(
-            "Argument `normalization` would drop statistics or scales that the "
-            "weights need. Expected that of the model, or `weights.absorb`, which "
-            "keeps the function. "
-            f"Received: normalization={changes['normalization']!r} for a model with "
-            f"{networks.describe(model)['normalization']!r}"
-        )
-
-
-def _freeze_alike(model, result):
-    frozen = {layer.name for layer in model.layers if not layer.trainable}
-    for layer in result.layers:
-        if layer.name in frozen:
-            layer.trainable = False

@@ -18,8 +18,8 @@ class Row(NamedTuple):
     Attributes:
         parameter: Its name in the model, such as `conv1_1/kernel`.
         shape: Its shape.
-        source: Its name in the origin, or `"new"`.
-        how: `"copied"`, `"new"`, or how it was converted.
+        source: Its name in the origin.
+        how: `"copied"`, or how it was converted.
     """
 
     parameter: str
@@ -41,8 +41,7 @@ class Report:
     origin: str
 
     def __str__(self):
-        cells = [("parameter", "shape", "source", "how")]
-        cells += [(r.parameter, str(r.shape), r.source, r.how) for r in self.rows]
+        cells = [Row._fields, *(tuple(map(str, row)) for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = [
             "  ".join(c.ljust(n) for c, n in zip(row, widths, strict=True)).rstrip()
@@ -77,8 +76,7 @@ def parameters(model):
             name = f"{layer.name}/{variable.name}"
             if name in found:
                 raise ValueError(
-                    "Two weights of the model have the same name. Expected a "
-                    "model without nested models. "
+                    "Expected a model without nested models. "
                     f"Received: model={model.name!r} with two weights {name}"
                 )
             found[name] = variable
@@ -98,67 +96,50 @@ def layer_of(parameter):
     return parameter.rpartition("/")[0]
 
 
-def assign(model, values, how="copied", new=(), sources=None, origin="arrays"):
+def assign(model, values, sources=None, origin="arrays"):
     """Assigns all weights of a model, or none if there is any mistake.
 
     Args:
         model: The model, which is changed.
         values: Dict from the name of a parameter, see `parameters`, to its
             array.
-        how: For the report: how the arrays were made, a string or a dict from
-            parameter to string.
-        new: Names of layers whose parameters may be missing; those keep their
-            values.
-        sources: For the report: dict from parameter to its name in the origin,
-            where the names differ.
+        sources: For the report: dict from parameter to a pair of its name in
+            the origin and how it was converted; None if all were copied.
         origin: What the arrays came from, for the report and errors.
 
     Returns:
         A `Report`.
 
     Raises:
-        ValueError: If parameters are missing, unexpected or of another shape
-            (all are listed), or `new` names a layer that the model lacks.
-            Nothing is assigned then.
+        ValueError: If parameters are missing, unexpected or of another shape;
+            all are listed. Nothing is assigned then.
     """
     variables = parameters(model)
-    _check(model, variables, values, new, origin)
+    _check(model, variables, values, origin)
     rows = []
     for name, variable in variables.items():
-        if name in values:
-            variable.assign(np.asarray(values[name], variable.dtype))
-            source = (sources or {}).get(name, name)
-            text = how if isinstance(how, str) else how[name]
-        else:
-            source = text = "new"
-        rows.append(Row(name, tuple(variable.shape), source, text))
+        variable.assign(np.asarray(values[name], variable.dtype))
+        source, how = (sources or {}).get(name, (name, "copied"))
+        rows.append(Row(name, tuple(variable.shape), source, how))
     return Report(tuple(rows), origin)
 
 
-def _check(model, variables, values, new, origin):
-    unknown = set(new) - {layer.name for layer in model.layers}
-    if isinstance(new, str) or unknown:
-        raise ValueError(
-            "Argument `new` must hold names of layers of the model. "
-            f"Received: new={new!r}, model={model.name!r}"
-        )
+def _check(model, variables, values, origin):
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
     mistakes = {
-        "missing": [n for n in shapes if n not in values and layer_of(n) not in new],
-        "unexpected": [n for n in values if n not in shapes],
+        "missing": [name for name in shapes if name not in values],
+        "unexpected": [name for name in values if name not in shapes],
         "of another shape": [
-            f"{n} {np.shape(values[n])} instead of {shape}"
-            for n, shape in shapes.items()
-            if n in values and np.shape(values[n]) != shape
+            f"{name} {np.shape(values[name])} instead of {shape}"
+            for name, shape in shapes.items()
+            if name in values and np.shape(values[name]) != shape
         ],
     }
-    listed = "; ".join(
-        _listed(kind, names) for kind, names in mistakes.items() if names
-    )
+    listed = [_listed(kind, names) for kind, names in mistakes.items() if names]
     if listed:
         raise ValueError(
             f"The weights from {origin} are not those of the model {model.name!r}. "
-            f"Expected the same names and shapes. Received: {listed}"
+            f"Expected the same names and shapes. Received: {'; '.join(listed)}"
         )
 
 

@@ -7,7 +7,7 @@ from selfsup import layers, networks
 from selfsup.networks import units
 from selfsup.weights import assignment, cloning
 
-_CONVOLUTIONS = (keras.layers.Conv2D, layers.BiasPaddedConv2D)
+CONVOLUTIONS = (keras.layers.Conv2D, layers.BiasPaddedConv2D)
 
 
 def gray_to_rgb(model):
@@ -96,14 +96,13 @@ def _add_constant(model, values, convolution, constant):
 
 
 def _input_channels(model):
-    description = networks.describe(model)
     if any(isinstance(layer, keras.layers.Dense) for layer in model.layers):
         raise ValueError(
-            "The input of a model with a head cannot be converted. Expected a "
-            f"backbone; add the head afterwards. Received: model={model.name!r}"
+            "The model has a head. Expected a backbone; add the head afterwards. "
+            f"Received: model={model.name!r}"
         )
-    return description["input_channels"]
+    return networks.describe(model)["input_channels"]
 
 
 def _first_convolution(model):
-    return next(x.name for x in model.layers if isinstance(x, _CONVOLUTIONS))
+    return next(x.name for x in model.layers if isinstance(x, CONVOLUTIONS))

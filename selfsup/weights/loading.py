@@ -4,31 +4,16 @@ import pathlib
 import zipfile
 import zlib
 
-import h5py
 import keras
 
-from selfsup import layers
-from selfsup.weights import adaptation, applications, assignment, caffe
+from selfsup import atomic, layers
+from selfsup.weights import adaptation, applications, assignment, caffe, hdf5
 
 # Prefixes of the layers of a head; their weights are left out.
 _HEAD = ("h_fc1", "prediction")
 
-# What Keras raises for files that are truncated, damaged or of another kind.
-_UNREADABLE = (
-    AttributeError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
-
-def load(backbone, source, new=()):
+def load(backbone, source):
     """Copies weights into a backbone, all of them or none.
 
     The constants of local response normalization are copied too, because
@@ -40,8 +25,6 @@ def load(backbone, source, new=()):
         source: A `.keras` file of a backbone, or of a model with a head, which
             is left out; a workdir, of which `backbone.keras` is taken; a `.h5`
             file that `import_model` reads; or a Keras model.
-        new: Names of layers of the backbone that the source may lack, such as
-            `("conv8_1", "bias8_1")`; they keep their weights.
 
     Returns:
         A `Report`, which prints as a table.
@@ -68,7 +51,7 @@ def load(backbone, source, new=()):
         for name, array in assignment.arrays(model).items()
         if not name.startswith(_HEAD)
     }
-    report = assignment.assign(backbone, values, new=new, origin=origin)
+    report = assignment.assign(backbone, values, origin=origin)
     constants = adaptation.copy_constants(
         model, backbone, (layers.LocalResponseNormalization,)
     )
@@ -101,23 +84,15 @@ def read_model(path):
     """
     if pathlib.Path(path).suffix == ".h5":
         return import_model(path)[0]
-    if pathlib.Path(path).suffix != ".keras":
-        raise ValueError(
-            "A model cannot be read. Expected a .keras file, or a .h5 file of weights "
-            f"to import. Received: {path}"
-        )
-    if not zipfile.is_zipfile(path):
-        raise ValueError(
-            "A model cannot be read: the file is truncated or of another kind. "
-            f"Expected a whole .keras file. Received: {path}"
-        )
+    damaged = (AttributeError, zipfile.BadZipFile, zlib.error, *hdf5.UNREADABLE)
     try:
+        if not zipfile.is_zipfile(path):
+            raise ValueError("truncated, or of another kind")
         return keras.saving.load_model(path, compile=False)
-    except _UNREADABLE as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    except damaged as error:
         raise ValueError(
-            "A model cannot be read. Expected a whole .keras file. "
-            f"Received: {path} ({reason})"
+            "A model cannot be read. Expected a whole .keras file, or a .h5 file of "
+            f"weights to import. Received: {path} ({atomic.first_line(error)})"
         ) from error
 
 
@@ -142,24 +117,15 @@ def import_model(source, network=None, **options):
             does not apply.
     """
     options = {name: value for name, value in options.items() if value is not None}
-    if source != "imagenet" and not _is_of_keras(source):
-        return caffe.load(source, network, **options)
+    path = None if source == "imagenet" else source
+    if path is not None:
+        with hdf5.opened(path) as file:
+            of_caffe = "layer_names" not in file.attrs
+        if of_caffe:
+            return caffe.load(path, network, **options)
     if options:
         raise ValueError(
-            "Options do not apply to the weights of Keras. Expected no options for "
-            f"Caffe files. Received: {source} with {', '.join(options)}"
+            "The weights of Keras take no options of Caffe files. "
+            f"Received: {source} with {', '.join(options)}"
         )
-    if source == "imagenet":
-        return applications.load(network)
-    return applications.load(network or applications.recognize(source), source)
-
-
-def _is_of_keras(path):
-    """Returns whether a file is HDF5 of Keras 2; False for one that is truncated."""
-    if not pathlib.Path(path).is_file():
-        return False
-    try:
-        with h5py.File(path) as file:
-            return "layer_names" in file.attrs
-    except OSError:
-        return False
+    return applications.load(network, path)

@@ -6,12 +6,10 @@ import tensorflow as tf
 
 from selfsup import layers, networks
 from selfsup.networks import units
-from selfsup.weights import assignment, cloning
+from selfsup.weights import assignment, cloning, input_color
 
 # Images at a time, however many come in one array.
 _CHUNK = 16
-
-_CONVOLUTIONS = (keras.layers.Conv2D, layers.BiasPaddedConv2D)
 
 # Layers whose output is scaled like their input, after their weights or
 # constants, if any, were adjusted.
@@ -78,18 +76,12 @@ def rebalance(model, images):
 
 def _check(model):
     description = networks.describe(model)
-    if networks.ARCHITECTURES[description["network"]].residual:
+    normalization = description["normalization"]
+    residual = networks.ARCHITECTURES[description["network"]].residual
+    if residual or normalization != "none":
         raise ValueError(
-            "A ResNet cannot be rebalanced: its sums need maps of equal scale, and it "
-            "keeps its normalization. Expected a VGG or AlexNet. "
-            f"Received: model={model.name!r}"
-        )
-    if description["normalization"] != "none":
-        raise ValueError(
-            "A network with batch normalization cannot be rebalanced. Expected "
-            "normalization='none', see `weights.absorb`. "
-            f"Received: model={model.name!r} with "
-            f"normalization={description['normalization']!r}"
+            "Only a VGG or AlexNet can be rebalanced, with normalization='none', see "
+            f"`weights.absorb`. Received: model={model.name!r} with {normalization=}"
         )
 
 
@@ -114,44 +106,29 @@ def _second_moments(model, images):
         raise ValueError(
             "Argument `images` must hold at least one image. Received: none"
         )
-    moments = sums / counts
-    names = [layer.name for layer in relus]
-    _check_moments(names, ~np.isfinite(moments), "not finite")
-    _check_moments(names, moments == 0, "0 everywhere")
-    return dict(zip(names, moments, strict=True))
-
-
-def _check_moments(names, wrong, text):
-    if wrong.any():
-        which = ", ".join(n for n, bad in zip(names, wrong, strict=True) if bad)
+    moments = dict(zip((layer.name for layer in relus), sums / counts, strict=True))
+    wrong = [f"{name} {x:g}" for name, x in moments.items() if not 0 < x < np.inf]
+    if wrong:
         raise ValueError(
-            f"Layers cannot be rebalanced: on these images they are {text}. Expected "
-            f"finite values, not all 0, at every ReLU. Received: {which}"
+            "Layers cannot be rebalanced on these images. Expected a positive, finite "
+            f"mean square of every ReLU. Received: {', '.join(wrong)}"
         )
+    return moments
 
 
 def _batches(images, channels):
     for batch in [images] if hasattr(images, "shape") else images:
-        if isinstance(batch, (dict, list, tuple)):
-            _refuse_images(channels, f"a {type(batch).__name__}")
         array = np.asarray(batch)
-        kind = f"{array.dtype} of shape {array.shape}"
-        if array.ndim != 4 or array.shape[-1] != channels or 0 in array.shape:
-            _refuse_images(channels, kind)
-        if not np.issubdtype(array.dtype, np.floating):
-            _refuse_images(channels, kind)
-        if not np.isfinite(array).all():
-            # A ReLU may hide them.
-            _refuse_images(channels, f"{kind} with values that are not finite")
+        fits = array.ndim == 4 and array.shape[-1] == channels
+        # A ReLU may hide values that are not finite.
+        if not (fits and array.dtype.kind == "f" and np.isfinite(array).all()):
+            raise ValueError(
+                f"Argument `images` must hold batches [N, H, W, {channels}] of finite "
+                "floats in [0, 1] minus 0.4488. "
+                f"Received: {array.dtype} of shape {array.shape}"
+            )
         for start in range(0, len(array), _CHUNK):
             yield array[start : start + _CHUNK].astype(np.float32)
-
-
-def _refuse_images(channels, received):
-    raise ValueError(
-        f"Argument `images` must hold batches [N, H, W, {channels}] of floats in "
-        f"[0, 1] minus 0.4488. Received: {received}"
-    )
 
 
 def _scaled(model, factors):
@@ -169,7 +146,7 @@ def _scaled(model, factors):
             continue
         name, inputs = operation.name, keras.tree.flatten(operation.input)
         before = after = growth[id(inputs[0])]
-        if isinstance(operation, _CONVOLUTIONS):
+        if isinstance(operation, input_color.CONVOLUTIONS):
             after = factors[units.sequential_names(name)[2]]
             values[f"{name}/kernel"] *= np.float32(after / before)
         elif isinstance(operation, layers.Bias):
@@ -179,23 +156,16 @@ def _scaled(model, factors):
             settings[name] = {"alpha": float(operation.alpha / after**2)}
         elif isinstance(operation, layers.SparseHypercolumn):
             *features, _ = inputs
-            after = np.concatenate(
-                [np.full(x.shape[-1], growth[id(x)]) for x in features]
-            )
+            parts = [np.full(x.shape[-1], growth[id(x)]) for x in features]
+            after = np.concatenate(parts)
         elif isinstance(operation, keras.layers.Dense):
             after = 1.0
             values[f"{name}/kernel"] /= np.float32(np.reshape(before, (-1, 1)))
-        elif not isinstance(operation, _PROPORTIONAL):
-            _check_unscaled(name, before)
+        elif not isinstance(operation, _PROPORTIONAL) and np.any(before != 1.0):
+            raise ValueError(
+                "A layer does not scale like its input. Expected a backbone, or a "
+                f"head for points or whole crops. Received: layer {name}"
+            )
         for tensor in keras.tree.flatten(operation.output):
             growth[id(tensor)] = after
     return values, settings
-
-
-def _check_unscaled(name, growth):
-    if np.any(np.not_equal(growth, 1.0)):
-        raise ValueError(
-            "The model cannot be rebalanced: a layer does not scale like its input. "
-            "Expected a backbone, or a head of `selfsup.heads` for points "
-            f"or whole crops. Received: layer {name}"
-        )

@@ -119,10 +119,7 @@ def entry(name):
             f"{', '.join(known) or 'none: the zoo is empty'}. Received: {name!r}"
         )
     folders = (folder / name for folder in _folders())
-    return _read(next(f for f in folders if (f / METADATA).is_file()))
-
-
-def _read(folder):
+    folder = next(f for f in folders if (f / METADATA).is_file())
     try:
         content = json.loads((folder / METADATA).read_text(encoding="utf-8"))
         for field in ("files", "sources"):
@@ -132,8 +129,8 @@ def _read(folder):
         return Entry(folder, **content)
     except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(
-            "The metadata of a model of the zoo cannot be read. Expected JSON with the "
-            f"fields of `zoo.Entry`. Received: {folder / METADATA} ({error})"
+            "The metadata of a model cannot be read. Expected JSON with the fields of "
+            f"`zoo.Entry`. Received: {folder / METADATA} ({error})"
         ) from error
 
 
@@ -161,11 +158,20 @@ def path(name, file=None):
     if here is None:
         raise FileNotFoundError(
             f"The weights of model {name!r} are missing. Expected "
-            f"{found.folder / wanted.name}, or {name}/{wanted.name} in the folder "
-            f"that {VARIABLE} names. To get them: `{' && '.join(found.obtain)}`. "
-            "Received: no such file"
+            f"{found.folder / wanted.name}, or {name}/{wanted.name} in {VARIABLE}; get "
+            f"them with `{' && '.join(found.obtain)}`. Received: no such file"
         )
-    _verify(here, wanted)
+    if wanted.sha256 is None:
+        logging.warning("%s was not verified: its hash is not known", here)
+        return here
+    with here.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    if digest != wanted.sha256:
+        raise ValueError(
+            "A file of the zoo is not the one that was released. Expected "
+            f"{wanted.bytes} bytes with sha256 {wanted.sha256}. "
+            f"Received: {here}, {here.stat().st_size} bytes with sha256 {digest}"
+        )
     return here
 
 
@@ -198,9 +204,8 @@ def load(name, file=None):
     ]
     if differing:
         raise ValueError(
-            f"A file holds another network than model {name!r} of the zoo. Expected "
-            f"what {found.folder / METADATA} describes. Received: {source} with "
-            f"{', '.join(differing)}"
+            f"A file holds another network than its {METADATA} describes. Expected the "
+            f"zoo's {name!r}. Received: {source} with {', '.join(differing)}"
         )
     return model
 
@@ -213,31 +218,14 @@ def _folders():
         folders.append(pathlib.Path(own).expanduser())
         if not folders[0].is_dir():
             raise ValueError(
-                f"{VARIABLE} names no folder. Expected an existing folder of models, "
-                f"or no such variable. Received: {own!r}"
+                f"{VARIABLE} must be unset or name a folder. Received: {own!r}"
             )
     root = pathlib.Path(__file__).resolve().parents[2]
     # A folder `models` beside an installed package may be another package's.
     if (root / "setup.cfg").is_file():
         folders.append(root / "models")
-    schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
+    schemes = sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user")
     for scheme in schemes:
-        share = pathlib.Path(sysconfig.get_path("data", scheme), "share")
-        folders.append(share / "selfsup" / "models")
+        data = sysconfig.get_path("data", scheme)
+        folders.append(pathlib.Path(data, "share", "selfsup", "models"))
     return [folder for folder in folders if folder.is_dir()]
-
-
-def _verify(source, file):
-    if file.sha256 is None:
-        logging.warning(
-            "%s was not verified: the hash of an imported file is not known", source
-        )
-        return
-    with open(source, "rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    if digest != file.sha256:
-        raise ValueError(
-            "A file of the zoo is not the one that was released: it is damaged or was "
-            f"replaced. Expected {file.bytes} bytes with sha256 {file.sha256}. "
-            f"Received: {source}, {source.stat().st_size} bytes with sha256 {digest}"
-        )

@@ -133,9 +133,13 @@ def test_changed_arguments_win_over_the_models_own_constants():
         (
             {},
             {"normalization": "none"},
-            "absorb.*normalization='none' for a model with 'plain'",
+            "unexpected: batch_conv1_1/moving_mean",
         ),
-        ({"normalization": "affine"}, {"normalization": "plain"}, "with 'affine'"),
+        (
+            {"normalization": "affine"},
+            {"normalization": "plain"},
+            "unexpected: batch_conv1_1/gamma",
+        ),
         ({}, {"fov_blocks": 3}, "Received: fov_blocks=3"),
     ],
 )

@@ -125,7 +125,6 @@ def test_a_file_is_found_among_the_downloads(
     model, report = applications.load("resnet50")
     contracts.assert_close(model.get_weights(), converted[0].get_weights(), 0, 0)
     assert str(path) in str(report)
-    assert applications.recognize(path) == "resnet50"
     with pytest.raises(ValueError, match="Expected .* of resnet152. Received: .*notop"):
         applications.load("resnet152", path)
 
@@ -148,13 +147,13 @@ def test_weights_that_are_no_numbers_are_refused(resnet50):
 
 
 def test_files_of_other_kinds_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="Expected one of vgg16, resnet50, resnet152"):
+    with pytest.raises(ValueError, match="one of vgg16, resnet50.*network='alexnet'"):
         applications.load("alexnet")
-    with pytest.raises(FileNotFoundError, match="missing. .*Received: .*none.h5"):
+    with pytest.raises(FileNotFoundError, match="Received: .*none.h5"):
         applications.load("vgg16", tmp_path / "none.h5")
     text = tmp_path / "text.h5"
     text.write_text("weights")
-    with pytest.raises(ValueError, match="not HDF5. .*Received: .*text.h5"):
+    with pytest.raises(ValueError, match="not HDF5.*Received: .*text.h5"):
         applications.load("vgg16", text)
     other = tmp_path / "other.h5"
     with h5py.File(other, "w") as file:
@@ -163,12 +162,12 @@ def test_files_of_other_kinds_are_refused(tmp_path):
         applications.load("vgg16", other)
     with h5py.File(other, "w") as file:
         file.attrs["layer_names"] = [b"block5_conv3"]
-    with pytest.raises(ValueError, match="lack fc6 and fc7.*tf_kernels.h5. Received"):
+    with pytest.raises(ValueError, match="fully connected.*tf_kernels.h5. Received"):
         applications.load("vgg16", other)
     with h5py.File(other, "w") as file:
         file.attrs["layer_names"] = [b"conv1_bn", b"conv4_block6_3_conv"]
     with pytest.raises(ValueError, match="whole file for resnet50. Received: .*other"):
-        applications.load("resnet50", other)
+        applications.load(None, other)
     # The second version is another network.
     with h5py.File(other, "w") as file:
         file.attrs["layer_names"] = [b"conv4_block6_3_conv"]

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-from selfsup import weights
 from selfsup.weights import assignment
 
 import fakes
@@ -18,7 +17,7 @@ def _values(model, seed=1):
     rng = np.random.default_rng(seed)
     return {
         name: rng.normal(size=variable.shape).astype("float32")
-        for name, variable in weights.parameters(model).items()
+        for name, variable in assignment.parameters(model).items()
     }
 
 
@@ -30,7 +29,7 @@ def _assert_holds(model, values):
 
 
 def test_parameters_are_named_by_layer_and_weight():
-    names = list(weights.parameters(_model()))
+    names = list(assignment.parameters(_model()))
     assert names[:5] == [
         "conv1_1/kernel",
         "batch_conv1_1/moving_mean",
@@ -45,13 +44,13 @@ def test_nested_models_are_refused():
     inputs = keras.Input((None, None, 1))
     nested = keras.Model(inputs, _model()(inputs), name="nested")
     with pytest.raises(ValueError, match="Received: model='nested' with two weights"):
-        weights.parameters(nested)
+        assignment.parameters(nested)
 
 
 def test_every_weight_gets_its_own_array():
     model = _model()
     values = _values(model)
-    report = weights.assign(model, dict(reversed(values.items())))
+    report = assignment.assign(model, dict(reversed(values.items())))
     _assert_holds(model, values)
     assert [row.parameter for row in report.rows] == list(values)
     assert {row.how for row in report.rows} == {"copied"}
@@ -73,7 +72,7 @@ def test_all_mistakes_are_listed_and_nothing_is_assigned():
     values["conv1_1/kernel"] = np.zeros((3, 3, 3, 2))
     values["bias1_1/bias"] = np.zeros(())
     with pytest.raises(ValueError) as caught:
-        weights.assign(model, values, origin="some.file")
+        assignment.assign(model, values, origin="some.file")
     message = str(caught.value)
     assert "The weights from some.file are not those of the model 'vgg16'" in message
     assert message.endswith(
@@ -87,7 +86,7 @@ def test_all_mistakes_are_listed_and_nothing_is_assigned():
 def test_long_lists_are_cut_to_ten_and_a_count():
     model = _model()
     with pytest.raises(ValueError, match="missing: conv1_1/kernel") as caught:
-        weights.assign(model, {})
+        assignment.assign(model, {})
     listed = str(caught.value).partition("missing: ")[2].split(", ")
     assert len(listed) == 11
     assert listed[-1] == "and 70 more"
@@ -95,58 +94,29 @@ def test_long_lists_are_cut_to_ten_and_a_count():
     for name in list(almost)[:10]:
         del almost[name]
     with pytest.raises(ValueError, match="missing: ") as caught:
-        weights.assign(model, almost)
+        assignment.assign(model, almost)
     assert "more" not in str(caught.value)
-
-
-def test_new_layers_may_be_missing_and_stay_as_they_are():
-    model = fakes.randomize(_model())
-    before = assignment.arrays(model)
-    values = {n: v for n, v in _values(model).items() if "8_1" not in n}
-    values["bias8_1/bias"] = before["bias8_1/bias"] + 1
-    new = ("conv8_1", "batch_conv8_1", "bias8_1")
-    report = weights.assign(model, values, new=new)
-    # What is there after all is taken.
-    _assert_holds(model, {**before, **values})
-    rows = {row.parameter: row for row in report.rows}
-    assert rows["conv8_1/kernel"][2:] == ("new", "new")
-    assert rows["bias8_1/shift"][2:] == ("new", "new")
-    assert rows["bias8_1/bias"][2:] == ("bias8_1/bias", "copied")
-    with pytest.raises(ValueError, match="missing: bias8_1/shift$"):
-        weights.assign(model, values, new=new[:2])
-
-
-@pytest.mark.parametrize("new", [("conv9_1",), "conv8_1"])
-def test_unknown_new_layers_are_named(new):
-    model = _model()
-    with pytest.raises(ValueError, match="Received: new=.*_1.*, model='vgg16'"):
-        weights.assign(model, _values(model), new=new)
 
 
 def test_report_is_a_table_with_a_summary():
     inputs = keras.Input((2,))
-    outputs = keras.layers.Dense(3, name="fc")(inputs)
-    model = keras.Model(inputs, keras.layers.Dense(1, name="top")(outputs))
-    report = weights.assign(
+    model = keras.Model(inputs, keras.layers.Dense(3, name="fc")(inputs))
+    report = assignment.assign(
         model,
         {"fc/kernel": np.ones((2, 3)), "fc/bias": np.ones(3)},
-        how={"fc/kernel": "transposed", "fc/bias": "copied"},
-        new=("top",),
-        sources={"fc/kernel": "ip/0"},
+        {"fc/kernel": ("ip/0", "transposed")},
         origin="net.h5",
     )
     assert str(report).splitlines() == [
-        "parameter   shape   source   how",
-        "fc/kernel   (2, 3)  ip/0     transposed",
-        "fc/bias     (3,)    fc/bias  copied",
-        "top/kernel  (3, 1)  new      new",
-        "top/bias    (1,)    new      new",
-        "4 parameters of 13 values from net.h5: 1 transposed, 1 copied, 2 new",
+        "parameter  shape   source   how",
+        "fc/kernel  (2, 3)  ip/0     transposed",
+        "fc/bias    (3,)    fc/bias  copied",
+        "2 parameters of 9 values from net.h5: 1 transposed, 1 copied",
     ]
 
 
 def test_weights_keep_their_type():
     model = _model()
     values = {name: value.astype("float64") for name, value in _values(model).items()}
-    weights.assign(model, values)
+    assignment.assign(model, values)
     assert {v.dtype for v in model.weights} == {"float32"}

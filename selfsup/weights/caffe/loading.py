@@ -65,40 +65,47 @@ def load(
     units.check_choice("border", border, _BORDERS)
     with blob_files.opened(path) as file:
         network = recognition.find_network(file, network)
+        if lrn and network != "alexnet":
+            raise ValueError(
+                "Only AlexNet has local response normalization. "
+                f"Received: lrn={lrn} for {network}"
+            )
         blobs = file.without(skip)
         description = recognition.describe(blobs, network)
-        absorbed = _absorbs(description, border)
+        absorbed = border == "absorbed" and description["normalization"] != "none"
+        if absorbed and networks.ARCHITECTURES[network].residual:
+            raise ValueError(
+                "A ResNet keeps its normalization (paper section 5). Expected "
+                f"border='separate'. Received: border={border!r} for {network}"
+            )
         # The names of the head decide the convention, even if it is left out.
         rescaling, reason = _rescaling(file, description, input_mean, input_scale)
+        arguments = {**description, "rescaling": rescaling}
+        if absorbed:
+            arguments["normalization"] = "none"
+        if network == "alexnet":
+            arguments["lrn"] = file.record.get("lrn", True) if lrn is None else lrn
         head = recognition.find_head(blobs)
-        model, taps = _build(
-            {**description, **({"normalization": "none"} if absorbed else {})},
-            _lrn(blobs, network, lrn),
-            rescaling,
-            blobs.record,
-            head,
-        )
+        model, taps = _build(arguments, file.record, head)
         variables = assignment.parameters(model)
         planned = _plan_units(blobs, description, variables, absorbed)
         if head is not None:
             planned += _plan_head(head, taps, variables, rescaling)
         _check(blobs, network, planned)
-        report = _run(blobs, variables, planned, model.name)
-    if rescaling is None:
-        return model, report
-    how = "[0, 1] minus 0.4488, times {}, plus {}".format(*map(_text, rescaling))
-    row = assignment.Row("rescaling", (), reason, how)
-    return model, assignment.Report((row, *report.rows), report.origin)
+        report = _run(blobs, variables, planned)
+    if rescaling is not None:
+        how = "[0, 1] minus 0.4488, times {}, plus {}".format(*map(_text, rescaling))
+        row = assignment.Row("rescaling", (), reason, how)
+        report = assignment.Report((row, *report.rows), report.origin)
+    return model, report
 
 
-def _build(description, lrn, rescaling, record, head):
-    recorded = record if record.get("network") == description["network"] else {}
+def _build(arguments, record, head):
+    recorded = record if record.get("network") == arguments["network"] else {}
     backbone = networks.build(
         {
             **{name: recorded[name] for name in _RECORDED if name in recorded},
-            **description,
-            **lrn,
-            "rescaling": rescaling,
+            **arguments,
             # These take neither time nor memory.
             "kernel_initializer": "zeros",
         }
@@ -119,61 +126,38 @@ def _build(description, lrn, rescaling, record, head):
 
 
 def _plan_units(blobs, description, variables, absorbed):
-    units_found = names.units_of(description["network"], description["fov_blocks"])
+    network = description["network"]
+    found = names.units_of(network, description["fov_blocks"])
+    biased = {unit for unit in found if f"{unit.convolution}/1" in blobs.shapes}
     # All convolutions have a bias or none has; but in Caffe's ResNet-50 only the
     # first has one.
-    biased = None
-    if not networks.ARCHITECTURES[description["network"]].residual:
-        biased = any(f"{unit.convolution}/1" in blobs.shapes for unit in units_found)
+    if biased and not networks.ARCHITECTURES[network].residual:
+        biased = set(found)
     planned = []
-    for unit in units_found:
+    for unit in found:
         planned += assignments.of_unit(
             unit,
             variables,
-            blobs,
-            bgr=description["input_channels"] == 3 and unit == units_found[0],
+            description["normalization"],
+            biased=unit in biased,
             absorbed=absorbed,
-            biased=biased,
-            scaled=description["normalization"] == "affine",
+            bgr=description["input_channels"] == 3 and unit == found[0],
         )
     return planned
 
 
 def _plan_head(head, taps, variables, rescaling):
+    image_channels = recognition.image_channels(taps)
     planned = assignments.of_dense(
         "h_fc1",
         head.hidden,
         variables,
-        image_channels=recognition.image_channels(taps),
-        rescaling=rescaling,
+        image_channels=image_channels,
+        rescaling=rescaling if image_channels else None,
     )
     for ours, theirs in head.predictions.items():
         planned += assignments.of_dense(ours, theirs, variables)
     return planned
-
-
-def _absorbs(description, border):
-    if border == "separate" or description["normalization"] == "none":
-        return False
-    if networks.ARCHITECTURES[description["network"]].residual:
-        raise ValueError(
-            "Batch normalization cannot be absorbed: a ResNet keeps its "
-            "normalization (paper section 5). Expected border='separate'. "
-            f"Received: border={border!r} for {description['network']}"
-        )
-    return True
-
-
-def _lrn(blobs, network, lrn):
-    """Returns the builder's argument for local response normalization."""
-    if network == "alexnet":
-        return {"lrn": blobs.record.get("lrn", True) if lrn is None else lrn}
-    if lrn:
-        raise ValueError(
-            "Only AlexNet has local response normalization. Expected no `lrn`. "
-            f"Received: lrn={lrn} for {network}"
-        )
-    return {}
 
 
 def _rescaling(blobs, description, input_mean, input_scale):
@@ -184,38 +168,32 @@ def _rescaling(blobs, description, input_mean, input_scale):
     if input_mean is not None:
         mean, reason = np.float64(input_mean), "input_mean"
     scale = 1.0 if input_scale is None else float(input_scale)
-    if not (0 < scale < np.inf and np.isfinite(mean).all()):
+    channels = description["input_channels"]
+    fits = np.isfinite(mean).all() and np.size(mean) in (1, channels)
+    if not (fits and 0 < scale < np.inf):
         raise ValueError(
-            "The convention of the input is not valid. Expected a finite mean and a "
-            "positive, finite scale. "
+            "Argument `input_mean` must be a finite number, or one for each of the "
+            f"input's channels, {channels}, and `input_scale` a positive number. "
             f"Received: input_mean={input_mean}, input_scale={input_scale}"
-        )
-    if np.size(mean) not in (1, description["input_channels"]):
-        raise ValueError(
-            "Argument `input_mean` must be a number, or one for each input channel, "
-            f"{description['input_channels']}. Received: input_mean={input_mean}"
         )
     if scale == 1 and np.all(mean == color.GRAY_MEAN):
         return None, reason
     # Plain numbers, as the model's configuration is JSON.
-    offset = np.atleast_1d(scale * (color.GRAY_MEAN - mean)).tolist()
-    return (scale, offset if len(offset) > 1 else offset[0]), reason
+    offset = np.squeeze(scale * (color.GRAY_MEAN - mean)).tolist()
+    return (scale, offset), reason
 
 
 def _check(blobs, network, planned):
-    expected = {}
-    for one in planned:
-        expected.update(one.expected)
-    left = [name for name in blobs.shapes if name not in expected]
-    used = {blob_files.layer_of(name) for name in expected}
-    # Of a layer without any expected blob only the name is listed.
-    unexpected = [
-        name if blob_files.layer_of(name) in used else blob_files.layer_of(name)
-        for name in left
-    ]
+    expected = {name: x for one in planned for name, x in one.expected.items()}
+    layers = set(map(assignment.layer_of, expected))
     mistakes = {
         "missing": [name for name in expected if name not in blobs.shapes],
-        "unexpected": dict.fromkeys(unexpected),
+        # Of a layer without any expected blob only the name is listed.
+        "unexpected": dict.fromkeys(
+            name if assignment.layer_of(name) in layers else assignment.layer_of(name)
+            for name in blobs.shapes
+            if name not in expected
+        ),
         "of another shape": [
             f"{name} {blobs.shapes[name]} instead of {' or '.join(map(str, shapes))}"
             for name, shapes in expected.items()
@@ -233,20 +211,16 @@ def _check(blobs, network, planned):
         )
 
 
-def _run(blobs, variables, planned, model):
+def _run(blobs, variables, planned):
     rows = {}
     for one in planned:
-        variable = variables[one.parameter]
-        how = one.run(blobs, variable)
-        sources = ", ".join(one.expected) or "none"
-        rows[one.parameter] = assignment.Row(
-            one.parameter, tuple(variable.shape), sources, how
-        )
+        name, variable = one.parameter, variables[one.parameter]
+        source, how = ", ".join(one.expected) or "none", one.run(blobs, variable)
+        rows[name] = assignment.Row(name, tuple(variable.shape), source, how)
     if blobs.not_finite:
         raise ValueError(
-            f"Weights of {model} are not finite. Expected finite numbers in all blobs. "
-            f"Received: {blobs.path} with NaN or infinity in "
-            f"{', '.join(blobs.not_finite)}"
+            "Weights are not finite. Expected finite numbers. Received: "
+            f"{blobs.path} with NaN or infinity in {', '.join(blobs.not_finite)}"
         )
     return assignment.Report(tuple(rows[name] for name in variables), str(blobs.path))
 

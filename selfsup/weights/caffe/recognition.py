@@ -1,9 +1,10 @@
 """Recognizes the network of a Caffe file by names and shapes of its blobs."""
 
+import statistics
 from typing import NamedTuple
 
 from selfsup import color, networks
-from selfsup.networks import description, units
+from selfsup.networks import description
 from selfsup.weights.caffe import names
 
 _IMAGES = ("gray", "rgb")
@@ -45,8 +46,6 @@ def find_network(blobs, expected=None):
         ValueError: If the file holds another network than `expected`, or none
             of this package.
     """
-    if expected is not None:
-        units.check_choice("network", expected, tuple(networks.ARCHITECTURES))
     layers = set(blobs.layers())
     shares = {
         network: len(layers.intersection(found.filters)) / len(found.filters)
@@ -113,20 +112,18 @@ def find_head(blobs):
     # A name that is in the file, else that of the deployed network.
     hidden = _first(names.HIDDEN, layers)
     predictions = {ours: _first(n, layers) for ours, n in names.PREDICTIONS.items()}
-    if predictions["prediction_ab"] not in layers:
-        del predictions["prediction_ab"]
-    else:
-        predictions = {"prediction_ab": predictions["prediction_ab"]}
-    outputs = [blobs.shapes.get(f"{name}/0", ()) for name in predictions.values()]
-    bins, inner = next((shape[:2] for shape in outputs if len(shape) > 1), (None, None))
-    shape = blobs.shapes.get(f"{hidden}/0", ())
-    return Head(
-        hidden=hidden,
-        inputs=shape[1] if len(shape) > 1 else 0,
-        units=(shape[0] if shape else inner) or _DEFAULT_HIDDEN,
-        bins=bins or _DEFAULT_BINS,
-        predictions=predictions,
-    )
+    lab = {"prediction_ab": predictions.pop("prediction_ab")}
+    if layers.intersection(lab.values()):
+        predictions = lab
+    count, inputs = _matrix(blobs, hidden)
+    bins, inner = max(_matrix(blobs, name) for name in predictions.values())
+    count = count or inner or _DEFAULT_HIDDEN
+    return Head(hidden, inputs, count, bins or _DEFAULT_BINS, predictions)
+
+
+def _matrix(blobs, layer):
+    """Returns outputs and inputs of an inner product, 0 where they are not known."""
+    return (*blobs.shapes.get(f"{layer}/0", ()), 0, 0)[:2]
 
 
 def find_taps(taps, inputs):
@@ -186,15 +183,14 @@ def _input_channels(blobs, first):
     channels = shape[1] if len(shape) == 4 else 1
     if channels not in (1, 3):
         raise ValueError(
-            "The first convolution has an unknown number of input channels. Expected "
-            "1 input channel (gray) or 3 (BGR). "
+            "The first convolution must have 1 input channel (gray) or 3 (BGR). "
             f"Received: {blobs.path}: {first}/0 {shape} with {channels}"
         )
     return channels
 
 
 def _width(blobs, network):
-    """Returns the width that explains the channels of most convolutions.
+    """Returns the width of all convolutions, or else of most of them.
 
     The others are reported later as blobs of another shape.
     """
@@ -207,11 +203,5 @@ def _width(blobs, network):
     try:
         return description.find_width({n: filters[n] for n in channels}, channels)
     except ValueError:
-        ratios = {channels[name] / filters[name] for name in channels}
-        widths = [1.0, *sorted(ratio for ratio in ratios if 0 < ratio <= 16)]
-        return max(widths, key=lambda width: _explained(width, filters, channels))
-
-
-def _explained(width, filters, channels):
-    unit = units.Units(width)
-    return sum(unit.channels(filters[name]) == n for name, n in channels.items())
+        ratios = [channels[name] / filters[name] for name in channels]
+        return statistics.mode([x for x in ratios if 0 < x <= 16] or [1.0])

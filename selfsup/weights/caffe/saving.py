@@ -6,12 +6,11 @@ import numpy as np
 
 from selfsup import color, layers, networks
 from selfsup.networks import units
-from selfsup.weights import assignment, memory, saving
+from selfsup.weights import adaptation, assignment, memory, saving
 from selfsup.weights.caffe import blobs, names, recognition
 
 # What Caffe calls alpha = 1e-4 over five channels.
 _LRN = layers.LocalResponseNormalization(name="lrn")
-_LRN_SETTINGS = ("depth_radius", "alpha", "beta", "bias")
 
 
 def save(model, path, overwrite=False):
@@ -46,12 +45,18 @@ def save(model, path, overwrite=False):
     """
     description = networks.describe(model)
     _check(model, description)
+    taps = _taps(model)
     path = saving.checked_output(path, ".h5", overwrite)
-    entries = _entries(model, description)
-    _check_all_used(model, entries)
+    variables = assignment.parameters(model)
+    entries = _backbone(model, description, variables)
     record = {"alignment": "centers", "rescaling": None, **description}
-    if _has_head(model):
+    if taps:
+        entries += _head(taps, description, variables)
         record["alignment"] = model.get_layer("hypercolumn").alignment
+    used = {name for entry in entries for name in entry.weights}
+    left = [name for name in variables if name not in used]
+    if left:
+        _refuse(f"there is no place for {', '.join(left)}", model)
     blobs.write(path, ((e.name, e.array) for e in entries), record)
     rows = (
         assignment.Row(e.name, e.array.shape, ", ".join(e.weights) or "none", e.how)
@@ -69,24 +74,18 @@ class _Entry(NamedTuple):
     how: str = "copied"
 
 
-def _entries(model, description):
-    variables = assignment.parameters(model)
+def _backbone(model, description, variables):
     found = names.units_of(description["network"], description["fov_blocks"])
     entries = []
     for unit in found:
-        flipped = description["input_channels"] == 3 and unit == found[0]
-        entries.append(_kernel(unit, variables, flipped))
+        kernel = f"{unit.convolution}/kernel"
+        array = memory.view(variables[kernel]).transpose(3, 2, 0, 1)
+        how = "HWIO to OIHW"
+        if description["input_channels"] == 3 and unit == found[0]:
+            array, how = array[:, ::-1], f"{how}, RGB to BGR"
+        entries.append(_Entry(f"{unit.convolution}/0", array, (kernel,), how))
         entries += _vectors(unit, variables, model)
-    return entries + (_head(model, description, variables) if _has_head(model) else [])
-
-
-def _kernel(unit, variables, flipped):
-    name = f"{unit.convolution}/kernel"
-    array = memory.view(variables[name]).transpose(3, 2, 0, 1)
-    how = "HWIO to OIHW" + (", RGB to BGR" if flipped else "")
-    if flipped:
-        array = array[:, ::-1]
-    return _Entry(f"{unit.convolution}/0", array, (name,), how)
+    return entries
 
 
 def _vectors(unit, variables, model):
@@ -114,40 +113,47 @@ def _vectors(unit, variables, model):
     return [_vector(f"{unit.convolution}/1", bias, (*added, variance), how), *batch]
 
 
-def _head(model, description, variables):
-    rescaling = description.get("rescaling")
-    scale, offset = map(np.float64, rescaling or (1.0, 0.0))
+def _head(taps, description, variables):
+    scale, offset = map(np.float64, description.get("rescaling") or (1.0, 0.0))
     raw = np.all(scale == 1) and np.all(offset == color.GRAY_MEAN)
-    deployed = raw and description["normalization"] == "none"
-    image = recognition.image_channels(_taps(model))
+    deployed = bool(raw) and description["normalization"] == "none"
+    column = 1 if deployed else 0
+    image = recognition.image_channels(taps)
+    scale, offset = (np.resize(x, (image, 1)) for x in (scale, offset))
     # [image channels, hidden units], as they are multiplied with Caffe's image.
-    rows = np.float64(memory.view(variables["h_fc1/kernel"])[:image])
-    rows = rows / np.reshape(scale, (-1, 1))
-    constant = (rows * np.reshape(offset, (-1, 1))).sum(axis=0)
-    found = {"h_fc1": names.HIDDEN, **names.PREDICTIONS}
-    entries = []
-    for ours in (name for name in found if f"{name}/kernel" in variables):
-        theirs = found[ours][-1 if deployed else 0]
-        first = rows[::-1] if ours == "h_fc1" else rows[:0]
-        entries.append(_matrix(ours, theirs, variables, deployed, first))
-        name = f"{ours}/bias"
-        bias = _read(variables, name) - (constant if ours == "h_fc1" else 0.0)
-        how = "copied"
-        if ours == "h_fc1" and constant.any():
-            how = "minus what the image's offset adds"
-        entries.append(_vector(f"{theirs}/1", bias, (name,), how))
+    rows = np.float64(memory.view(variables["h_fc1/kernel"])[:image]) / scale
+    constant = (rows * offset).sum(axis=0)
+    entries = _dense(
+        "h_fc1", names.HIDDEN[column], variables, deployed, rows[::-1], constant
+    )
+    for ours, theirs in names.PREDICTIONS.items():
+        if f"{ours}/kernel" in variables:
+            entries += _dense(ours, theirs[column], variables, deployed)
     return entries
 
 
-def _matrix(ours, theirs, variables, convolution, first):
-    """Returns the blob of a Dense layer; `first` replaces its first rows."""
-    name = f"{ours}/kernel"
-    array = memory.view(variables[name])
-    if len(first):
-        array = np.concatenate([np.float32(first), array[len(first) :]])
-    array = array.T[..., None, None] if convolution else array.T
-    how = "transposed" + (", RGB to BGR" if len(first) == 3 else "")
-    return _Entry(f"{theirs}/0", array, (name,), how)
+def _dense(ours, theirs, variables, square, image=(), constant=0.0):
+    """Returns the blobs of a Dense layer.
+
+    Args:
+        ours: Name of the layer in the model.
+        theirs: Its name in the file.
+        variables: `assignment.parameters` of the model.
+        square: Whether it becomes a 1x1 convolution.
+        image: Rows of the kernel that replace the first ones.
+        constant: What is subtracted from the bias.
+    """
+    kernel, bias = f"{ours}/kernel", f"{ours}/bias"
+    array = memory.view(variables[kernel])
+    if len(image):
+        array = np.concatenate([np.float32(image), array[len(image) :]])
+    array = array.T[..., None, None] if square else array.T
+    how = "transposed" + (", RGB to BGR" if len(image) == 3 else "")
+    added = "minus what the image's offset adds" if np.any(constant) else "copied"
+    return [
+        _Entry(f"{theirs}/0", array, (kernel,), how),
+        _vector(f"{theirs}/1", _read(variables, bias) - constant, (bias,), added),
+    ]
 
 
 def _vector(name, array, weights, how="copied"):
@@ -158,35 +164,25 @@ def _read(variables, name):
     return np.float64(memory.view(variables[name]))
 
 
-def _has_head(model):
-    return "hypercolumn" in {layer.name for layer in model.layers}
-
-
 def _taps(model):
-    """Returns the taps of a model with a hypercolumn, None if they are others."""
-    hypercolumn = model.get_layer("hypercolumn")
+    """Returns the taps of a model's hypercolumn; none if it has no hypercolumn."""
+    if "hypercolumn" not in {layer.name for layer in model.layers}:
+        return ()
     inputs = model.get_layer("h_fc1").kernel.shape[0]
-    taps = recognition.find_taps(networks.taps(model), inputs)
-    strides = taps and [tap.stride for tap in taps]
-    return taps if strides == hypercolumn.strides else None
+    taps = recognition.find_taps(networks.taps(model), inputs) or ()
+    if [tap.stride for tap in taps] != model.get_layer("hypercolumn").strides:
+        _refuse("its hypercolumn has other taps than the network's", model)
+    return taps
 
 
 def _check(model, description):
     if description["padding"] != "zeros":
         _refuse("its convolutions pad with biases", model)
     if description.get("lrn"):
+        constants = adaptation.CONSTANTS[layers.LocalResponseNormalization]
         for layer in (model.get_layer("norm1"), model.get_layer("norm2")):
-            if any(getattr(layer, n) != getattr(_LRN, n) for n in _LRN_SETTINGS):
+            if any(getattr(layer, n) != getattr(_LRN, n) for n in constants):
                 _refuse(f"{layer.name} was rebalanced and is no longer Caffe's", model)
-    if _has_head(model) and _taps(model) is None:
-        _refuse("its hypercolumn has other taps than the network's", model)
-
-
-def _check_all_used(model, entries):
-    used = {name for entry in entries for name in entry.weights}
-    left = [name for name in assignment.parameters(model) if name not in used]
-    if left:
-        _refuse(f"there is no place for {', '.join(left)}", model)
 
 
 def _refuse(reason, model):

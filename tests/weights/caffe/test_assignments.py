@@ -23,9 +23,10 @@ def _fill(tmp_path, layers, planned, variables):
     """Returns how each weight was made."""
     path = caffe_files.write(tmp_path / "x.h5", layers)
     with blobs.opened(path) as file:
-        found = planned(file)
-        assert {name for one in found for name in one.expected} == set(file.shapes)
-        return {one.parameter: one.run(file, variables[one.parameter]) for one in found}
+        assert {name for one in planned for name in one.expected} == set(file.shapes)
+        return {
+            one.parameter: one.run(file, variables[one.parameter]) for one in planned
+        }
 
 
 @pytest.mark.parametrize("bgr", [False, True])
@@ -37,7 +38,7 @@ def test_kernel(bgr, matrix, tmp_path):
     how = _fill(
         tmp_path,
         {"fc6": [blob, [7.0, 8.0]]},
-        lambda file: assignments.of_unit(_UNIT, variables, file, bgr=bgr),
+        assignments.of_unit(_UNIT, variables, bgr=bgr),
         variables,
     )
     kernel = variables["fc6/kernel"].numpy()
@@ -67,7 +68,7 @@ def test_scaled_normalization(tmp_path):
     how = _fill(
         tmp_path,
         layers,
-        lambda file: assignments.of_unit(_UNIT, variables, file),
+        assignments.of_unit(_UNIT, variables, "affine", biased=False),
         variables,
     )
     values = {name: variable.numpy().tolist() for name, variable in variables.items()}
@@ -87,9 +88,7 @@ def test_absorbed_normalization(tmp_path):
     _fill(
         tmp_path,
         layers,
-        lambda file: assignments.of_unit(
-            _UNIT, variables, file, absorbed=True, scaled=True
-        ),
+        assignments.of_unit(_UNIT, variables, "affine", absorbed=True),
         variables,
     )
     # gamma / sigma is 2 / 2 and 3 / 4; (b - mean) of it is (1 - 3) and (2 - 4) 3/4.
@@ -105,7 +104,7 @@ def test_inner_product_that_sees_the_image(square, tmp_path):
     how = _fill(
         tmp_path,
         layers,
-        lambda file: assignments.of_dense(
+        assignments.of_dense(
             "h_fc1",
             "x",
             variables,

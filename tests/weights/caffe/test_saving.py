@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from selfsup import heads, networks, weights
-from selfsup.weights import caffe
+from selfsup.weights import assignment, caffe
 
 import caffe_files
 import contracts
@@ -60,7 +60,7 @@ def test_vgg16_in_caffe(channels, normalization, tmp_path):
         f"{layer}/{k}" for layer, found in blobs.items() for k in range(len(found))
     }
     used = {name for row in report.rows for name in row.source.split(", ")}
-    assert used - {"none"} == set(weights.parameters(model))
+    assert used - {"none"} == set(assignment.parameters(model))
 
 
 def test_resnet50_in_caffe_and_back(tmp_path):
@@ -140,21 +140,21 @@ def test_colorizer_in_caffe_and_back(
     assert networks.describe(again) == networks.describe(model)
 
 
-@pytest.mark.parametrize("kind", ["lab", "one tap", "corner"])
+@pytest.mark.parametrize("kind", ["lab", "one tap", "corner", "color, no image"])
 def test_other_colorizers_come_back(kind, tmp_path):
-    backbone = fakes.network("vgg16", fov_blocks=1)
+    image, arguments = fakes.image(1, 48, 64, 1), {}
+    if kind == "color, no image":
+        image = fakes.image(1, 48, 64, 3)
+        arguments = {"input_channels": 3, "rescaling": (2.0, (0.1, 0.2, -0.3))}
+    backbone = fakes.network("vgg16", fov_blocks=1, **arguments)
     taps = networks.taps(backbone)
-    options = {
-        "lab": {"loss": "lab"},
-        "one tap": {},
-        "corner": {"alignment": "corner"},
-    }[kind]
-    taps = taps[-1:] if kind == "one tap" else taps
+    options = {"lab": {"loss": "lab"}, "corner": {"alignment": "corner"}}.get(kind, {})
+    taps = {"one tap": taps[-1:], "color, no image": taps[1:]}.get(kind, taps)
     model = heads.colorizer(backbone, taps, bins=4, hidden=6, **options)
     fakes.randomize(model, bias=0.3)
     caffe.save(model, tmp_path / "x.caffemodel.h5")
     again, _ = caffe.load(tmp_path / "x.caffemodel.h5")
-    inputs = {"gray": fakes.image(1, 48, 64, 1), "points": _POINTS}
+    inputs = {backbone.input.name: image, "points": _POINTS}
     contracts.assert_close(again(inputs), model(inputs), 1e-4, 1e-4)
 
 
