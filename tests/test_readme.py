@@ -3,6 +3,7 @@
 import base64
 import concurrent.futures
 import http.server
+import importlib
 import json
 import pathlib
 import re
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from selfsup import evaluation, export, training
+from selfsup import cli, export
 
 import fakes
 
@@ -127,11 +128,12 @@ def test_requests_are_answered(number, start, served, tmp_path, monkeypatch, pho
         _run(code, f"request {number}")
     finally:
         stop()
-    coloured = cv2.imread("coloured.png").astype(int)
+    (written,) = tmp_path.glob("*.png")
+    colored = cv2.imread(str(written)).astype(int)
     photo = cv2.imread("photo.jpg").astype(int)
-    assert coloured.shape == photo.shape
-    assert np.ptp(coloured, axis=-1).max() > 10
-    assert np.abs(coloured.mean(axis=-1) - photo.mean(axis=-1)).max() <= 1
+    assert colored.shape == photo.shape
+    assert np.ptp(colored, axis=-1).max() > 10
+    assert np.abs(colored.mean(axis=-1) - photo.mean(axis=-1)).max() <= 1
 
 
 def test_links_and_flags_exist():
@@ -140,15 +142,12 @@ def test_links_and_flags_exist():
         file, _, heading = link.partition("#")
         assert (README.parent / file).exists(), link
         assert heading.replace("-", " ") in text.lower(), link
-    # Flags of import_weights.py and export_savedmodel.py that are no fields.
-    known = {"workdir", "ckpt", "help", "output", "source"}
-    for config in (
-        training.ColorizerConfig,
-        training.VocConfig,
-        training.VocEvaluation,
-        evaluation.ColoringSettings,
-        export.ExportConfig,
-    ):
-        known |= config.__dataclass_fields__.keys()
+    known = {"help", *export.ExportConfig.__dataclass_fields__}
+    for path in pathlib.Path(cli.__file__).parent.glob("*.py"):
+        tool = getattr(
+            importlib.import_module(f"selfsup.cli.{path.stem}"), "TOOL", None
+        )
+        for config in (tool.options, *tool.configs.values()) if tool else ():
+            known |= config.__dataclass_fields__.keys()
     for flag in re.findall(r"--(?:no)?([a-z_]{3,})", text):
         assert flag in known, flag

@@ -5,10 +5,11 @@ import pathlib
 
 import keras
 import pytest
+import tensorflow as tf
 import zoo_entries
 
 from selfsup import heads, networks, runs
-from selfsup.training.config import RESUMABLE, ColorizerConfig
+from selfsup.training import ColorizationConfig
 
 import fakes
 
@@ -16,41 +17,45 @@ import fakes
 @pytest.fixture
 def used(tmp_path):
     """A workdir with a run that has a checkpoint."""
-    workdir = runs.prepare(tmp_path / "run", ColorizerConfig.from_preset())
+    workdir = runs.prepare(
+        tmp_path / "run", "colorization", ColorizationConfig.from_preset()
+    )
     (workdir / "checkpoints").mkdir()
     return workdir
 
 
 def test_other_settings_are_listed(used):
-    other = ColorizerConfig.from_preset(width=0.5, seed=7)
+    other = ColorizationConfig.from_preset(width=0.5, seed=7)
     with pytest.raises(ValueError, match=r"seed \(there 0, now 7\); width \(there"):
-        runs.prepare(used, other, RESUMABLE)
+        runs.prepare(used, "colorization", other)
 
 
 def test_length_and_logging_may_change(used):
-    longer = ColorizerConfig.from_preset(steps=900, log_every=5, keep_every=10)
-    runs.prepare(used, longer, RESUMABLE)
+    longer = ColorizationConfig.from_preset(steps=900, log_every=5, keep_every=10)
+    runs.prepare(used, "colorization", longer)
     assert runs.read_json(used / "config.json")["steps"] == 900
 
 
 def test_a_run_without_checkpoint_may_be_replaced(tmp_path):
-    runs.prepare(tmp_path, ColorizerConfig.from_preset())
-    runs.prepare(tmp_path, ColorizerConfig.from_preset(width=0.5))
+    runs.prepare(tmp_path, "colorization", ColorizationConfig.from_preset())
+    runs.prepare(tmp_path, "colorization", ColorizationConfig.from_preset(width=0.5))
     assert runs.read_json(tmp_path / "config.json")["width"] == 0.5
 
 
 @pytest.mark.parametrize("name", ["colorizer.keras", "results.json"])
 def test_a_finished_run_without_checkpoints_is_kept(name, tmp_path):
-    runs.prepare(tmp_path, ColorizerConfig.from_preset())
+    runs.prepare(tmp_path, "colorization", ColorizationConfig.from_preset())
     (tmp_path / name).write_text("{}")
     with pytest.raises(ValueError, match="another --workdir, or --overwrite"):
-        runs.prepare(tmp_path, ColorizerConfig.from_preset(seed=7), RESUMABLE)
+        runs.prepare(tmp_path, "colorization", ColorizationConfig.from_preset(seed=7))
 
 
 def test_overwrite_removes_the_run_and_nothing_else(used):
     (used / "notes.txt").write_text("mine")
     (used / "results.json").write_text("{}")
-    runs.prepare(used, ColorizerConfig.from_preset(seed=1), overwrite=True)
+    runs.prepare(
+        used, "colorization", ColorizationConfig.from_preset(seed=1), overwrite=True
+    )
     assert sorted(os.listdir(used)) == ["config.json", "notes.txt"]
 
 
@@ -58,7 +63,7 @@ def test_a_file_is_no_workdir(tmp_path):
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(ValueError, match="must be a folder"):
-        runs.prepare(file, ColorizerConfig.from_preset())
+        runs.prepare(file, "colorization", ColorizationConfig.from_preset())
 
 
 def test_a_folder_that_cannot_be_written_is_named():
@@ -66,13 +71,13 @@ def test_a_folder_that_cannot_be_written_is_named():
     if not pathlib.Path("/proc/self").exists():
         pytest.skip("needs /proc")
     with pytest.raises(OSError, match="The workdir cannot be used.*proc/run"):
-        runs.prepare("/proc/run", ColorizerConfig.from_preset())
+        runs.prepare("/proc/run", "colorization", ColorizationConfig.from_preset())
 
 
 def test_broken_settings_are_named(used):
     (used / "config.json").write_text('{"width": ')
     with pytest.raises(ValueError, match="cannot be read.*config.json"):
-        runs.prepare(used, ColorizerConfig.from_preset())
+        runs.prepare(used, "colorization", ColorizationConfig.from_preset())
 
 
 def test_log_is_cut_back_to_the_step_and_torn_rows_go(tmp_path):
@@ -89,10 +94,10 @@ def test_open_run_finds_model_settings_and_results(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.save(tmp_path / "backbone.keras")
     runs.write_json(tmp_path / "results.json", {"steps": 3})
-    run = runs.open_run(tmp_path, "backbone.keras")
+    run = runs.open_run(tmp_path, ["backbone"])
     assert run.folder == tmp_path and run.settings is None
     assert run.results == {"steps": 3}
-    same = runs.open_run(tmp_path / "backbone.keras", "colorizer.keras")
+    same = runs.open_run(tmp_path / "backbone.keras", ["colorizer"])
     assert same.model.count_params() == run.model.count_params() == 3
 
 
@@ -118,9 +123,9 @@ def models(tmp_path, monkeypatch):
     return tmp_path / "models"
 
 
-@pytest.mark.parametrize("name", ["colorizer.keras", "backbone.keras"])
+@pytest.mark.parametrize("name", ["colorizer", "backbone"])
 def test_open_run_finds_models_of_the_zoo(name, models):
-    run = runs.open_run("tiny", name)
+    run = runs.open_run("tiny", [name])
     assert run.model.name == "colorizer"
     assert run.settings == {"min_side": 20, "max_side": 31}
     assert run.results == {"steps": 3}
@@ -128,16 +133,16 @@ def test_open_run_finds_models_of_the_zoo(name, models):
     # Reports must not go among the models.
     assert run.folder == pathlib.Path("runs/tiny") and not run.folder.exists()
     # Given as a path, as some callers do.
-    assert runs.open_run(pathlib.Path("tiny"), name).side == 25
+    assert runs.open_run(pathlib.Path("tiny"), [name]).side == 25
 
 
 def test_a_path_wins_over_a_name(models):
     workdir = pathlib.Path("tiny")
     workdir.mkdir()
     with pytest.raises(FileNotFoundError, match="Received: tiny"):
-        runs.open_run("tiny", "colorizer.keras")
+        runs.open_run("tiny", ["colorizer"])
     _tiny_colorizer(workdir)
-    run = runs.open_run("tiny", "colorizer.keras")
+    run = runs.open_run("tiny", ["colorizer"])
     assert run.folder == workdir and run.settings is None and run.side is None
 
 
@@ -145,25 +150,25 @@ def test_a_changed_model_of_the_zoo_is_refused(models):
     with (models / "tiny" / "colorizer.keras").open("ab") as file:
         file.write(b"x")
     with pytest.raises(ValueError, match="not the one that was released"):
-        runs.open_run("tiny", "colorizer.keras")
+        runs.open_run("tiny", ["colorizer"])
 
 
 def test_what_is_neither_path_nor_name_lists_the_names(models):
     with pytest.raises(
         FileNotFoundError, match=r"from the zoo \(.*tiny.*Received: tin"
     ):
-        runs.open_run("tinny", "colorizer.keras")
+        runs.open_run("tinny", ["colorizer"])
 
 
 def test_side_of_training_comes_from_the_facts_where_there_are_no_settings(models):
     folder = models / "tiny"
     (folder / "config.json").unlink()
-    assert runs.open_run("tiny", "colorizer.keras").side is None
+    assert runs.open_run("tiny", ["colorizer"]).side is None
     facts = runs.read_json(folder / "model.json")
     runs.write_json(folder / "model.json", {**facts, "side": 77})
-    assert runs.open_run("tiny", "colorizer.keras").side == 77
+    assert runs.open_run("tiny", ["colorizer"]).side == 77
     # The folder itself, as a path, tells it too.
-    assert runs.open_run(folder, "colorizer.keras").side == 77
+    assert runs.open_run(folder, ["colorizer"]).side == 77
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"text"])
@@ -171,7 +176,7 @@ def test_a_broken_model_is_named(tmp_path, content):
     file = tmp_path / "broken.keras"
     file.write_bytes(content)
     with pytest.raises(ValueError, match="cannot be read.*broken.keras"):
-        runs.open_run(file, "colorizer.keras")
+        runs.open_run(file, ["colorizer"])
 
 
 def test_a_truncated_model_is_named(tmp_path):
@@ -179,9 +184,78 @@ def test_a_truncated_model_is_named(tmp_path):
     keras.Sequential([keras.Input((9,)), keras.layers.Dense(99)]).save(file)
     file.write_bytes(file.read_bytes()[:-2000])
     with pytest.raises(ValueError, match="cannot be read.*model.keras"):
-        runs.open_run(file, "colorizer.keras")
+        runs.open_run(file, ["colorizer"])
 
 
 def test_a_missing_model_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=f"Received: {tmp_path}"):
-        runs.open_run(tmp_path, "colorizer.keras")
+        runs.open_run(tmp_path, ["colorizer"])
+
+
+def test_a_finished_run_may_be_opened_again_and_again(used):
+    config = ColorizationConfig.from_preset()
+    for _ in range(2):
+        runs.prepare(used, "colorization", config)
+    assert runs.read_settings(used / "config.json") == {
+        "task": "colorization",
+        **config.to_json(),
+    }
+
+
+def test_another_task_is_refused_without_a_look_at_its_settings(used):
+    runs.write_json(used / "config.json", {"task": "rotation", "angles": 4})
+    message = r"Received: task \(there 'rotation', now 'colorization'\)$"
+    with pytest.raises(ValueError, match=message):
+        runs.prepare(used, "colorization", ColorizationConfig.from_preset())
+
+
+def test_settings_without_a_task_are_of_colorization():
+    assert runs.split_settings({"width": 1}) == ("colorization", {"width": 1})
+    assert runs.split_settings({"task": "rotation"}) == ("rotation", {})
+
+
+@pytest.mark.parametrize("content", ["[1]", "3", '"text"', "[]"])
+def test_settings_that_are_no_object_are_named(content, used):
+    (used / "config.json").write_text(content)
+    with pytest.raises(TypeError, match=f"JSON object.*{used}/config.json"):
+        runs.prepare(used, "colorization", ColorizationConfig.from_preset())
+    _tiny_colorizer(used)
+    with pytest.raises(TypeError, match=f"JSON object.*{used}/config.json"):
+        runs.open_run(used)
+
+
+def test_a_field_that_no_longer_exists_is_named(used):
+    content = {"task": "colorization", "hue": 1}
+    runs.write_json(used / "config.json", content)
+    with pytest.raises(ValueError, match="unknown fields.*Received: hue$"):
+        runs.prepare(used, "colorization", ColorizationConfig.from_preset())
+    assert runs.read_json(used / "config.json") == content
+
+
+def test_a_run_without_settings_is_not_gone_on_with(used):
+    (used / "config.json").unlink()
+    with pytest.raises(ValueError, match=f"{used} holds a run without settings"):
+        runs.prepare(used, "colorization", ColorizationConfig.from_preset())
+
+
+def test_the_newest_checkpoint_counts_the_steps(tmp_path):
+    assert runs.steps_done(tmp_path) == 0
+    checkpoint = tf.train.Checkpoint(x=tf.Variable(0))
+    manager = tf.train.CheckpointManager(checkpoint, tmp_path / "checkpoints", 2)
+    for step in (9, 10):
+        manager.save(checkpoint_number=step)
+    assert runs.steps_done(tmp_path) == 10
+
+
+def test_other_images_are_refused(tmp_path):
+    names = {"training": ["a.jpg", "b.jpg"], "held_out": ["c.jpg"]}
+    runs.check_images(tmp_path, names, resuming=False)
+    runs.check_images(tmp_path, names, resuming=True)
+    before = (tmp_path / "images.json").read_text()
+    for other in ({**names, "held_out": ["d.jpg"]}, {"training": names["training"]}):
+        with pytest.raises(ValueError, match="2 images.*before: .*1 images"):
+            runs.check_images(tmp_path, other, resuming=True)
+    assert (tmp_path / "images.json").read_text() == before
+    # A run that has not begun may have others.
+    runs.check_images(tmp_path, other, resuming=False)
+    assert (tmp_path / "images.json").read_text() != before

@@ -151,7 +151,7 @@ class _Toy(Task):
         return model
 
     def measure(self, predict, samples, strategy=None):
-        step = int(predict.optimizer.iterations)
+        step = _steps(predict)
         self._pass("measure", step)
         self.seen[step] = predict.get_weights()
         return self.scores(predict, samples, step)
@@ -162,11 +162,16 @@ class _Toy(Task):
         return {"score": -float(tf.reduce_mean(error**2))}
 
     def draw(self, predict, parts):
-        self._pass("draw", int(predict.optimizer.iterations))
+        self._pass("draw", _steps(predict))
         return self.picture
 
     def results(self, model, parts, strategy=None, journal=None):
         return {"samples": {part: len(samples) for part, samples in parts.items()}}
+
+
+def _steps(model):
+    """Returns the number of updates; with replicas it is a variable on each."""
+    return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
 
 
 class ToyPretraining(_Toy):

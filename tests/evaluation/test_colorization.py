@@ -1,4 +1,4 @@
-"""Measures of colour against scikit-image, SciPy and values worked by hand."""
+"""Measures of color against scikit-image, SciPy and values worked by hand."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,18 @@ import scipy.stats
 import skimage.metrics
 import tensorflow as tf
 
-from selfsup import data, inference
+from selfsup import data, evaluation, heads, inference, networks
 from selfsup.evaluation import colorization
 
 import fakes
 
 RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _numbers(monkeypatch):
+    """The same numbers in every test, whatever ran before."""
+    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(0))
 
 
 def _batch(images=3, points=4, bins=5, padding=0):
@@ -68,10 +74,10 @@ def test_constant_of_ab_is_the_weighted_mean():
     np.testing.assert_allclose(constants["ab"], [0.75, 2.5])
 
 
-def test_images_without_colour_are_refused():
+def test_images_without_color_are_refused():
     inputs, targets, weights, _ = _batch()
     weights = {name: np.zeros_like(weight) for name, weight in weights.items()}
-    with pytest.raises(ValueError, match="no colour to learn from"):
+    with pytest.raises(ValueError, match="hue weights that are all 0"):
         colorization.constant_predictions([(inputs, targets, weights)])
 
 
@@ -110,20 +116,20 @@ def test_nothing_to_evaluate_is_an_error():
 def test_image_metrics_agree_with_scikit_image():
     images = [RNG.random((9, 12, 3), dtype=np.float32) for _ in range(3)]
     metrics = colorization.image_metrics(fakes.always(20, 12), images)
-    coloured = [inference.colorize(fakes.always(20, 12), image) for image in images]
+    colored = [inference.colorize(fakes.always(20, 12), image) for image in images]
     mse = [
         skimage.metrics.mean_squared_error(a, b)
-        for a, b in zip(images, coloured, strict=True)
+        for a, b in zip(images, colored, strict=True)
     ]
     assert metrics["rmse"] == pytest.approx(np.sqrt(np.mean(mse)), rel=1e-5)
     psnr = [
         skimage.metrics.peak_signal_noise_ratio(a, b, data_range=1)
-        for a, b in zip(images, coloured, strict=True)
+        for a, b in zip(images, colored, strict=True)
     ]
     assert metrics["psnr"] == pytest.approx(np.mean(psnr), rel=1e-5)
 
 
-def test_predicting_no_colour_is_as_good_as_gray():
+def test_predicting_no_color_is_as_good_as_gray():
     images = [RNG.random((5, 5, 3), dtype=np.float32)]
 
     def predict(gray):
@@ -134,7 +140,7 @@ def test_predicting_no_colour_is_as_good_as_gray():
     assert metrics["rmse"] == pytest.approx(metrics["rmse_gray"], rel=1e-5)
 
 
-def test_the_ratio_is_that_of_images_with_colour():
+def test_the_ratio_is_that_of_images_with_color():
     images = [fakes.image(8, 9, 3) + 0.45, np.full((8, 9, 3), 0.25, np.float32)]
     images[0] = np.clip(images[0], 0, 1)
     predict = fakes.always(3, 4)
@@ -144,3 +150,50 @@ def test_the_ratio_is_that_of_images_with_colour():
     assert both["psnr"] == one["psnr"]
     assert both["rmse_gray"] < one["rmse_gray"]
     assert colorization.image_metrics(predict, images[1:])["psnr_gray"] > 99
+
+
+# Reports on a whole collection.
+
+
+@pytest.fixture(scope="module")
+def predict():
+    backbone = fakes.network("vgg16")
+    model = heads.colorizer(backbone, networks.taps(backbone), hidden=8)
+    return inference.colorizer_predictor(fakes.randomize(model, bias=0.1))
+
+
+def _config(**changes):
+    fields = dict(
+        crop_size=16, min_side=16, max_side=16, points=9, point_margin=3, batch_size=4
+    )
+    fields |= dict(val_fraction=0.1, subset="val", augment=False)
+    return data.PipelineConfig(**{**fields, **changes})
+
+
+def test_a_report_counts_every_held_out_photograph_once(predict):
+    config = _config()
+    samples = data.images_of(config)
+    report = evaluation.evaluate_colorizer(predict, samples, config)
+    # Six images are no multiple of the batch: the filling must not count.
+    assert report["images"] == len(samples) == 6
+    kl = []
+    for inputs, targets, weights in data.pipeline(_config(batch_size=1)):
+        logits = predict.points(inputs)["chroma"].numpy()
+        logits -= np.log(np.exp(logits).sum(-1, keepdims=True))
+        q = np.maximum(targets["chroma"], 1e-30)
+        kl.append((weights["chroma"] * (q * (np.log(q) - logits)).sum(-1)).numpy())
+    assert report["chroma"] == pytest.approx(np.mean(kl), rel=1e-4)
+    # The best constant of the images themselves, and a worse one.
+    uniform = {name: np.zeros(32, np.float32) for name in ("hue", "chroma")}
+    given = evaluation.evaluate_colorizer(predict, samples, config, uniform)
+    for name in ("hue", "chroma"):
+        assert given[name] == report[name]
+        assert report[f"{name}_baseline"] < given[f"{name}_baseline"]
+
+
+def test_an_unreadable_image_ends_the_report(predict, photos, tmp_path):
+    (tmp_path / "good.jpg").write_bytes((photos / "coffee.jpg").read_bytes())
+    (tmp_path / "torn.jpg").write_bytes((photos / "coffee.jpg").read_bytes()[:2000])
+    config = _config(data=(str(tmp_path),), subset="all")
+    with pytest.raises(ValueError, match="torn.jpg"):
+        evaluation.evaluate_colorizer(predict, data.images_of(config), config)
