@@ -17,7 +17,7 @@ class HistogramKL(keras.losses.Loss):
 
     Args:
         name: Name of the loss.
-        reduction: As in every Keras loss.
+        **kwargs: Further arguments of `keras.losses.Loss`.
 
     Call arguments:
         y_true: `[B, P, K]`, float, not negative, summing to 1 over K.
@@ -30,10 +30,8 @@ class HistogramKL(keras.losses.Loss):
     0.6931
     """
 
-    def __init__(
-        self, name="histogram_kl", reduction="sum_over_batch_size", dtype="float32"
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+    def __init__(self, name="histogram_kl", **kwargs):
+        super().__init__(name=name, **kwargs)
 
     def call(self, y_true, y_pred):
         # float32 whatever the policy: 8 bits of bfloat16 are too few for logs.
@@ -54,7 +52,7 @@ class LabL2(keras.losses.Loss):
         scale: Factor on the loss. The trainer sets it so that the gradient
             that first reaches the backbone is as large as the histogram loss's.
         name: Name of the loss.
-        reduction: As in every Keras loss.
+        **kwargs: Further arguments of `keras.losses.Loss`.
 
     Call arguments:
         y_true: `[B, P, 2]`, float, the scaled a and b.
@@ -66,19 +64,12 @@ class LabL2(keras.losses.Loss):
     5.0
     """
 
-    def __init__(
-        self,
-        scale=1.0,
-        name="lab_l2",
-        reduction="sum_over_batch_size",
-        dtype="float32",
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+    def __init__(self, scale=1.0, name="lab_l2", **kwargs):
+        super().__init__(name=name, **kwargs)
         self.scale = scale
 
     def call(self, y_true, y_pred):
-        y_true = ops.cast(y_true, "float32")
-        difference = ops.cast(y_pred, "float32") - y_true
+        difference = ops.cast(y_pred, "float32") - ops.cast(y_true, "float32")
         return self.scale * ops.sum(ops.square(difference), axis=-1)
 
     def get_config(self):
@@ -100,7 +91,7 @@ class MaskedCrossEntropy(keras.losses.Loss):
     Args:
         ignore: Label of the points to ignore.
         name: Name of the loss.
-        reduction: As in every Keras loss.
+        **kwargs: Further arguments of `keras.losses.Loss`.
 
     Call arguments:
         y_true: `[...]` (`[B]`, `[B, P]`, `[B, H, W]`) or `[..., 1]`, integers
@@ -115,14 +106,8 @@ class MaskedCrossEntropy(keras.losses.Loss):
     0.6931
     """
 
-    def __init__(
-        self,
-        ignore=255,
-        name="masked_cross_entropy",
-        reduction="sum_over_batch_size",
-        dtype="float32",
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+    def __init__(self, ignore=255, name="masked_cross_entropy", **kwargs):
+        super().__init__(name=name, **kwargs)
         self.ignore = ignore
 
     def __call__(self, y_true, y_pred, sample_weight=None):
@@ -156,7 +141,7 @@ class MaskedBinaryCrossEntropy(keras.losses.Loss):
     Args:
         ignore: Label of the classes to ignore.
         name: Name of the loss.
-        reduction: As in every Keras loss.
+        **kwargs: Further arguments of `keras.losses.Loss`.
 
     Call arguments:
         y_true: `[B, L]`, 0, 1 or `ignore`.
@@ -169,14 +154,8 @@ class MaskedBinaryCrossEntropy(keras.losses.Loss):
     1.3863
     """
 
-    def __init__(
-        self,
-        ignore=255,
-        name="masked_binary_cross_entropy",
-        reduction="sum_over_batch_size",
-        dtype="float32",
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+    def __init__(self, ignore=255, name="masked_binary_cross_entropy", **kwargs):
+        super().__init__(name=name, **kwargs)
         self.ignore = ignore
 
     def call(self, y_true, y_pred):

@@ -80,9 +80,7 @@ class Tool:
         try:
             self._run(argv)
         except KeyboardInterrupt:
-            _fail(
-                "Stopped. The same command goes on from the newest checkpoint, if any."
-            )
+            _fail("Stopped. The same command goes on from the newest checkpoint.")
         except _USER_ERRORS as error:
             _fail(" ".join(str(error).split()) or type(error).__name__)
 
@@ -102,17 +100,16 @@ class Tool:
             raise ValueError(
                 f"Unknown argument. Expected flags only. Received: {rest[0]!r}"
             )
-        given = {name: values[name].value for name in fields}
-        given = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in given.items()
-            if value is not None
-        }
-        names = {field.name for field in dataclasses.fields(self.options)}
-        options = {name: given.pop(name) for name in names & given.keys()}
+        given = {}
+        for name in fields:
+            value = values[name].value
+            if value is not None:
+                given[name] = tuple(value) if isinstance(value, list) else value
+        options = {}
         for field in dataclasses.fields(self.options):
-            required = field.default is None and isinstance(field.type, type)
-            if required and field.name not in options:
+            if field.name in given:
+                options[field.name] = given.pop(field.name)
+            elif field.default is None and isinstance(field.type, type):
                 raise ValueError(
                     f"Flag --{field.name} is missing. Expected: "
                     f"{field.metadata['help']} Received: none"
@@ -122,8 +119,8 @@ class Tool:
             task = getattr(options, "task", next(iter(self.configs)))
             before = self.configs[task].upgraded(_read_settings(options.config))
             given = {**before, **given}
-        rest = [rest] if self.arguments else []
-        self.main(options, given, *rest)
+        others = [rest] if self.arguments else []
+        self.main(options, given, *others)
 
     def _fields(self):
         """Returns the fields by name, those of the options first."""
@@ -149,20 +146,19 @@ class Tool:
 
     def _note(self, field):
         """Returns what `--help` says of the default, and of whose flag it is."""
-        text = " Repeatable." if value_type(field) is tuple else ""
+        name, text = field.name, ""
+        if value_type(field) is tuple:
+            text = " Repeatable."
         choices = [str(choice) for choice in field.metadata["choices"] or ()]
         if any(choice not in field.metadata["help"] for choice in choices):
             text += f" One of {', '.join(choices)}."
-        if field.name in self.options.__dataclass_fields__:
+        if name in self.options.__dataclass_fields__:
             return text + _default_text({"": field.default})
-        holders = {
-            name: values[field.name]
-            for name, values in self.defaults.items()
-            if field.name in values
-        }
-        if len(holders) < len(self.defaults):
-            text += f" Only for {' and '.join(holders)}."
-        return text + _default_text(holders)
+        owners = [k for k, v in self.configs.items() if name in v.__dataclass_fields__]
+        if len(owners) < len(self.configs):
+            text += f" Only for {' and '.join(owners)}."
+        defaults = {k: v[name] for k, v in self.defaults.items() if name in v}
+        return text + _default_text(defaults)
 
 
 def _default_text(values):
@@ -171,16 +167,11 @@ def _default_text(values):
     for name, value in values.items():
         groups.setdefault(repr(value), (value, []))[1].append(name)
     shown = [
-        (value, names)
+        f"{value}" if len(groups) == 1 else f"{value} {', '.join(names)}"
         for value, names in groups.values()
         if value not in (None, (), "")
     ]
-    if not shown:
-        return ""
-    if len(groups) == 1:
-        return f" (default: {shown[0][0]})"
-    text = "; ".join(f"{value} {', '.join(names)}" for value, names in shown)
-    return f" (default: {text})"
+    return f" (default: {'; '.join(shown)})" if shown else ""
 
 
 def _read_settings(path):

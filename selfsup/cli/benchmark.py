@@ -43,18 +43,14 @@ class Options(Config):
     """What is measured, and on what."""
 
     what: str = setting(
-        "input",
-        "What is measured: input, train, segment or serve.",
-        choices=("input", "train", "segment", "serve"),
+        "input", "What is measured.", choices=("input", "train", "segment", "serve")
     )
     data: tuple[str, ...] = setting((), "Sources. Default: embedded photos.")
     network: str = changed(RunConfig, "network", "vgg16")
     width: float = changed(RunConfig, "width", 1.0)
     crop_size: int = changed(RunConfig, "crop_size", 352)
     min_side: int | None = setting(None, "Least short side. Default: crop_size.", 8)
-    max_side: int | None = setting(
-        None, "Greatest short side. Default: 600/352 of min_side.", 8
-    )
+    max_side: int | None = setting(None, "Greatest. Default: 600/352 of min_side.", 8)
     batch_size: int = changed(RunConfig, "batch_size", 16)
     points: int = setting(128, "Points an image.", 1)
     images: int = setting(1024, "Images a round.", 1)
@@ -62,10 +58,7 @@ class Options(Config):
     height: int = setting(375, "Height of the image to segment.", 1)
     image_width: int = setting(500, "Its width.", 1)
     concatenated_stride: int = setting(
-        2,
-        "Finest stride at which hypercolumns are concatenated; stride 1 of the image "
-        "above takes over 20 GB.",
-        choices=(1, 2, 4),
+        2, "Finest stride of concatenating; 1 takes over 20 GB.", choices=(1, 2, 4)
     )
     requests: int = setting(1000, "Requests over which memory is watched.", 1)
     output: str | None = setting(None, "JSON file with the result.")

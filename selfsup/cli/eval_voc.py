@@ -16,9 +16,7 @@ from absl import logging
 from selfsup import evaluation, training
 from selfsup.cli.app import Tool
 from selfsup.cli.options import ReportOptions
-from selfsup.training import tasks
-
-TASKS = {name: tasks.get(name) for name in ("segmentation", "classification")}
+from selfsup.cli.train_voc import TASKS
 
 
 def main(options, given):

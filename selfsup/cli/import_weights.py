@@ -46,29 +46,23 @@ class Options(Config):
         "What the network wants subtracted from images in [0, 1]; repeat it for R, G "
         "and B. Default: 0.4488, or 0 for a colorizer released for use.",
     )
-    input_scale: float | None = setting(
-        None, "Factor on that, such as 255. Default: 1."
-    )
+    input_scale: float | None = setting(None, "Factor on that. Default: 1.")
 
     def of_import(self):
         """Returns the arguments of an import that were given, a dict."""
-        given = {
-            "network": self.network,
-            "skip": self.skip and self.skip.split(","),
-            "lrn": self.lrn,
-            "input_mean": tuple(map(float, self.input_mean)) or None,
-            "input_scale": self.input_scale,
-        }
+        names = "network", "skip", "lrn", "input_mean", "input_scale"
+        given = {name: getattr(self, name) for name in names}
+        given["skip"] = self.skip and self.skip.split(",")
+        given["input_mean"] = tuple(map(float, self.input_mean)) or None
         return {name: value for name, value in given.items() if value is not None}
 
 
 def main(options, given):
     """Imports or exports."""
     del given
-    exporting = options.output.endswith(".h5")
+    exporting, arguments = options.output.endswith(".h5"), options.of_import()
     suffix = ".h5" if exporting else ".keras"
     saving.checked_output(options.output, suffix, options.overwrite)
-    arguments = options.of_import()
     if exporting and arguments:
         raise ValueError(
             "An export writes all of a model. Expected --source, --output, --gray and "

@@ -10,6 +10,7 @@ that was stopped. Flags that are not given come from the preset.
 """
 
 import dataclasses
+import itertools
 
 from absl import logging
 
@@ -33,10 +34,13 @@ class Options(RunOptions):
     workdir: str | None = setting(None, "Folder of the run. Default: runs/TASK.")
 
 
-def defaults(task):
-    """Returns the defaults of a proxy task by preset."""
-    fields = {preset: task.Config.from_preset(preset).to_json() for preset in PRESETS}
-    return {name: {**values, "preset": "sample"} for name, values in fields.items()}
+def defaults(*chosen):
+    """Returns the defaults of proxy tasks by preset."""
+    found = {preset: {} for preset in PRESETS}
+    for preset, task in itertools.product(PRESETS, chosen):
+        found[preset] |= task.Config.from_preset(preset).to_json()
+        found[preset]["preset"] = "sample"
+    return found
 
 
 def train(task, options, given):
@@ -44,16 +48,12 @@ def train(task, options, given):
     config = task.Config.from_preset(**given)
     results = training.train(task(config), options.workdir, options.overwrite)
     for part in ("training", "held_out"):
-        measures = results.get(part, {})
+        measures, title = results.get(part, {}), part.replace("_", "-")
         for name, value in measures.items():
-            if f"{name}_baseline" in measures:
-                logging.info(
-                    "%s %s: %.4f, without looking at the image: %.4f",
-                    part.replace("_", "-"),
-                    name,
-                    value,
-                    measures[f"{name}_baseline"],
-                )
+            baseline = measures.get(f"{name}_baseline")
+            if baseline is not None:
+                text = "%s %s: %.4f, without looking at the image: %.4f"
+                logging.info(text, title, name, value, baseline)
     logging.info("Look at %s", options.workdir)
 
 
@@ -64,4 +64,5 @@ def main(options, given):
     train(TASKS[options.task], options, given)
 
 
-TOOL = Tool(__doc__, main, Options, {name: task.Config for name, task in TASKS.items()})
+CONFIGS = {name: task.Config for name, task in TASKS.items()}
+TOOL = Tool(__doc__, main, Options, CONFIGS, defaults(*TASKS.values()))

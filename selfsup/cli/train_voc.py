@@ -30,9 +30,7 @@ TASKS = {name: tasks.get(name) for name in ("segmentation", "classification")}
 class Options(RunOptions):
     """Flags that are no settings of the run."""
 
-    task: str = setting(
-        "segmentation", "segmentation or classification.", choices=TASKS
-    )
+    task: str = setting("segmentation", "What is learned.", choices=TASKS)
     workdir: str = changed(RunOptions, "workdir", "runs/voc")
 
 

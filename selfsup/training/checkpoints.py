@@ -10,6 +10,9 @@ from absl import logging
 
 from selfsup import atomic
 
+# What restoring a damaged checkpoint, or one of another model, ends in.
+_DOES_NOT_FIT = (AssertionError, LookupError, ValueError, tf.errors.OpError)
+
 
 class Checkpoints:
     """The resumable state of a run, in a folder.
@@ -61,12 +64,7 @@ class Checkpoints:
         for path in reversed(self._manager.checkpoints):
             try:
                 self._manager.checkpoint.restore(path).assert_consumed()
-            except (
-                AssertionError,
-                LookupError,
-                ValueError,
-                tf.errors.OpError,
-            ) as error:
+            except _DOES_NOT_FIT as error:
                 logging.warning("Cannot restore %s: %s", path, atomic.first_line(error))
                 failure = failure or (path, error)
                 continue

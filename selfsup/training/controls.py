@@ -1,5 +1,7 @@
 """What ends a run and sets its learning rate."""
 
+import functools
+
 from absl import logging
 
 from selfsup import runs
@@ -9,19 +11,18 @@ from selfsup.training.optimizers import CaffeSGD, make_optimizer
 from selfsup.training.plateau import Plateau, rate
 
 
-class FixedLength:
-    """Trains for a number of steps; the rate follows a schedule.
+class Control:
+    """Base class of controls: measures and draws at regular steps.
 
     Args:
-        steps: Length of the run.
+        steps: Length of the run, or its limit.
     """
 
     def __init__(self, steps):
         self.steps = steps
 
     def optimizer(self, config):
-        """Builds the optimizer that a `PretrainingConfig` describes."""
-        return make_optimizer(config, self.steps)
+        """Builds the optimizer that a `RunConfig` describes."""
 
     def begin(self, phase, first_step):
         """Restores the state of the control as of a step."""
@@ -30,22 +31,54 @@ class FixedLength:
         """Returns whether there is nothing left to do after a step."""
         return step >= self.steps
 
+    def evaluate(self, phase, step):
+        """Measures the model after a step; returns what the log shows, a dict."""
+        return phase.measures()
+
     def callbacks(self, phase):
         """Returns the callbacks of a phase at the ends of periods."""
-        config = phase.config
+        every = phase.config.eval_every
+        evaluate = functools.partial(self.evaluate, phase)
         return [
-            Periodically(
-                config.eval_every,
-                self.steps,
-                lambda step: phase.measures(),
-                phase.columns,
-            ),
-            Periodically(config.eval_every, self.steps, phase.draw),
-            Periodically(config.keep_every, 0, phase.keep_snapshot),
+            Periodically(every, self.steps, evaluate, phase.columns),
+            Periodically(every, self.steps, phase.draw),
         ]
 
 
-class PlateauSearch:
+class FixedLength(Control):
+    """Trains for a number of steps; the rate follows a schedule.
+
+    Args:
+        steps: Length of the run.
+    """
+
+    def optimizer(self, config):
+        return make_optimizer(config, self.steps)
+
+    def callbacks(self, phase):
+        snapshots = Periodically(phase.config.keep_every, 0, phase.keep_snapshot)
+        return [*super().callbacks(phase), snapshots]
+
+
+class _Drops(Control):
+    """Base class of controls that lower the rate where a `Plateau` says so."""
+
+    def __init__(self, steps, state):
+        super().__init__(steps)
+        self.state = state
+
+    def optimizer(self, config):
+        return CaffeSGD(
+            config.learning_rate, kernel_decay=config.weight_decay, bias_multiplier=1.0
+        )
+
+    def _set_rate(self, phase, step):
+        phase.optimizer.learning_rate = rate(
+            phase.config.learning_rate, self.state.drops, step
+        )
+
+
+class PlateauSearch(_Drops):
     """Lowers the rate where the held-out score stops improving, and ends the run.
 
     The evaluations and what followed from them are in `schedule.json`, the models
@@ -56,17 +89,10 @@ class PlateauSearch:
     """
 
     def __init__(self, steps):
-        self.steps = steps
-        self.evaluations, self.state = [], Plateau()
-
-    def optimizer(self, config):
-        """Builds the optimizer that a `DownstreamConfig` describes."""
-        return CaffeSGD(
-            config.learning_rate, kernel_decay=config.weight_decay, bias_multiplier=1.0
-        )
+        super().__init__(steps, Plateau())
+        self.evaluations = []
 
     def begin(self, phase, first_step):
-        """Restores the evaluations up to a step from `schedule.json`."""
         before = runs.read_json(phase.folder / "schedule.json") or {}
         # A run that was killed may have evaluated beyond its checkpoint; one that
         # is prolonged evaluated at its end, where a longer one would not have.
@@ -76,33 +102,20 @@ class PlateauSearch:
             if step <= first_step
             and (step % phase.config.eval_every == 0 or step == self.steps)
         ]
-        self._follow(phase, Plateau().after_all(self.evaluations), first_step)
+        self.state = Plateau().after_all(self.evaluations)
+        self._set_rate(phase, first_step)
 
     def is_over(self, step):
-        """Returns whether there is nothing left to do after a step."""
-        return step >= self.steps or self.state.finished
+        return super().is_over(step) or self.state.finished
 
-    def callbacks(self, phase):
-        """Returns the callbacks of a phase at the ends of periods."""
-        every = phase.config.eval_every
-        return [
-            Periodically(
-                every,
-                self.steps,
-                lambda step: self._evaluate(phase, step),
-                phase.columns,
-            ),
-            Periodically(every, self.steps, phase.draw),
-        ]
-
-    def _evaluate(self, phase, step):
+    def evaluate(self, phase, step):
         measures = phase.measures()
-        score = measures[f"val_{phase.task.score}"]
+        score, before = measures[f"val_{phase.task.score}"], self.state
         self.evaluations.append((step, score))
-        before = self.state
-        self._follow(phase, before.after(step, score), step)
+        self.state = before.after(step, score)
+        self._set_rate(phase, step)
         if self.state.best_step == step:
-            self._keep_best(phase, step, before.best_step)
+            self._keep_best(phase, before.best_step)
         if len(self.state.drops) > len(before.drops):
             logging.info("Step %d: no progress, learning rate x0.1", step)
         if self.state.finished:
@@ -111,21 +124,14 @@ class PlateauSearch:
         runs.write_json(phase.folder / "schedule.json", self.schedule(phase))
         return measures
 
-    def _follow(self, phase, state, step):
-        self.state = state
-        phase.optimizer.learning_rate = rate(
-            phase.config.learning_rate, state.drops, step
-        )
-
-    def _keep_best(self, phase, step, previous):
-        path = self.best_path(phase.folder, step)
+    def _keep_best(self, phase, previous):
+        path = self.best_path(phase.folder)
         path.parent.mkdir(exist_ok=True)
         save_model(phase.model, path)
         # The one before belongs to the newest checkpoint until there is another.
         kept = path, self.best_path(phase.folder, previous)
-        for older in path.parent.glob("*.keras"):
-            if older not in kept:
-                older.unlink()
+        for older in set(path.parent.glob("*.keras")).difference(kept):
+            older.unlink()
         phase.checkpoints.save_next()
 
     def best_path(self, folder, step=None):
@@ -135,20 +141,19 @@ class PlateauSearch:
 
     def schedule(self, phase):
         """Returns what `schedule.json` holds, a dict."""
-        state = self.state
         return {
             "learning_rate": phase.config.learning_rate,
             "eval_every": phase.config.eval_every,
             "score": phase.task.score,
-            "drops": list(state.drops),
-            "best_step": state.best_step,
-            "best_score": state.best_score,
-            "finished": state.finished,
+            "drops": list(self.state.drops),
+            "best_step": self.state.best_step,
+            "best_score": self.state.best_score,
+            "finished": self.state.finished,
             "evaluations": self.evaluations,
         }
 
 
-class Replay:
+class Replay(_Drops):
     """Trains by a schedule that a search found, up to its best step.
 
     Args:
@@ -156,29 +161,11 @@ class Replay:
     """
 
     def __init__(self, state):
-        self.state, self.steps = state, state.best_step
-
-    optimizer = PlateauSearch.optimizer
+        super().__init__(state.best_step, state)
 
     def begin(self, phase, first_step):
-        """Sets the rate of the steps that follow."""
-        self._follow(phase, first_step)
-
-    def is_over(self, step):
-        """Returns whether there is nothing left to do after a step."""
-        return step >= self.steps
+        self._set_rate(phase, first_step)
 
     def callbacks(self, phase):
-        """Returns the callbacks of a phase at the ends of periods."""
-        return [
-            Periodically(
-                phase.config.eval_every,
-                self.steps,
-                lambda step: self._follow(phase, step),
-            )
-        ]
-
-    def _follow(self, phase, step):
-        phase.optimizer.learning_rate = rate(
-            phase.config.learning_rate, self.state.drops, step
-        )
+        set_rate = functools.partial(self._set_rate, phase)
+        return [Periodically(phase.config.eval_every, self.steps, set_rate)]

@@ -33,32 +33,19 @@ class DownstreamConfig(RunConfig):
         RunConfig, "network", None, "Backbone. Default: that of --init, else vgg16."
     )
     width: float | None = changed(
-        RunConfig,
-        "width",
-        None,
-        "Factor on the number of channels. Default: that of --init, else 1.",
+        RunConfig, "width", None, "Factor on channels. Default: that of --init, else 1."
     )
     padding: str | None = changed(
-        RunConfig,
-        "padding",
-        None,
-        "What convolutions pad with. Default: that of --init, else zeros.",
+        RunConfig, "padding", None, "Padding. Default: that of --init, else zeros."
     )
     train_split: str | None = setting(None, "Images to train on.")
     val_split: str = setting(
-        "val",
-        "Images that the result is measured on; none to measure later.",
-        resumable=True,
+        "val", "Images that the result is measured on, or none.", resumable=True
     )
     held_out: float = setting(
         0.1, "Share of the training images that the plateau rule looks at.", 0.001, 0.9
     )
-    fov_blocks: int = setting(
-        2,
-        "Blocks of pooling and convolution that widen the field of view, 0 to 2.",
-        0,
-        2,
-    )
+    fov_blocks: int = setting(2, "Blocks that widen the field of view.", 0, 2)
     trainable: str = setting(
         "all",
         "Layers of the backbone that learn: all, none, or LAYER and up. The head and "
@@ -71,21 +58,14 @@ class DownstreamConfig(RunConfig):
         None, "Greatest norm of the gradient over all layers. Default: any.", 1e-12
     )
     max_steps: int = setting(
-        40_000,
-        "Steps after which the run ends, whatever the plateau rule says.",
-        1,
-        resumable=True,
+        40_000, "Steps at most, whatever the plateau rule says.", 1, resumable=True
     )
     # Not resumable: the plateau rule counts evaluations.
     eval_every: int | None = setting(
-        None,
-        "Steps between evaluations of the plateau rule. Default: max_steps / 40.",
-        1,
+        None, "Steps between evaluations. Default: max_steps / 40.", 1
     )
     retrain_on_all: bool = setting(
-        False,
-        "Then train once more on all training images, by the schedule found.",
-        resumable=True,
+        False, "Train again on all images, by the schedule found.", resumable=True
     )
 
     def __post_init__(self):

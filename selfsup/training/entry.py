@@ -1,6 +1,5 @@
-"""The two doors: `train` a task, `evaluate` what was trained."""
+"""The two entry points: `train` a task, `evaluate` what was trained."""
 
-import dataclasses
 import pathlib
 
 import keras
@@ -52,18 +51,22 @@ def train(task, workdir, overwrite=False, strategy=None):
     config = task.config
     parts = {part: task.open(part) for part in ("train", "held_out", "test")}
     parts = {part: samples for part, samples in parts.items() if samples is not None}
-    for part in ("held_out", "test"):
-        if part in parts:
-            task.check(parts[part])
+    for part, samples in parts.items():
+        if part != "train":
+            task.check(samples)
     keras.utils.set_random_seed(config.seed)
     backbone = task.backbone(parts["train"])
     workdir = runs.prepare(workdir, task.name, config, overwrite)
-    _announce(task, parts, strategy)
-    train_phase = _pretrain if task.pretraining else _search
-    phase, backbone_and_model, results = train_phase(
+    counts = ", ".join(f"{len(samples)} {part}" for part, samples in parts.items())
+    device = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    logging.info(
+        f"{task.name} from {config.init}: {config.network} of width {config.width:g}; "
+        f"{counts}; {replicas} {device}"
+    )
+    train_phases = _pretrain if task.pretraining else _search
+    phase, (backbone, model), results = train_phases(
         task, backbone, parts, workdir, strategy
     )
-    backbone, model = backbone_and_model
     save_model(model, workdir / f"{task.kind}.keras")
     save_model(backbone, workdir / "backbone.keras")
     results |= task.results(model, parts, strategy, workdir / runs.JOURNAL)
@@ -82,46 +85,25 @@ def _pretrain(task, backbone, parts, workdir, strategy):
 
 def _search(task, backbone, parts, workdir, strategy):
     """Returns the same for a plateau search, and a replay where one is wanted."""
-    config = task.config
-    control = PlateauSearch(config.max_steps)
-    searched = {part: parts[part] for part in ("train", "held_out")}
-    phase = Phase(task, control, backbone, searched, workdir, strategy)
+    control = PlateauSearch(task.config.max_steps)
+    phase = Phase(task, control, backbone, parts, workdir, strategy)
     phase.train()
-    result = phase.portable(control.best_path(workdir))
-    if config.retrain_on_all:
-        samples = task.open("all")
-        logging.info("Retraining on all %d images", len(samples))
-        folder = workdir / "retrained"
+    models = phase.portable(control.best_path(workdir))
+    if task.config.retrain_on_all:
+        parts, folder = {"train": task.open("all")}, workdir / "retrained"
+        logging.info("Retraining on all %d images", len(parts["train"]))
         folder.mkdir(exist_ok=True)
-        replay = Phase(
-            task, Replay(control.state), backbone, {"train": samples}, folder, strategy
-        )
-        replay.train()
-        result = replay.portable()
-        replay.draw_curves()
+        replay = Replay(control.state)
+        retrained = Phase(task, replay, backbone, parts, folder, strategy)
+        retrained.train()
+        models = retrained.portable()
+        retrained.draw_curves()
     results = {
         "best_step": control.state.best_step,
         f"held_out_{task.score}": control.state.best_score,
-        "retrained_on_all": config.retrain_on_all,
+        "retrained_on_all": task.config.retrain_on_all,
     }
-    return phase, result, results
-
-
-def _announce(task, parts, strategy):
-    config = task.config
-    counts = {part: len(samples) for part, samples in parts.items()}
-    logging.info(
-        "%s from %s: %s of width %g; %d images, %s held out, %s to test on; %d %s",
-        task.name,
-        config.init,
-        config.network,
-        config.width,
-        counts["train"],
-        counts.get("held_out", "none"),
-        counts.get("test", "none"),
-        strategy.num_replicas_in_sync,
-        "GPU" if tf.config.list_logical_devices("GPU") else "CPU",
-    )
+    return phase, models, results
 
 
 def evaluate(ckpt, options=None, output=None, strategy=None, kinds=None):
@@ -148,9 +130,9 @@ def evaluate(ckpt, options=None, output=None, strategy=None, kinds=None):
     kinds = kinds or tasks.kinds()
     with strategy.scope():
         run = runs.open_run(ckpt, kinds)
-    task = tasks.of_run(run, kinds, ckpt)
-    options = task.EvaluationConfig.from_values(options or {})
-    samples, options = task.for_evaluation(run, options)
+    task_class = tasks.of_run(run, kinds, ckpt)
+    options = task_class.EvaluationConfig.from_values(options or {})
+    task, samples, options = task_class.for_evaluation(run, options)
     output = pathlib.Path(output or run.folder / "evaluation").expanduser()
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -159,11 +141,11 @@ def evaluate(ckpt, options=None, output=None, strategy=None, kinds=None):
             "The folder of the report cannot be made. Expected one that can be "
             f"written. Received: {output} ({error.strerror})"
         ) from error
-    found, draw = task.evaluate(run, samples, options, strategy, output / runs.JOURNAL)
+    journal = output / runs.JOURNAL
+    found, draw = task.evaluate(run.model, samples, options, strategy, journal)
     results = {"ckpt": str(ckpt), **found}
-    runs.write_json(
-        output / "config.json", {"ckpt": str(ckpt), **dataclasses.asdict(options)}
-    )
+    settings = {"ckpt": str(ckpt), **options.to_json()}
+    runs.write_json(output / "config.json", settings)
     runs.write_json(output / "results.json", results)
     # Pictures of an earlier evaluation would lie beside other numbers.
     for name in task.figures:

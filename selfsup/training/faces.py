@@ -1,4 +1,4 @@
-"""The doors by the names of the tasks that are used most."""
+"""The entry points by the names of the tasks that are used most."""
 
 from selfsup.training import entry, tasks
 

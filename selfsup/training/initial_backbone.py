@@ -26,24 +26,18 @@ def initial_backbone(config, fc6_padding="same"):
         FileNotFoundError: If the weights are missing.
         ValueError: If they do not fit the configuration.
     """
-    if config.init == "random":
-        backbone = _random(config, fc6_padding)
-    else:
-        backbone = _pretrained(config, fc6_padding)
+    build = _random if config.init == "random" else _pretrained
     to_input = weights.gray_to_rgb if config.color else weights.rgb_to_gray
-    return to_input(backbone)
+    return to_input(build(config, fc6_padding))
 
 
 def _random(config, fc6_padding):
-    network = config.network or "vgg16"
-    residual = networks.ARCHITECTURES[network].residual
-    return networks.ARCHITECTURES[network].builder(
+    architecture = networks.ARCHITECTURES[config.network or "vgg16"]
+    return architecture.builder(
         width=config.width or 1.0,
         padding=config.padding or "zeros",
-        normalization="plain" if residual else "none",
-        fov_blocks=config.fov_blocks,
-        kernel_initializer="he_normal",
-        **_fc_arguments(config, network, fc6_padding),
+        normalization="plain" if architecture.residual else "none",
+        **_new_layers(config, architecture, fc6_padding),
     )
 
 
@@ -65,21 +59,18 @@ def _pretrained(config, fc6_padding):
     backbone = networks.build(found)
     report = weights.load(backbone, loaded)
     logging.info("Copied %d parameters from %s", len(report.rows), path)
-    if not networks.ARCHITECTURES[found["network"]].residual:
+    architecture = networks.ARCHITECTURES[found["network"]]
+    if not architecture.residual:
         backbone = weights.absorb(backbone)
-    return weights.adapt(
-        backbone,
-        fov_blocks=config.fov_blocks,
-        kernel_initializer="he_normal",
-        **_fc_arguments(config, found["network"], fc6_padding),
-    )
+    return weights.adapt(backbone, **_new_layers(config, architecture, fc6_padding))
 
 
-def _fc_arguments(config, network, fc6_padding):
-    """Returns the builder's arguments about the layers fc6 and fc7."""
-    if networks.ARCHITECTURES[network].residual:
-        return {}
-    return {"dropout": config.dropout, "fc6_padding": fc6_padding}
+def _new_layers(config, architecture, fc6_padding):
+    """Returns the builder's arguments that the weights do not decide."""
+    given = {"fov_blocks": config.fov_blocks, "kernel_initializer": "he_normal"}
+    if architecture.residual:
+        return given
+    return {**given, "dropout": config.dropout, "fc6_padding": fc6_padding}
 
 
 def _check_agreement(config, found, path):
@@ -137,22 +128,15 @@ def freeze(backbone, trainable):
     if trainable == "all":
         return
     names = [layer.name for layer in backbone.layers]
-    if trainable == "none":
-        first = len(names)
-    else:
-        # A residual block begins with its branches: res5a_branch2a.
-        matching = [
-            index
-            for index, name in enumerate(names)
-            if name == trainable or name.startswith(f"{trainable}_")
-        ]
-        if not matching:
-            layers = [layer.name for layer in backbone.layers if layer.weights]
-            raise ValueError(
-                "There is no such layer. Expected --trainable all, none or one of "
-                f"{', '.join(layers)}. Received: --trainable {trainable}"
-            )
-        first = matching[0]
+    # A residual block begins with its branches: res5a_branch2a.
+    found = [name for name in names if f"{name}_".startswith(f"{trainable}_")]
+    if not found and trainable != "none":
+        layers = ", ".join(layer.name for layer in backbone.layers if layer.weights)
+        raise ValueError(
+            "There is no such layer. Expected --trainable all, none or one of "
+            f"{layers}. Received: --trainable {trainable}"
+        )
+    first = names.index(found[0]) if found else len(names)
     for layer in backbone.layers[:first]:
         if not layer.name.endswith(("8_1", "9_1")):
             layer.trainable = False

@@ -3,12 +3,9 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable
 
 import keras
 import tensorflow as tf
-
-from selfsup.training.step import Step
 
 # One call of the compiled loop runs for about this time; then the progress bar is
 # drawn and a checkpoint saved.
@@ -36,13 +33,7 @@ class Schedule:
 
 
 def run(
-    step_fn: Step,
-    make_dataset: Callable[[int], tf.data.Dataset],
-    schedule: Schedule,
-    checkpoints,
-    callbacks=(),
-    watch=None,
-    first_step=0,
+    step_fn, make_dataset, schedule, checkpoints, callbacks=(), watch=None, first_step=0
 ):
     """Trains a model from a step on, to the end of the schedule.
 
@@ -50,10 +41,10 @@ def run(
     the steps are grouped, so a resumed run ends like an unbroken one.
 
     Args:
-        step_fn: What one step does.
+        step_fn: A `Step`.
         make_dataset: Function from the first step to a dataset that begins there, of
             `(inputs, targets, weights)` or `(inputs, targets, weights, status)`.
-        schedule: When to log and stop.
+        schedule: A `Schedule`.
         checkpoints: `Checkpoints`, already restored.
         callbacks: Keras callbacks. The logs at the end of an epoch hold the
             mean losses, `step`, `learning_rate` and `steps_per_second`.
@@ -88,9 +79,7 @@ def run(
             steps_per_call = max(1, min(stop - step, wanted))
             start = time.monotonic()
             try:
-                sums, bad, status = call(
-                    iterator, tf.constant(steps_per_call, tf.int64)
-                )
+                sums, bad, status = call(iterator, tf.constant(steps_per_call, "int64"))
             except tf.errors.ResourceExhaustedError as error:
                 raise MemoryError(error.message) from error
             sums = {name: float(value) for name, value in sums.items()}
@@ -174,11 +163,9 @@ class LogRow:
 def _distribute(dataset, strategy):
     if strategy.num_replicas_in_sync == 1:
         return dataset
-    options = tf.data.Options()
+    options, policy = tf.data.Options(), tf.data.experimental.AutoShardPolicy
     # Each worker makes the same stream; the batch, not the files, is split.
-    options.experimental_distribute.auto_shard_policy = (
-        tf.data.experimental.AutoShardPolicy.OFF
-    )
+    options.experimental_distribute.auto_shard_policy = policy.OFF
     return strategy.experimental_distribute_dataset(dataset.with_options(options))
 
 
@@ -232,8 +219,7 @@ def memory_advice(batch_size, accumulation):
         yield
     except MemoryError as error:
         raise MemoryError(
-            "The device has not enough memory for a step. Expected a smaller batch, "
-            f"such as batch_size={max(1, batch_size // 2)}, or more parts of it by "
-            f"accumulation. Received: batch_size={batch_size}, "
-            f"accumulation={accumulation}"
+            "A step needs more memory than the device has. Expected a smaller batch, "
+            f"such as batch_size={max(1, batch_size // 2)}, or more accumulation. "
+            f"Received: batch_size={batch_size}, accumulation={accumulation}"
         ) from error

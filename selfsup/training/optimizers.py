@@ -129,7 +129,7 @@ def run_momentum(momentum, steps):
 
     Args:
         momentum: Momentum for long runs.
-        steps: Length of the run, or None if it is not known.
+        steps: Length of the run.
 
     Returns:
         `momentum`, or less: an average over at most a twentieth of the run.
@@ -139,7 +139,7 @@ def run_momentum(momentum, steps):
     >>> run_momentum(0.999, steps=1000), run_momentum(0.999, steps=10**6)
     (0.98, 0.999)
     """
-    return momentum if steps is None else min(momentum, max(0.0, 1.0 - 20.0 / steps))
+    return min(momentum, max(0.0, 1.0 - 20.0 / steps))
 
 
 def make_optimizer(config, steps):

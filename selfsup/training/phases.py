@@ -3,7 +3,8 @@
 import keras
 from absl import logging
 
-from selfsup import data, pictures, runs, weights
+from selfsup import pictures, runs, weights
+from selfsup.data.batching import reading_errors
 from selfsup.training import loop
 from selfsup.training.callbacks import Progress, Summaries
 from selfsup.training.checkpoints import Checkpoints, save_model
@@ -23,7 +24,7 @@ class Phase:
         control: A `FixedLength`, `PlateauSearch` or `Replay`.
         backbone: The backbone to start from; it is copied.
         parts: Dict from `"train"` and, where there are some, `"held_out"` to
-            samples.
+            samples. Others are not looked at.
         folder: Path of the folder; it exists.
         strategy: A `tf.distribute.Strategy`.
     """
@@ -63,7 +64,13 @@ class Phase:
             self.config.checkpoint_seconds,
         )
         done = self.checkpoints.restore()
-        self._check_samples(done)
+        titles = {"train": "training", "held_out": "held_out"}
+        names = {
+            title: self.task.names(self.parts[part])
+            for part, title in titles.items()
+            if part in self.parts
+        }
+        runs.check_images(self.folder, names, resuming=done > 0)
         runs.cut_log(self.folder / "log.csv", done)
         self.control.begin(self, done)
         if done:
@@ -71,14 +78,6 @@ class Phase:
         if not self.control.is_over(done):
             done = self._train(losses, done)
         return done
-
-    def _check_samples(self, first_step):
-        names = {"train": "training", "held_out": "held_out"}
-        sets = {
-            names[part]: self.task.names(samples)
-            for part, samples in self.parts.items()
-        }
-        runs.check_images(self.folder, sets, resuming=first_step > 0)
 
     def _train(self, losses, first_step):
         config, samples = self.config, self.parts["train"]
@@ -93,24 +92,18 @@ class Phase:
         )
         periodic = self.control.callbacks(self)
         periods = tuple(callback.every for callback in periodic)
+        log = keras.callbacks.CSVLogger(str(self.folder / "log.csv"), append=True)
         with (
             loop.memory_advice(config.batch_size, config.accumulation),
             synchronized_normalization(self.model, self.strategy),
-            data.voc.reading_errors(),
+            reading_errors(),
         ):
             return loop.run(
                 step,
                 lambda start: self.task.batches(samples, start),
                 loop.Schedule(self.control.steps, config.log_every, periods),
                 self.checkpoints,
-                [
-                    *periodic,
-                    self.summaries,
-                    keras.callbacks.CSVLogger(
-                        str(self.folder / "log.csv"), append=True
-                    ),
-                    Progress(),
-                ],
+                [*periodic, self.summaries, log, Progress()],
                 self.task.watch(samples),
                 first_step,
             )
@@ -122,12 +115,11 @@ class Phase:
 
     def measures(self):
         """Measures the model on held-out samples; a dict, empty without any."""
-        if self.parts.get("held_out") is None:
+        samples = self.parts.get("held_out")
+        if samples is None:
             return {}
         with averaged_weights(self.model, self.optimizer):
-            found = self.task.measure(
-                self.predict, self.parts["held_out"], self.strategy
-            )
+            found = self.task.measure(self.predict, samples, self.strategy)
         return {f"val_{name}": found[name] for name in self.task.logged}
 
     def draw(self, step):

@@ -2,10 +2,63 @@
 
 import dataclasses
 import math
-import types
 
 from selfsup.settings import fail, setting
-from selfsup.training.run_config import NETWORKS, RunConfig
+from selfsup.training.run_config import RunConfig
+
+PRESETS = {
+    # Two minutes on two CPU cores; made to be looked at, not for numbers.
+    "sample": dict(
+        width=0.25,
+        hidden=256,
+        hidden_stddev=0.01,
+        dropout=0.2,
+        bn_momentum=0.95,
+        points=64,
+        point_margin=4,
+        crop_size=64,
+        min_side=72,
+        max_side=112,
+        batch_size=16,
+        steps=450,
+        optimizer="adam",
+        learning_rate=2e-3,
+        schedule="cosine",
+        warmup=0.05,
+        weight_decay=0.05,
+        log_every=10,
+        eval_every=100,
+    ),
+    # Paper sections 3 and 4, and the released solver.
+    "paper": dict(epochs=10.0, val_fraction=0.02),
+    # What is known to help since, at the same cost a sample.
+    "modern": dict(
+        epochs=10.0,
+        val_fraction=0.02,
+        batch_size=128,
+        accumulation=4,
+        learning_rate=1.6e-2,  # Linear in the batch size, from 1e-3 at 8.
+        schedule="cosine",
+        warmup=0.02,
+        ema=0.9998,
+        precision="bfloat16",
+    ),
+}
+
+# ResNet-152 is pretrained at 224 pixels, without hypercolumn, for 35 epochs.
+_RESNET = dict(
+    crop_size=224,
+    min_side=224,
+    max_side=382,
+    point_margin=20,
+    hypercolumn=False,
+    epochs=35.0,
+)
+_BY_NETWORK = {
+    (preset, network): _RESNET
+    for preset in ("paper", "modern")
+    for network in ("resnet50", "resnet152")
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,17 +79,12 @@ class PretrainingConfig(RunConfig):
     val_fraction: float = setting(
         0.1, "Share of the images held out where --val_data is not given.", 0, 0.9
     )
-    preset: str = setting(
-        "sample", "Source of the defaults.", choices=("sample", "paper", "modern")
-    )
+    preset: str = setting("sample", "Source of the defaults.", choices=PRESETS)
     normalization: str = setting(
         "plain", "Batch normalization.", choices=("plain", "affine", "none")
     )
     bn_momentum: float = setting(
-        0.999,
-        "Momentum of the running statistics; runs below 20,000 steps use less.",
-        0,
-        0.9999,
+        0.999, "Momentum of running statistics; short runs use less.", 0, 0.9999
     )
     min_side: int = setting(352, "Least shortest side that images are scaled to.", 8)
     max_side: int = setting(600, "Greatest shortest side that images are scaled to.", 8)
@@ -54,20 +102,12 @@ class PretrainingConfig(RunConfig):
         "multistep (x0.1 after 2/3 and 5/6 of the run) or cosine.",
         choices=("multistep", "cosine"),
     )
-    warmup: float = setting(
-        0.0, "Share of the run in which the rate grows from 0.", 0, 0.9
-    )
+    warmup: float = setting(0.0, "Share of the run in which the rate grows.", 0, 0.9)
     ema: float | None = setting(
-        None,
-        "Momentum of the average of the weights that is saved. Default: no average.",
-        1e-9,
-        0.99999,
+        None, "Momentum of an averaging of the weights. Default: none.", 1e-9, 0.99999
     )
     keep_every: int | None = setting(
-        None,
-        "Steps between backbones kept in snapshots/. Default: none.",
-        1,
-        resumable=True,
+        None, "Steps between backbones in snapshots/. Default: none.", 1, resumable=True
     )
 
     def __post_init__(self):
@@ -104,29 +144,21 @@ class PretrainingConfig(RunConfig):
         >>> config.batch_size, config.min_side
         (8, 256)
         """
-        for name, value, known in (
-            ("preset", preset, PRESETS),
-            ("network", network, NETWORKS),
-        ):
-            if value not in known:
-                fail(name, value, f"one of {', '.join(known)}")
-        defaults = {field.name: field.default for field in dataclasses.fields(cls)}
-        of_preset = {**PRESETS[preset], **_BY_NETWORK.get((preset, network), {})}
-        fields = {name: of_preset.get(name, defaults[name]) for name in defaults}
+        fields = {field.name: field.default for field in dataclasses.fields(cls)}
+        # An unknown preset or network is refused with the other fields.
+        of_preset = PRESETS.get(preset, {}) | _BY_NETWORK.get((preset, network), {})
+        fields |= {name: of_preset[name] for name in of_preset.keys() & fields.keys()}
         # Asking for a length in one unit withdraws the preset's in the other.
-        if changes.get("steps") is not None and "epochs" not in changes:
-            fields["epochs"] = None
-        if changes.get("epochs") is not None and "steps" not in changes:
-            fields["steps"] = None
+        for given, other in (("steps", "epochs"), ("epochs", "steps")):
+            if changes.get(given) is not None:
+                fields[other] = None
         # A crop without sides keeps the preset's proportions.
         crop_size = changes.get("crop_size")
-        if isinstance(crop_size, int) and crop_size >= 8:
+        if isinstance(crop_size, int):
             for name in {"min_side", "max_side", "point_margin"} & fields.keys():
                 fields[name] = fields[name] * crop_size // fields["crop_size"]
-        # Names the unknown ones.
-        return cls.from_values(
-            {**fields, "preset": preset, "network": network, **changes}
-        )
+        fields |= {"preset": preset, "network": network}
+        return cls.from_values(fields | changes)
 
     def num_steps(self, num_images):
         """Returns the length of the run in steps.
@@ -135,60 +167,3 @@ class PretrainingConfig(RunConfig):
             num_images: Number of training images.
         """
         return self.steps or math.ceil(self.epochs * num_images / self.batch_size)
-
-
-PRESETS = types.MappingProxyType(
-    {
-        # Two minutes on two CPU cores; made to be looked at, not for numbers.
-        "sample": dict(
-            width=0.25,
-            hidden=256,
-            hidden_stddev=0.01,
-            dropout=0.2,
-            bn_momentum=0.95,
-            points=64,
-            point_margin=4,
-            crop_size=64,
-            min_side=72,
-            max_side=112,
-            batch_size=16,
-            steps=450,
-            optimizer="adam",
-            learning_rate=2e-3,
-            schedule="cosine",
-            warmup=0.05,
-            weight_decay=0.05,
-            log_every=10,
-            eval_every=100,
-        ),
-        # Paper sections 3 and 4, and the released solver.
-        "paper": dict(epochs=10.0, val_fraction=0.02),
-        # What is known to help since, at the same cost a sample.
-        "modern": dict(
-            epochs=10.0,
-            val_fraction=0.02,
-            batch_size=128,
-            accumulation=4,
-            learning_rate=1.6e-2,  # Linear in the batch size, from 1e-3 at 8.
-            schedule="cosine",
-            warmup=0.02,
-            ema=0.9998,
-            precision="bfloat16",
-        ),
-    }
-)
-
-# ResNet-152 is pretrained at 224 pixels, without hypercolumn, for 35 epochs.
-_RESNET = dict(
-    crop_size=224,
-    min_side=224,
-    max_side=382,
-    point_margin=20,
-    hypercolumn=False,
-    epochs=35.0,
-)
-_BY_NETWORK = {
-    (preset, network): _RESNET
-    for preset in ("paper", "modern")
-    for network in ("resnet50", "resnet152")
-}

@@ -46,59 +46,40 @@ class RunConfig(Config):
 
     network: str = setting("vgg16", "Backbone.", choices=NETWORKS)
     width: float = setting(1.0, "Factor on the number of channels.", 0.01, 16)
-    padding: str = setting(
-        "zeros", "What convolutions pad with.", choices=("zeros", "bias")
-    )
+    padding: str = setting("zeros", "Convolution padding.", choices=("zeros", "bias"))
     dropout: float = setting(0.5, "Dropout rate in fc6, fc7 and the head.", 0, 0.95)
     crop_size: int = setting(352, "Side of the training crops, in pixels.", 8)
     batch_size: int = setting(8, "Images a step, over all devices.", 1)
-    accumulation: int = setting(
-        1, "Parts that a batch is split into to save memory; gradients are summed.", 1
-    )
-    learning_rate: float = setting(
-        1e-3, "Learning rate, before the schedule.", 1e-12, 100
-    )
-    weight_decay: float = setting(
-        5e-4, "Added to the gradient of kernels, as in Caffe; biases have none.", 0, 1
-    )
+    accumulation: int = setting(1, "Parts to split a batch into, to save memory.", 1)
+    learning_rate: float = setting(1e-3, "Highest learning rate.", 1e-12, 100)
+    weight_decay: float = setting(5e-4, "Weight decay of kernels, not of biases.", 0, 1)
     precision: str = setting(
         "float32", "Of computation, not of weights.", choices=("float32", "bfloat16")
     )
     jit: bool = setting(False, "Compile the step with XLA, on a single device.")
     log_every: int = setting(100, "Steps between rows of log.csv.", 1, resumable=True)
-    eval_every: int = setting(
-        1000, "Steps between held-out evaluations and pictures.", 1, resumable=True
-    )
+    eval_every: int = setting(1000, "Steps between evaluations.", 1, resumable=True)
     checkpoint_seconds: float = setting(
         30.0, "Seconds between checkpoints.", 0, resumable=True
     )
     seed: int = setting(0, "Seed of weights, order, crops and dropout.", 0, 2**31 - 1)
-    deterministic: bool = setting(
-        False, "Only deterministic operations, for bit-equal runs on a GPU."
-    )
+    deterministic: bool = setting(False, "Bit-equal runs on a GPU too, but slower.")
 
     def __post_init__(self):
         super().__post_init__()
         if self.batch_size % self.accumulation:
-            fail(
-                "accumulation",
-                self.accumulation,
-                f"a divisor of batch_size={self.batch_size}",
-            )
+            expected = f"a divisor of batch_size={self.batch_size}"
+            fail("accumulation", self.accumulation, expected)
 
     @classmethod
     def upgraded(cls, content):
         # A file of that version has all of them; one alone is a mistake.
         dropped = cls.former if cls.former <= content.keys() else ()
         return {
-            name: None if _is_former_default(name, value) else value
+            name: None if value == _FORMER_DEFAULTS.get(name) else value
             for name, value in content.items()
             if name not in dropped
         }
-
-
-def _is_former_default(name, value):
-    return name in _FORMER_DEFAULTS and value == _FORMER_DEFAULTS[name]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,18 +91,11 @@ class PointConfig(RunConfig):
         1e-4, "Standard deviation of the hidden layer's initial weights.", 0, 1
     )
     points: int = setting(128, "Sampled points an image.", 1)
-    point_margin: int = setting(
-        32,
-        "Least distance of sampled points from the border of the crop, in pixels.",
-        0,
-    )
+    point_margin: int = setting(32, "Pixels that points keep from the border.", 0)
 
     def __post_init__(self):
         super().__post_init__()
         given = self.crop_size is not None and self.point_margin is not None
         if given and 2 * self.point_margin >= self.crop_size:
-            fail(
-                "point_margin",
-                self.point_margin,
-                f"less than half of crop_size={self.crop_size}",
-            )
+            expected = f"less than half of crop_size={self.crop_size}"
+            fail("point_margin", self.point_margin, expected)

@@ -67,38 +67,25 @@ class Step:
         }
 
     def _update(self, inputs, targets, weights):
-        parts = [
-            tf.nest.map_structure(
-                lambda x, i=i: tf.split(x, self.accumulation)[i],
-                (inputs, targets, weights),
-            )
-            for i in range(self.accumulation)
-        ]
+        batch = inputs, targets, weights
+        tensors = [tf.split(x, self.accumulation) for x in tf.nest.flatten(batch)]
         variables = self.model.trainable_variables
-        sums, values = None, None
-        for part in parts:
+        sums = None
+        for part in zip(*tensors, strict=True):
             # One after the other: at once they would need the memory of all.
-            with tf.control_dependencies(sums or []):
+            with tf.control_dependencies(sums[0] if sums else []):
                 with tf.GradientTape() as tape:
-                    part_values = self._losses(*part)
-                gradients = tape.gradient(
-                    part_values["loss"], [v.value for v in variables]
-                )
-                gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-            sums = _add(sums, gradients)
-            values = (
-                part_values
-                if values is None
-                else {name: values[name] + value for name, value in part_values.items()}
-            )
+                    values = self._losses(*tf.nest.pack_sequence_as(batch, part))
+                gradients = tape.gradient(values["loss"], [v.value for v in variables])
+                found = [tf.convert_to_tensor(x) for x in gradients], values
+            sums = tf.nest.map_structure(tf.add, sums, found) if sums else found
         scale = 1.0 / self.accumulation
-        gradients = [scale * gradient for gradient in sums]
+        gradients, values = tf.nest.map_structure(lambda x: scale * x, sums)
         if self.clip_norm:
             gradients = self._clipped(gradients)
         self.optimizer.apply(gradients, variables)
-        values = {name: scale * value for name, value in values.items()}
         # Adds nothing, unless a gradient is not finite: then the loss is not.
-        values["loss"] += 0.0 * tf.linalg.global_norm(sums)
+        values["loss"] += 0.0 * tf.linalg.global_norm(sums[0])
         return values
 
     def _clipped(self, gradients):
@@ -120,12 +107,6 @@ class Step:
         return {**values, "loss": total}
 
 
-def _add(sums, gradients):
-    if sums is None:
-        return gradients
-    return [total + gradient for total, gradient in zip(sums, gradients, strict=True)]
-
-
 def divisible_batch(batch_size, replicas, accumulation):
     """Checks that a batch splits evenly over replicas and parts.
 
@@ -139,11 +120,11 @@ def divisible_batch(batch_size, replicas, accumulation):
     """
     parts = replicas * accumulation
     if batch_size % parts:
+        count = math.ceil(batch_size / parts)
         raise ValueError(
             "The batch does not split evenly. Expected a multiple of "
-            f"{replicas} devices x {accumulation} parts = {parts}. "
-            f"Received: batch_size={batch_size}, try {math.ceil(batch_size / parts)} "
-            f"x {parts} = {math.ceil(batch_size / parts) * parts}"
+            f"{replicas} devices x {accumulation} parts = {parts}. Received: "
+            f"batch_size={batch_size}, try {count} x {parts} = {count * parts}"
         )
 
 

@@ -58,10 +58,9 @@ def of_run(run, accepted, origin):
     kind = heads.check_kind(run.model, accepted, origin)
     makers = [name for name in _TASKS if get(name).kind == kind]
     named = runs.split_settings(run.settings)[0] if run.settings else None
-    if named in makers:
-        return get(named)
-    if named is None and len(makers) == 1:
-        return get(makers[0])
+    chosen = [name for name in makers if named in (None, name)]
+    if len(chosen) == 1:
+        return get(chosen[0])
     raise ValueError(
         f"The task of the model is not known. Expected a config.json that names one of "
         f"{', '.join(makers)}. Received: {origin} with {named or 'no config.json'}"

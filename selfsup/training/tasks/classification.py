@@ -35,6 +35,7 @@ class ClassificationEvaluationConfig(DownstreamEvaluationConfig):
     """Options of the evaluation of a classifier."""
 
     default_split: ClassVar[str] = "test"
+    required: ClassVar[tuple[str, ...]] = ("voc_dir", "crop_size")
 
     crops: str = setting(
         "10",
@@ -54,10 +55,6 @@ class ClassificationEvaluationConfig(DownstreamEvaluationConfig):
         fixed = self.crops == "fixed"
         if not fixed and not (self.crops.isdecimal() and 0 < int(self.crops) <= 1000):
             fail("crops", self.crops, "a number in [1, 1000], or fixed")
-
-    def completed(self, trained):
-        known = super().completed(trained)
-        return known.filled(crop_size=trained and trained.crop_size)
 
 
 class Classification(DownstreamTask):
@@ -120,21 +117,16 @@ class Classification(DownstreamTask):
             samples.labels, scores, samples.classes
         )
 
-    def report(self, model, samples, strategy=None, journal=None):
+    def report(self, model, samples, strategy, journal):
         metrics, _ = evaluation.evaluate_classification(
             model, samples, self.config.crop_size, strategy=strategy, journal=journal
         )
         return metrics
 
-    @classmethod
-    def open_for_evaluation(cls, options):
-        return data.voc.open_classification(options.voc_dir, options.split)
-
-    @classmethod
-    def evaluate(cls, run, samples, options, strategy=None, journal=None):
+    def evaluate(self, model, samples, options, strategy=None, journal=None):
         crops = options.crops if options.crops == "fixed" else int(options.crops)
         results, scores = evaluation.evaluate_classification(
-            run.model,
+            model,
             samples,
             options.crop_size,
             crops=crops,

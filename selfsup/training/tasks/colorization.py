@@ -64,6 +64,7 @@ class Colorization(PretrainingTask):
     name, kind, score = "colorization", "colorizer", "loss"
     Config, EvaluationConfig = ColorizationConfig, ColorizationEvaluationConfig
     figures = ("samples.png",)
+    input_fields = [*PretrainingTask.input_fields, "points", "point_margin", "bins"]
 
     def __init__(self, config):
         super().__init__(config)
@@ -71,8 +72,7 @@ class Colorization(PretrainingTask):
 
     @property
     def logged(self):
-        lab = self.config.loss == "lab"
-        return (heads.AB,) if lab else (heads.HUE, heads.CHROMA)
+        return (heads.AB,) if self.config.loss == "lab" else (heads.HUE, heads.CHROMA)
 
     @property
     def side(self):
@@ -80,14 +80,7 @@ class Colorization(PretrainingTask):
         return (self.config.min_side + self.config.max_side) // 2
 
     def input_config(self, **changes):
-        config = self.config
-        fields = dict(
-            points=config.points,
-            point_margin=config.point_margin,
-            bins=config.bins,
-            targets=config.loss,
-        )
-        return super().input_config(**{**fields, **changes})
+        return super().input_config(**{"targets": self.config.loss, **changes})
 
     def model(self, backbone, samples):
         config, taps = self.config, networks.taps(backbone)
@@ -110,9 +103,7 @@ class Colorization(PretrainingTask):
         self._baseline = evaluation.constant_predictions(self.watched(batches, samples))
         if self.config.loss == "lab":
             scale = self._lab_scale(model, samples)
-            logging.info(
-                "Lab loss scaled by %.4g to the histogram loss's gradient", scale
-            )
+            logging.info("Lab loss scaled by %.4g for an equal gradient", scale)
             return {heads.AB: WeightedLoss(losses.LabL2(scale), _WEIGHTS[heads.AB])}
         return {
             name: WeightedLoss(_LOSSES[name](), _WEIGHTS[name]) for name in model.output
@@ -165,13 +156,9 @@ class Colorization(PretrainingTask):
         )
 
     def draw(self, predict, parts):
-        titles = {"train": "training", "held_out": "held out"}
-        if not self._shown:
-            self._shown = {
-                title: evaluation.choose_images(parts[part])
-                for part, title in titles.items()
-                if part in parts
-            }
+        for part, title in (("train", "training"), ("held_out", "held out")):
+            if part in parts and title not in self._shown:
+                self._shown[title] = evaluation.choose_images(parts[part])
         return evaluation.colorization_sheet(predict.dense, self._shown, self.side)
 
     def facts(self):
@@ -186,40 +173,40 @@ class Colorization(PretrainingTask):
         }
 
     @classmethod
-    def of_run(cls, run, options):
-        if run.settings is not None and options.crop_size:
+    def for_evaluation(cls, run, options):
+        if run.settings is None:
+            if not options.data or not options.crop_size:
+                raise ValueError(
+                    "There is no config.json beside the model. Expected one, or --data "
+                    f"and --crop_size. Received: data={options.data}, "
+                    f"crop_size={options.crop_size}"
+                )
+            config = ColorizationConfig.from_preset(
+                "paper",
+                crop_size=options.crop_size,
+                loss="lab" if heads.AB in run.model.output else "histogram",
+            )
+            run = run._replace(settings=config.to_json())
+        elif options.crop_size:
             raise ValueError(
                 "The size of the crops is the run's own. Expected --crop_size only for "
                 "a model without config.json. "
                 f"Received: crop_size={options.crop_size}"
             )
-        if run.settings is not None:
-            return super().of_run(run, options)
-        if not options.data or not options.crop_size:
-            raise ValueError(
-                "There is no config.json beside the model. Expected one, or --data and "
-                f"--crop_size. Received: data={options.data}, "
-                f"crop_size={options.crop_size}"
-            )
-        loss = "lab" if heads.AB in run.model.output else "histogram"
-        config = ColorizationConfig.from_preset(
-            "paper", crop_size=options.crop_size, loss=loss
-        )
-        return cls.on_images(config, options)
-
-    @classmethod
-    def evaluate(cls, run, samples, options, strategy=None, journal=None):
-        task = cls.of_run(run, options)
-        predict = task.predictor(run.model)
+        task, *others = super().for_evaluation(run, options)
         constants = (run.results or {}).get("constants")
-        baseline = constants and {k: np.float32(v) for k, v in constants.items()}
+        task._baseline = constants and {k: np.float32(v) for k, v in constants.items()}
+        return task, *others
+
+    def evaluate(self, model, samples, options, strategy=None, journal=None):
+        predict = self.predictor(model)
         results = evaluation.evaluate_colorizer(
-            predict, samples, task.input_config(augment=False), baseline
+            predict, samples, self.input_config(augment=False), self._baseline
         )
 
         def draw(folder):
             shown = {"held out": evaluation.choose_images(samples, count=12)}
-            sheet = evaluation.colorization_sheet(predict.dense, shown, task.side)
+            sheet = evaluation.colorization_sheet(predict.dense, shown, self.side)
             pictures.save_image(folder / "samples.png", sheet)
 
         return results, draw

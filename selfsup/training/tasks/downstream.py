@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from selfsup import data, inference, networks, runs
+from selfsup import inference, networks, runs
+from selfsup.data.batching import reading_errors
 from selfsup.settings import Config, setting
 from selfsup.training.downstream_config import absolute
 from selfsup.training.initial_backbone import freeze, initial_backbone, rebalanced
@@ -22,6 +23,7 @@ class DownstreamEvaluationConfig(Config):
     """Options of evaluations on a labeled set."""
 
     default_split: ClassVar[str]
+    required: ClassVar[tuple[str, ...]] = ("voc_dir",)
 
     voc_dir: str | None = setting(None, "Data to evaluate on. Default: the run's.")
     split: str | None = setting(
@@ -40,24 +42,21 @@ class DownstreamEvaluationConfig(Config):
         Raises:
             ValueError: If it is not known what to evaluate on.
         """
-        trained_split = trained and trained.val_split
-        return self.filled(
-            voc_dir=trained and trained.voc_dir,
-            split=self.default_split
-            if trained_split in (None, "none")
-            else trained_split,
-        )
-
-    def filled(self, **values):
-        """Fills in fields that are `None`; raises a ValueError if some still are."""
-        values = {n: v for n, v in values.items() if getattr(self, n) is None}
-        missing = [name for name, value in values.items() if value is None]
+        fields = {"split": self.default_split}
+        if trained is not None:
+            shared = vars(self).keys() & vars(trained).keys()
+            fields |= {name: getattr(trained, name) for name in shared}
+            if trained.val_split != "none":
+                fields["split"] = trained.val_split
+        fields = {n: value for n, value in fields.items() if getattr(self, n) is None}
+        completed = dataclasses.replace(self, **fields)
+        missing = [name for name in self.required if getattr(completed, name) is None]
         if missing:
             raise ValueError(
                 "There is no config.json beside the model that says how to evaluate "
                 f"it. Expected --{' and --'.join(missing)}. Received: none"
             )
-        return dataclasses.replace(self, **values)
+        return completed
 
 
 class DownstreamTask(Task):
@@ -76,7 +75,7 @@ class DownstreamTask(Task):
     def resolve(self, workdir=None):
         config = self.config
         if workdir is not None:
-            config = self._of_run(workdir)
+            config = self._prolonged(workdir)
         self._initial = initial_backbone(config, self.fc6_padding(config))
         description = networks.describe(self._initial)
         architecture = networks.ARCHITECTURES[description["network"]]
@@ -85,7 +84,7 @@ class DownstreamTask(Task):
         )
         self.config = dataclasses.replace(config, init=_absolute_init(config.init))
 
-    def _of_run(self, workdir):
+    def _prolonged(self, workdir):
         """Returns the configuration of a run that may be resumed and prolonged."""
         config, done = self.config, runs.steps_done(workdir)
         if done > config.max_steps:
@@ -126,7 +125,7 @@ class DownstreamTask(Task):
 
     def backbone(self, samples):
         freeze(self._initial, self.config.trainable)
-        with data.voc.reading_errors():
+        with reading_errors():
             batches = self.batches(self.open("all")).take(_REBALANCING_BATCHES)
             key = self._initial.input.name
             images = [inputs[key].numpy() for inputs, *_ in batches]
@@ -139,22 +138,21 @@ class DownstreamTask(Task):
             found |= self.report(model, parts["test"], strategy, journal)
         return found
 
-    def report(self, model, samples, strategy=None, journal=None):
+    def report(self, model, samples, strategy, journal):
         """Returns the measures of a model on all samples, a dict."""
 
     @classmethod
     def for_evaluation(cls, run, options):
-        trained = None
-        if run.settings is not None:
-            trained = cls.Config.from_json(runs.split_settings(run.settings)[1])
+        trained = cls.config_of(run)
         options = options.completed(trained)
-        samples = cls.open_for_evaluation(options)
+        config = trained or cls.Config(voc_dir=options.voc_dir)
+        # What is given for the evaluation wins over what the run was given.
+        shared = vars(options).keys() & vars(config).keys()
+        fields = {name: getattr(options, name) for name in shared}
+        task = cls(dataclasses.replace(config, **fields))
+        samples = task.open_split(options.split)
         check_classes(run, samples)
-        return samples, options
-
-    @classmethod
-    def open_for_evaluation(cls, options):
-        """Opens the split that an `EvaluationConfig` names."""
+        return task, samples, options
 
 
 def _absolute_init(init):

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from selfsup import data, networks, runs
+from selfsup import data, networks
 from selfsup.settings import Config, setting
 from selfsup.training.image_watch import ImageWatch
 from selfsup.training.optimizers import run_momentum
@@ -34,6 +34,9 @@ class PretrainingTask(Task):
     pretraining = True
     EvaluationConfig = PretrainingEvaluationConfig
 
+    # Fields that `Config` has in common with `data.PipelineConfig`.
+    input_fields = "data val_data crop_size min_side max_side batch_size seed".split()
+
     def __init__(self, config):
         super().__init__(config)
         self._watches = {}
@@ -48,17 +51,9 @@ class PretrainingTask(Task):
             A `data.PipelineConfig`.
         """
         config = self.config
-        fields = dict(
-            data=config.data,
-            val_data=config.val_data,
-            val_fraction=0.0 if config.val_data else config.val_fraction,
-            crop_size=config.crop_size,
-            min_side=config.min_side,
-            max_side=config.max_side,
-            batch_size=config.batch_size,
-            seed=config.seed,
-        )
-        return data.PipelineConfig(**{**fields, **changes})
+        fields = {name: getattr(config, name) for name in self.input_fields}
+        fields["val_fraction"] = 0.0 if config.val_data else config.val_fraction
+        return data.PipelineConfig(**fields | changes)
 
     def open(self, part):
         config = self.config
@@ -112,27 +107,13 @@ class PretrainingTask(Task):
         return found
 
     @classmethod
-    def of_run(cls, run, options):
-        """Returns the task of a finished run whose held-out images are evaluated.
-
-        Args:
-            run: A `runs.Run`.
-            options: An `EvaluationConfig`.
-
-        Raises:
-            ValueError: If the settings of the run or held-out images are missing.
-        """
-        if run.settings is None:
+    def for_evaluation(cls, run, options):
+        config = cls.config_of(run)
+        if config is None:
             raise ValueError(
                 "There is no config.json beside the model. Expected a workdir. "
                 f"Received: {run.folder}"
             )
-        config = cls.Config.from_json(runs.split_settings(run.settings)[1])
-        return cls.on_images(config, options)
-
-    @classmethod
-    def on_images(cls, config, options):
-        """Returns the task with held-out images that options may name."""
         if options.data:
             config = dataclasses.replace(config, val_data=options.data)
         if not config.val_data and not config.val_fraction:
@@ -140,11 +121,8 @@ class PretrainingTask(Task):
                 "The run held out no images. Expected --data with images to evaluate "
                 "on. Received: none"
             )
-        return cls(config)
-
-    @classmethod
-    def for_evaluation(cls, run, options):
-        return cls.of_run(run, options).open("held_out"), options
+        task = cls(config)
+        return task, task.open("held_out"), options
 
     def facts(self):
         """Returns what `results.json` holds beside the measures, a dict."""

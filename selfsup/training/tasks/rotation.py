@@ -119,16 +119,14 @@ class Rotation(PretrainingTask):
         titles = ["turned", "turned back", "upright"]
         return pictures.contact_sheet([rows[i] for i in shown], titles, _HEIGHT)
 
-    @classmethod
-    def evaluate(cls, run, samples, options, strategy=None, journal=None):
-        task = cls.of_run(run, options)
-        predict = task.predictor(run.model)
+    def evaluate(self, model, samples, options, strategy=None, journal=None):
+        predict = self.predictor(model)
         with batching.reading_errors():
-            stream = task._stream(samples, augment=False, strict=True)
+            stream = self._stream(samples, augment=False, strict=True)
             results = _measured(predict, stream)
 
         def draw(folder):
-            pictures.save_image(folder / "samples.png", task._sheet(predict, samples))
+            pictures.save_image(folder / "samples.png", self._sheet(predict, samples))
 
         return {"images": len(samples), **results}, draw
 

@@ -83,12 +83,6 @@ class SegmentationEvaluationConfig(DownstreamEvaluationConfig):
         except ValueError:
             return (math.nan,)
 
-    def completed(self, trained):
-        known = super().completed(trained)
-        return dataclasses.replace(
-            known, sbd_dir=self.sbd_dir or (trained and trained.sbd_dir)
-        )
-
 
 class Segmentation(DownstreamTask):
     """Predicts the class of each pixel.
@@ -163,32 +157,23 @@ class Segmentation(DownstreamTask):
         shown = data.evenly_spaced(samples, _SHOWN)
         return evaluation.prediction_sheet(predict, samples, shown, self.config.color)
 
-    def report(self, model, samples, strategy=None, journal=None):
+    def report(self, model, samples, strategy, journal, **chosen):
         return evaluation.evaluate_segmentation(
-            model, samples, strategy=strategy, journal=journal
+            model, samples, strategy=strategy, journal=journal, **chosen
         )
 
-    @classmethod
-    def open_for_evaluation(cls, options):
-        return data.voc.open_segmentation(
-            options.voc_dir, options.split, options.sbd_dir
-        )
-
-    @classmethod
-    def evaluate(cls, run, samples, options, strategy=None, journal=None):
+    def evaluate(self, model, samples, options, strategy=None, journal=None):
         chosen = {
             "stride": options.stride,
             "scales": options.factors,
             "flip": options.flip,
         }
-        results = evaluation.evaluate_segmentation(
-            run.model, samples, strategy=strategy, journal=journal, **chosen
-        )
+        results = self.report(model, samples, strategy, journal, **chosen)
 
         def draw(folder):
             if options.figures:
                 evaluation.segmentation_figures(
-                    run.model, samples, results, folder, **chosen
+                    model, samples, results, folder, **chosen
                 )
 
         return {"split": options.split, **results, **chosen}, draw

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from selfsup import weights
+from selfsup import runs, weights
 from selfsup.settings import Config
 from selfsup.training.run_config import RunConfig
 
@@ -107,27 +107,33 @@ class Task:
         return {}
 
     @classmethod
+    def config_of(cls, run):
+        """Returns the settings of a finished `runs.Run`, or None without any."""
+        if run.settings is None:
+            return None
+        return cls.Config.from_json(runs.split_settings(run.settings)[1])
+
+    @classmethod
     def for_evaluation(cls, run, options):
-        """Opens what a finished run is evaluated on.
+        """Builds the task of a finished run, and opens what it is evaluated on.
 
         Args:
             run: A `runs.Run`.
             options: An `EvaluationConfig`.
 
         Returns:
-            A pair: the samples, and the options with the run's own settings in
-            place of `None`.
+            A triple: the task, the samples, and the options with the run's own
+            settings in place of `None`.
 
         Raises:
             ValueError: If it is not known what to evaluate on.
         """
 
-    @classmethod
-    def evaluate(cls, run, samples, options, strategy=None, journal=None):
-        """Evaluates a finished run on all samples.
+    def evaluate(self, model, samples, options, strategy=None, journal=None):
+        """Evaluates a model on all samples.
 
         Args:
-            run: A `runs.Run`.
+            model: The model of a finished run.
             samples: What `for_evaluation` returned.
             options: The options that it returned.
             strategy: A `tf.distribute.Strategy`; None for the current one.
