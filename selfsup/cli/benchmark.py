@@ -32,7 +32,8 @@ import os
 import sys
 
 from selfsup import atomic, data
-from selfsup.analysis import benchmarks
+from selfsup.analysis.benchmarks import input as input_
+from selfsup.analysis.benchmarks import segment, serve, train
 from selfsup.cli.app import Tool
 from selfsup.settings import Config, changed, setting
 from selfsup.training.run_config import RunConfig
@@ -76,19 +77,17 @@ def _measure(options):
             batch_size=options.batch_size,
             points=options.points,
         )
-        return benchmarks.input.measure(config, options.images, options.rounds)
+        return input_.measure(config, options.images, options.rounds)
     if options.what == "train":
-        return benchmarks.train.measure(
+        return train.measure(
             *network, options.crop_size, options.batch_size, options.rounds
         )
     if options.what == "segment":
         finest = options.concatenated_stride
         ways = ("tiled", 1), ("tiled", 4), ("concatenated", 4), ("concatenated", finest)
         size = options.height, options.image_width
-        return benchmarks.segment.measure(
-            *network, size, dict.fromkeys(ways), options.rounds
-        )
-    return benchmarks.serve.measure(
+        return segment.measure(*network, size, dict.fromkeys(ways), options.rounds)
+    return serve.measure(
         *network,
         options.crop_size,
         options.data,

@@ -33,7 +33,7 @@ def workdir(tmp_path_factory, folder):
     model = heads.segmenter(backbone, taps, 3, hidden=8, hidden_stddev=0.1)
     model.save(workdir / "segmenter.keras")
     config = training.SegmentationConfig(voc_dir=str(folder.root))
-    config = config.resolved(networks.describe(backbone))
+    config = config.resolved(networks.describe(backbone), 448, 11)
     settings = {"task": "segmentation", **config.to_json()}
     runs.write_json(workdir / "config.json", settings)
     runs.write_json(workdir / "results.json", {"classes": list(voc_folders.CLASSES)})
@@ -184,8 +184,8 @@ def test_bad_files_take_one_line(name, workdir, folder, tmp_path):
         shutil.copy(workdir / "segmenter.keras", path)
         data = "--voc_dir=/no/where"
     message = {
-        "torn": f"Expected a whole .keras file. Received: {path}",
-        "text": f"Expected a whole .keras file. Received: {path}",
+        "torn": f"Received: {path}",
+        "text": f"Received: {path}",
         "missing": f"Received: {path}",
         "alone": "Received: '/no/where'",
     }[name]
@@ -212,7 +212,7 @@ def test_models_of_another_kind_take_one_line(tmp_path):
     "content, message",
     [
         ('{"task": "detection"}', "Expected .* segmentation. Received: .*detection"),
-        ('{"task": "segmentation", "hue": 1}', "unknown fields.*Received: hue$"),
+        ('{"task": "segmentation", "hue": 1}', "are unknown.*Received: hue$"),
         ("{", "Expected JSON"),
         ("[1]", "Expected a JSON object"),
     ],

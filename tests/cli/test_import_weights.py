@@ -39,8 +39,12 @@ def files(tmp_path_factory):
 
 _BAD = {
     "absent": ("absent.h5", [], "There are no weights.*absent.h5"),
-    "no HDF5": ("text.h5", [], "no HDF5.*text.h5"),
-    "truncated": ("truncated.h5", [], "cut off.*truncated.h5 .*truncated file"),
+    "no HDF5": ("text.h5", [], "not HDF5.*text.h5"),
+    "truncated": (
+        "truncated.h5",
+        [],
+        "damaged.*truncated.h5 .*truncated file",
+    ),
     "layer missing": ("missing.h5", [], "missing: conv4_2/0"),
     "unexpected layer": ("extra.h5", [], "`skip`.*unexpected: fc8$"),
     "four channels": ("four.h5", [], "gray.*or 3 .*conv1_1/0 .* with 4$"),

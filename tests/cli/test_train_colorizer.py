@@ -113,7 +113,7 @@ def test_bad_input_takes_one_line(arguments, message, tmp_path):
 @pytest.mark.parametrize(
     "content, message",
     [
-        ('{"task": "colorization", "hue": 3}', "unknown fields.*Received: hue$"),
+        ('{"task": "colorization", "hue": 3}', "are unknown.*Received: hue$"),
         ("{", "Expected JSON"),
         ("[1]", "Expected a JSON object"),
     ],

@@ -133,7 +133,7 @@ def test_bad_input_takes_one_line(folder, tmp_path):
     "content, message",
     [
         ('{"task": "classification"}', "task .there 'classification', now 'segm"),
-        ('{"task": "segmentation", "hue": 3}', "unknown fields.*Received: hue$"),
+        ('{"task": "segmentation", "hue": 3}', "are unknown.*Received: hue$"),
         ("{", "Expected JSON"),
         ("[1]", "Expected a JSON object"),
     ],

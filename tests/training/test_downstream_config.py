@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from selfsup.training import ClassificationConfig, SegmentationConfig
+from selfsup import networks
+from selfsup.training import ClassificationConfig, SegmentationConfig, tasks
 from selfsup.training.downstream_config import DownstreamConfig, absolute
 
 BACKBONE = {"network": "vgg16", "width": 1 / 64, "padding": "bias"}
@@ -12,7 +13,10 @@ BACKBONE = {"network": "vgg16", "width": 1 / 64, "padding": "bias"}
 
 def _resolved(config_class=SegmentationConfig, network="vgg16", **changes):
     config = config_class(**{"voc_dir": "VOC", **changes})
-    return config.resolved({**BACKBONE, "network": network})
+    architecture = networks.ARCHITECTURES[network]
+    crop_size = tasks.of_config(config)(config).default_crop(architecture)
+    backbone = {**BACKBONE, "network": network}
+    return config.resolved(backbone, crop_size, architecture.min_size)
 
 
 def test_segmentation_is_the_papers():
@@ -55,7 +59,7 @@ def test_small_crops_have_smaller_margins(crop_size, margin):
 def test_a_resolved_configuration_resolves_to_itself_and_survives_json(config_class):
     config = _resolved(config_class, max_steps=100)
     assert None not in {config.eval_every, config.train_split, config.crop_size}
-    assert config.resolved(BACKBONE) == config
+    assert config.resolved(BACKBONE, 8, 1) == config
     assert config_class.from_json(config.to_json()) == config
 
 
