@@ -44,7 +44,7 @@ class CaffeSGD(keras.optimizers.SGD):
         if len(variable.shape) > 1:
             decay = ops.cast(self.kernel_decay, gradient.dtype)
             gradient = gradient + decay * ops.convert_to_tensor(variable)
-        elif variable.name.split(":")[0].split("/")[-1] == "bias":
+        elif _is_bias(variable):
             learning_rate = learning_rate * self.bias_multiplier
         super().update_step(gradient, variable, learning_rate)
 
@@ -54,6 +54,12 @@ class CaffeSGD(keras.optimizers.SGD):
             "kernel_decay": self.kernel_decay,
             "bias_multiplier": self.bias_multiplier,
         }
+
+
+def _is_bias(variable):
+    # On the second device of several it is called bias/replica_1.
+    name = variable.name.split(":")[0].split("/replica_")[0]
+    return name.split("/")[-1] == "bias"
 
 
 @keras.saving.register_keras_serializable(package="selfsup")
