@@ -60,7 +60,7 @@ def train(task, workdir, overwrite=False, strategy=None):
     counts = ", ".join(f"{len(samples)} {part}" for part, samples in parts.items())
     device = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     logging.info(
-        f"{task.name} from {config.init}: {config.network} of width {config.width:g}; "
+        f"{task.name} from {config.init}: {config.network} of width {config.width}; "
         f"{counts}; {replicas} {device}"
     )
     train_phases = _pretrain if task.pretraining else _search
