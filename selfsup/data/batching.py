@@ -142,10 +142,9 @@ def _reader(images, sample, finish, seed, blank, strict, size):
         return sample(index, encoded, tf.stack([seed, number]))
 
     @tf.function(autograph=False)
-    def check(index, content):
-        image = decoding.decode(images.read(index, content))
-        with tf.control_dependencies([image]):
-            return tf.identity(index)
+    def height(_, index, content):
+        # An op whose value nothing needs would not run.
+        return tf.shape(decoding.decode(images.read(index, content)))[0]
 
     def fail(index):
         raise ValueError(
@@ -154,9 +153,8 @@ def _reader(images, sample, finish, seed, blank, strict, size):
         )
 
     def read_strictly(one):
-        checked = one.map(lambda _, *pair: check(*pair)).ignore_errors()
-        failing = one.map(lambda _, i, __: tf.numpy_function(fail, [i], tf.int64))
-        checked = checked.concatenate(failing).take(1)
+        failing = one.map(lambda _, i, __: tf.numpy_function(fail, [i], tf.int32))
+        checked = one.map(height).ignore_errors().concatenate(failing).take(1)
         # Errors that are not the image's, such as a mask's, are left as they are.
         return tf.data.Dataset.zip(checked, one).map(lambda _, item: read(*item))
 

@@ -66,7 +66,7 @@ def decode_bytes(encoded, name):
     """
     with tf.device("CPU"):
         try:
-            return _decode_in_graph(tf.constant(encoded)).numpy()
+            return decode(encoded).numpy()
         except tf.errors.OpError as error:
             raise ValueError(
                 "An image can't be decoded. Expected a readable image of at most "
@@ -86,6 +86,8 @@ def is_jpeg(encoded):
     return tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
 
 
+# Traced once: many streams call it.
+@tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
 def decode(encoded):
     """Decodes a whole image; runs in graphs.
 
@@ -110,11 +112,6 @@ def decode(encoded):
     turned = (kind > 0) | orientation.may_be_turned(encoded)
     image = tf.cond(turned, lambda: orientation.upright(image, encoded), lambda: image)
     return tf.ensure_shape(image, [None, None, 3])
-
-
-@tf.function(input_signature=[tf.TensorSpec([], tf.string)])
-def _decode_in_graph(encoded):
-    return decode(encoded)
 
 
 def check_size(height, width, limit=MAX_PIXELS):

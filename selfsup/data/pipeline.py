@@ -61,6 +61,7 @@ def pipeline(config, start_step=0, *, status=False, images=None, shard=(0, 1)):
 
     Example:
 
+    >>> from selfsup.data import PipelineConfig
     >>> config = PipelineConfig(crop_size=64, min_side=64, batch_size=4, points=16)
     >>> inputs, targets, weights = next(iter(pipeline(config)))
     >>> inputs["gray"].shape, inputs["points"].shape

@@ -93,7 +93,7 @@ def open_classification(voc_dir, split):
             or any folder of that layout with the names of its own classes in
             `classes.txt`; or `tfds:voc/2007`, a prepared data set of TensorFlow
             Datasets. The latter's encoded images are kept in memory, about 0.4
-            GB for each half of VOC 2007.
+            GB for each half of VOC 2007, and once more by each stream.
         split: Name of a file in `ImageSets/Main`, such as `trainval`, which is
             `train+validation` of TensorFlow Datasets.
 
