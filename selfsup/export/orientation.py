@@ -1,6 +1,6 @@
 """The EXIF orientation of JPEG and PNG, read with TensorFlow ops alone.
 
-The same answers as `data.orientation.read_orientation`, which is Python.
+The same answers as `data.headers.orientation`, which is Python.
 """
 
 import tensorflow as tf
