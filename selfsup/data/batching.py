@@ -46,8 +46,6 @@ def batches(
     blank=None,
     strict=False,
     shard=(0, 1),
-    num_parallel=None,
-    deterministic=True,
 ):
     """Builds a stream of batches.
 
@@ -74,8 +72,6 @@ def batches(
             there is `blank`.
         shard: Pair of a worker's number and the number of workers. Each reads
             its own contiguous part of every batch.
-        num_parallel: Number of images prepared at once; None for one a core.
-        deterministic: Whether batches come in order.
 
     Returns:
         A `tf.data.Dataset`. Where images are not replaced, one that can't be
@@ -83,19 +79,13 @@ def batches(
         `reading_errors`.
 
     Raises:
-        ValueError: If there are no images, or the batch does not split evenly
-            over the workers.
+        ValueError: If the batch does not split evenly over the workers.
     """
     worker, workers = shard
     if batch_size % workers:
         raise ValueError(
             "A batch does not split evenly over the workers. Expected a multiple of "
             f"{workers}. Received: batch_size={batch_size}"
-        )
-    if not len(images):
-        raise ValueError(
-            "There is nothing to make batches of. Expected at least one image. "
-            "Received: none"
         )
     start = start_step * batch_size
     stream = images.stream(seed, start, shuffle)
@@ -107,12 +97,10 @@ def batches(
     if workers > 1:
         stream = stream.filter(lambda n, _: n % batch_size // size == worker)
     chunk = max(n for n in range(1, _CHUNK + 1) if size % n == 0)
-    num_parallel = num_parallel or os.cpu_count()
     stream = stream.batch(chunk, drop_remainder=True).interleave(
         _reader(images, sample, finish, seed + salt, blank, strict, chunk),
-        cycle_length=num_parallel,
-        num_parallel_calls=num_parallel,
-        deterministic=deterministic,
+        cycle_length=os.cpu_count(),
+        num_parallel_calls=os.cpu_count(),
     )
 
     def merge(*parts):

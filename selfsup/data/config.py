@@ -66,12 +66,6 @@ class PipelineConfig(Config):
     seed: int = setting(
         0, "Seed of the order, the augmentation and the points.", 0, _MAX_SEED
     )
-    deterministic: bool = setting(
-        True, "Keep batches in order. False lets fast samples overtake slow ones."
-    )
-    num_parallel: int | None = setting(
-        None, "Images prepared at once; by default one a CPU core.", 1
-    )
 
     def __post_init__(self):
         super().__post_init__()

@@ -13,6 +13,9 @@ from selfsup.data.whole_images import as_network_input
 # Value of masks that is no class: such pixels count nowhere.
 VOID = 255
 
+# Scales of random crops; 1 is the original size.
+_MIN_SCALE, _MAX_SCALE = 0.5, 2.0
+
 # Random numbers that a crop takes: scale, position (y, x), mirror.
 DRAWS = 4
 
@@ -90,27 +93,25 @@ def paired_crop(image, mask, noise, crop_size, color=False):
     return mirrored(values, noise[3]), mirrored(labels, noise[3])[..., 0]
 
 
-def scaled_crop(image, noise, crop_size, color=False, min_scale=0.5, max_scale=2.0):
+def scaled_crop(image, noise, crop_size, color=False):
     """Scales an image at random and cuts a random crop out of it.
 
     Equal to scaling the whole image bilinearly, with antialiasing, and cropping
-    it then; but only the crop is computed. The scale is uniform in its range
-    and the same for both sides, and half of the crops are mirrored.
+    it then; but only the crop is computed. The scale is uniform in [0.5, 2] and
+    the same for both sides, and half of the crops are mirrored.
 
     Args:
         image: `[H, W, 3]`, uint8 RGB.
         noise: `[4]`, float32 in `[0, 1)`.
         crop_size: Side `S` of the crop.
         color: Whether the network takes RGB instead of gray.
-        min_scale: Smallest scale, 1 is the original size.
-        max_scale: Largest scale.
 
     Returns:
         `[S, S, 1 or 3]`, float32, 0 outside of the image.
     """
     values = as_network_input(image, color)
     size = tf.cast(tf.shape(values)[:2], tf.float32)
-    scale = min_scale + noise[0] * (max_scale - min_scale)
+    scale = _MIN_SCALE + noise[0] * (_MAX_SCALE - _MIN_SCALE)
     scaled_size = tf.maximum(tf.round(size * scale), 1.0)
     corner = crop_corner(tf.cast(scaled_size, tf.int32), crop_size, noise[1:3])
     crop = tf.raw_ops.ScaleAndTranslate(
@@ -125,9 +126,7 @@ def scaled_crop(image, noise, crop_size, color=False, min_scale=0.5, max_scale=2
     return mirrored(crop, noise[3])
 
 
-def random_crops(
-    image, count, crop_size, seed, color=False, min_scale=0.5, max_scale=2.0
-):
+def random_crops(image, count, crop_size, seed, color=False):
     """Cuts random crops out of an image as classification is trained with.
 
     Args:
@@ -136,8 +135,6 @@ def random_crops(
         crop_size: Side `S` of the crops.
         seed: Pair of integers: the evaluation's seed and the image's number.
         color: Whether the network takes RGB instead of gray.
-        min_scale: Smallest scale.
-        max_scale: Largest scale.
 
     Returns:
         `[N, S, S, 1 or 3]`, float32, a pure function of image and seed.
@@ -145,12 +142,11 @@ def random_crops(
     seed, number = seed
     seed = tf.constant([seed + _SALT, number], tf.int64)
     noise = tf.random.stateless_uniform([count, DRAWS], seed)
-    cut_all = _crops_function(crop_size, color, min_scale, max_scale)
-    return cut_all(image, noise)
+    return _crops_function(crop_size, color)(image, noise)
 
 
 @functools.cache
-def _crops_function(crop_size, color, min_scale, max_scale):
+def _crops_function(crop_size, color):
     """Returns a compiled function from image and draws `[N, 4]` to crops."""
     signature = [
         tf.TensorSpec([None, None, 3], tf.uint8),
@@ -160,9 +156,7 @@ def _crops_function(crop_size, color, min_scale, max_scale):
     @tf.function(input_signature=signature)
     def crops(image, noise):
         return tf.map_fn(
-            lambda draws: scaled_crop(
-                image, draws, crop_size, color, min_scale, max_scale
-            ),
+            lambda draws: scaled_crop(image, draws, crop_size, color),
             noise,
             fn_output_signature=tf.float32,
         )

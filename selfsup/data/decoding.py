@@ -71,12 +71,12 @@ def decode_bytes(encoded, name):
             raise ValueError(
                 "An image can't be decoded. Expected a readable image of at most "
                 f"{MAX_PIXELS} pixels. Received: {os.fsdecode(name)!r}: "
-                f"{_reason(error)}"
+                f"{reason(error)}"
             ) from error
 
 
-def _reason(error):
-    """Returns what an op said, without TensorFlow's account of where."""
+def reason(error):
+    """Returns what a `tf.errors.OpError` says, without its account of where."""
     lines = [line for line in error.message.split("\n") if line[:1].strip()]
     return lines[-1].removeprefix("ValueError: ")[:200]
 
@@ -212,8 +212,7 @@ def to_rgb8(image, multiplied=False):
         image = np.round(np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8)
     elif image.dtype != np.uint8:
         raise ValueError(
-            "An image has pixels of an unknown kind. Expected uint8, uint16 or "
-            f"float. Received: {image.dtype}"
+            f"Expected pixels of uint8, uint16 or float. Received: {image.dtype}"
         )
     channels = image.shape[-1]
     if channels < 3:

@@ -23,7 +23,7 @@ IMAGE_EXTENSIONS = (
 
 PHOTOS = pathlib.Path(__file__).resolve().parent / "photos"
 
-_LABELLED = re.compile(r"(.*\S)\s+[+-]?\d+")
+_LABELED = re.compile(r"(.*\S)\s+[+-]?\d+")
 
 
 def has_image_extension(path):
@@ -54,14 +54,11 @@ def find_images(folder):
 
     Raises:
         ValueError: If there is no file with an image extension.
-        OSError: If a folder can't be read; nothing is left out silently.
+        OSError: If a folder can't be read.
     """
 
     def stop(error):
-        raise type(error)(
-            "A folder of images can't be read. Expected permission to list it. "
-            f"Received: {error}"
-        ) from error
+        raise error
 
     found, others, seen = [], 0, set()
     for parent, folders, files in os.walk(folder, onerror=stop, followlinks=True):
@@ -100,38 +97,48 @@ def read_list(path):
         ValueError: If the file is not text or names no image.
         FileNotFoundError: If it names a file that does not exist.
     """
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            lines = [line.strip() for line in file]
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"File {path} can't be read as a list of images. Expected UTF-8 text "
-            "with one path a line, or a file with an image extension. "
-            f"Received: {error}"
-        ) from error
-    folder = os.path.dirname(path)
-    found = []
-    for number, line in enumerate(lines, start=1):
-        if line and not line.startswith("#"):
-            found.append(_resolve(path, number, folder, line))
-    if not found:
+    lines = [pair for pair in read_lines(path) if not pair[1].startswith("#")]
+    if not lines:
         raise ValueError(
             f"List file {path} names no images. Expected one path a line. "
-            f"Received: {len(lines)} lines, all empty or comments"
+            "Received: only blank lines and comments"
         )
-    return found
+    return [_resolve(path, number, line) for number, line in lines]
 
 
-def _resolve(path, number, folder, line):
+def _resolve(path, number, line):
     """Returns the image a line names, with or without a label behind it."""
-    match = _LABELLED.fullmatch(line)
+    match = _LABELED.fullmatch(line)
     # The whole line first: "photo 12" may be a file's name.
     for name in [line, match.group(1)] if match else [line]:
-        image = os.path.join(folder, name)
+        image = os.path.join(os.path.dirname(path), name)
         if os.path.isfile(image):
             return image
-    name = match.group(1) if match and has_image_extension(match.group(1)) else line
     raise FileNotFoundError(
         f"List file {path}, line {number}, names a missing file. Expected a path "
-        f"relative to the list file's folder. Received: {name!r}"
+        f"relative to the list file's folder. Received: {line!r}"
     )
+
+
+def read_lines(path):
+    """Reads the lines of a text file that are not blank.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        List of pairs of a line's number, from 1, and its text, without the
+        spaces around it.
+
+    Raises:
+        ValueError: If the file is not UTF-8 text.
+    """
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            lines = [(number, line.strip()) for number, line in enumerate(file, 1)]
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"File {path} can't be read as a list. Expected UTF-8 text. "
+            f"Received: {error}"
+        ) from error
+    return [(number, line) for number, line in lines if line]

@@ -85,8 +85,6 @@ def pipeline(config, start_step=0, *, status=False, images=None, shard=(0, 1)):
         shuffle=config.augment,
         blank=lambda index: _blank_sample(index, config),
         shard=shard,
-        num_parallel=config.num_parallel,
-        deterministic=config.deterministic,
     )
     return dataset if status else dataset.map(lambda *batch: batch[:3])
 

@@ -42,7 +42,7 @@ class ShardImages:
         return f"{self._spec}#{index}"
 
     def stream(self, seed, start=0, shuffle=True):
-        """Returns the samples from position `start` on; see `IndexedImages`."""
+        """Returns the samples from position `start` on; see `FileImages`."""
         if not shuffle:
             order = tf.range(len(self._shards), dtype=tf.int64)
             records = self._records(order, tf.constant(start, tf.int64))
@@ -57,7 +57,7 @@ class ShardImages:
         return records.map(lambda index, record: (index, self._read(record)))
 
     def read(self, index, content):
-        """Returns the encoded image of an element; see `IndexedImages`."""
+        """Returns the encoded image of an element; see `FileImages`."""
         del index
         return content
 

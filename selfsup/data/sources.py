@@ -66,8 +66,8 @@ def _named_files(spec):
         return [(path, os.path.relpath(path, spec)) for path in files.find_images(spec)]
     if not os.path.exists(spec):
         raise FileNotFoundError(
-            "An image source does not exist. Expected a folder, a list file, an "
-            f"image file or {tfds.PREFIX}NAME/SPLIT. Received: {spec!r}"
+            "An image source does not exist. Expected a folder, a list file, an image "
+            f"file or {tfds.PREFIX}NAME/SPLIT. Received: {spec!r}"
         )
     if files.has_image_extension(spec):
         return [(spec, os.path.basename(spec))]

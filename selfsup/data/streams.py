@@ -5,6 +5,9 @@ A collection has `len()`, `name(index)`, `stream(seed, start, shuffle)` and
 sample at position `n` is the same wherever the stream starts.
 """
 
+import bisect
+import functools
+import itertools
 import os
 
 import tensorflow as tf
@@ -53,12 +56,15 @@ def permuted(offset, count, seed, number):
     )
 
 
-class IndexedImages:
-    """Base class of collections of which any image can be read at any time.
+class FileImages:
+    """Images that are files.
 
-    A subclass has a tuple `sources`: for each image the path of its file, or
-    its encoded content.
+    Args:
+        paths: Paths of the files.
     """
+
+    def __init__(self, paths):
+        self.sources = tuple(paths)
 
     def __len__(self):
         return len(self.sources)
@@ -103,17 +109,6 @@ class IndexedImages:
         return tf.io.read_file(content)
 
 
-class FileImages(IndexedImages):
-    """Images that are files.
-
-    Args:
-        paths: Paths of the files, at least one.
-    """
-
-    def __init__(self, paths):
-        self.sources = tuple(paths)
-
-
 class MixedImages:
     """Several collections as one, mixed in proportion to their sizes.
 
@@ -123,49 +118,38 @@ class MixedImages:
 
     def __init__(self, parts):
         self._parts = tuple(parts)
-        self._offsets = [0]
-        for part in self._parts:
-            self._offsets.append(self._offsets[-1] + len(part))
+        self._offsets = (0, *itertools.accumulate(map(len, self._parts)))
 
     def __len__(self):
         return self._offsets[-1]
 
     def name(self, index):
         """Returns the name of an image."""
-        for part, offset in zip(self._parts, self._offsets[:-1], strict=True):
-            if index < offset + len(part):
-                return part.name(index - offset)
-        raise IndexError(index)
+        part = bisect.bisect_right(self._offsets, index) - 1
+        return self._parts[part].name(index - self._offsets[part])
 
     def stream(self, seed, start=0, shuffle=True):
-        """Returns the samples from position `start` on; see `IndexedImages`."""
-        if not shuffle:
-            return self._in_order(start)
-        starts = self._counts(start)
+        """Returns the samples from position `start` on; see `FileImages`."""
+        offsets = self._offsets[:-1]
+        starts = (
+            self._counts(start) if shuffle else [max(start - i, 0) for i in offsets]
+        )
         streams = [
-            _shifted(part.stream(seed, taken, True), offset)
-            for part, taken, offset in zip(
-                self._parts, starts, self._offsets[:-1], strict=True
-            )
+            _shifted(part.stream(seed, taken, shuffle), offset)
+            for part, taken, offset in zip(self._parts, starts, offsets, strict=True)
         ]
+        if not shuffle:
+            return functools.reduce(tf.data.Dataset.concatenate, streams)
         choice = tf.data.Dataset.range(start, ENDLESS).map(self._choose)
         return tf.data.Dataset.choose_from_datasets(streams, choice)
 
     def read(self, index, content):
-        """Returns the encoded image of an element; see `IndexedImages`."""
+        """Returns the encoded image of an element; see `FileImages`."""
         ends = tf.constant(self._offsets[1:], tf.int64)
         part = tf.searchsorted(ends, [index], side="right")[0]
         return tf.switch_case(
             part, [lambda p=p: p.read(index, content) for p in self._parts]
         )
-
-    def _in_order(self, start):
-        streams = None
-        for part, offset in zip(self._parts, self._offsets[:-1], strict=True):
-            skipped = min(max(start - offset, 0), len(part))
-            stream = _shifted(part.stream(0, skipped, False), offset)
-            streams = stream if streams is None else streams.concatenate(stream)
-        return streams
 
     def _counts(self, position):
         """Returns how many of the first `position` samples each part gives."""

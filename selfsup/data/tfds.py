@@ -37,25 +37,17 @@ def open_split(spec, val_fraction=0.0, subset="all"):
         builder = tfds.builder(name)
     except tfds.core.DatasetNotFoundError as error:
         raise ValueError(
-            "TensorFlow Datasets has no such data set. Expected a name it lists, "
-            f"or one prepared in its data folder. Received: {name!r} in {spec!r}"
+            "TensorFlow Datasets has no such data set. Expected a name it lists, or "
+            f"one in its data folder. Received: {spec!r}"
         ) from error
     if not builder.info.splits:
         raise FileNotFoundError(
-            f"Data set {name!r} has not been prepared. Expected its files in "
-            f"{builder.data_dir}; tfds.builder({name!r}).download_and_prepare() makes "
-            f"them, and the variable TFDS_DATA_DIR names the folder. Received: {spec!r}"
+            "A data set has not been prepared. Expected its files in "
+            f"{builder.data_dir} (TFDS_DATA_DIR), made by "
+            f"tfds.builder({name!r}).download_and_prepare(). Received: {spec!r}"
         )
     try:
-        total = builder.info.splits[split].num_examples
-        if val_fraction:
-            held_out = max(1, round(val_fraction * total))
-            # Read as absolute numbers of the whole split, in TFDS' own way.
-            whole = builder.info.splits[split].file_instructions
-            parts = _cut(whole, total - held_out)
-            instructions = parts[0] if subset == "train" else parts[1]
-        else:
-            instructions = builder.info.splits[split].file_instructions
+        shards = _shards(builder.info.splits[split].file_instructions)
     except (KeyError, ValueError) as error:
         raise ValueError(
             f"Data set {name!r} has no such split. Expected one of "
@@ -63,34 +55,35 @@ def open_split(spec, val_fraction=0.0, subset="all"):
         ) from error
     if builder.info.file_format != tfds.core.FileFormat.TFRECORD:
         raise ValueError(
-            f"Data set {name!r} is stored in a format that can't be streamed. "
-            f"Expected TFRecord. Received: {builder.info.file_format.value}"
+            "A data set is stored in a format that can't be streamed. Expected "
+            f"TFRecord. Received: {builder.info.file_format.value} of {spec!r}"
         )
-    if not sum(taken for _, _, taken in _plain(instructions)):
+    total = sum(take for _, _, take in shards)
+    if val_fraction:
+        train, val = _cut(shards, total - max(1, round(val_fraction * total)))
+        shards = val if subset == "val" else train
+    if not shards:
         raise ValueError(
             "A source holds no images. Expected at least one example on each side "
             f"of the held-out split. Received: {spec!r} with {total} examples"
         )
-    return ShardImages(spec, _plain(instructions), _image_reader(builder, spec))
+    return ShardImages(spec, shards, _image_reader(builder.info.features, spec))
 
 
-def _plain(instructions):
+def _shards(instructions):
     """Returns (file, skip, take) triples of TFDS' file instructions."""
     triples = []
     for item in instructions:
-        if isinstance(item, tuple):
-            triples.append(item)
-        else:
-            take = item.examples_in_shard if item.take < 0 else item.take
-            take = min(take, item.examples_in_shard - item.skip)
-            triples.append((str(item.filename), int(item.skip), int(take)))
+        rest = item.examples_in_shard - item.skip
+        take = rest if item.take < 0 else min(item.take, rest)
+        triples.append((str(item.filename), int(item.skip), int(take)))
     return triples
 
 
-def _cut(instructions, count):
-    """Splits file instructions behind the first `count` examples."""
+def _cut(shards, count):
+    """Splits shards behind the first `count` examples."""
     head, tail = [], []
-    for name, skip, take in _plain(instructions):
+    for name, skip, take in shards:
         first = min(max(count, 0), take)
         if first:
             head.append((name, skip, first))
@@ -100,11 +93,10 @@ def _cut(instructions, count):
     return head, tail
 
 
-def _image_reader(builder, spec):
+def _image_reader(features, spec):
     """Returns a function from a serialized example to its encoded image."""
     import tensorflow_datasets as tfds
 
-    features = builder.info.features
     keys = [key for key, f in features.items() if isinstance(f, tfds.features.Image)]
     # Segmentation masks are images too, of one channel.
     keys.sort(key=lambda key: (features[key].shape[-1] == 1, key != "image", key))

@@ -23,7 +23,9 @@ def whole_images(images, indices=None):
     if indices is None:
         samples = images.stream(0, 0, shuffle=False)
     else:
-        samples = (_sample(images, index) for index in indices)
+        samples = (
+            next(iter(images.stream(0, index, shuffle=False))) for index in indices
+        )
     for index, content in samples:
         name = images.name(int(index))
         try:
@@ -33,10 +35,6 @@ def whole_images(images, indices=None):
                 f"An image can't be read. Expected a readable file. Received: {name!r}"
             ) from error
         yield name, decoding.decode_bytes(encoded, name)
-
-
-def _sample(images, index):
-    return next(iter(images.stream(0, index, shuffle=False).take(1)))
 
 
 def as_network_input(image, color_input=False):

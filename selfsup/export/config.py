@@ -67,21 +67,19 @@ class ExportConfig(Config):
         if "/" in (self.model_name or ""):
             fail("model_name", self.model_name, "a name without a slash")
 
-    def pixel_limit(self, whole):
-        """Returns the largest number of pixels of an image.
-
-        Args:
-            whole: Whether the network sees whole images at their own size.
-        """
-        return self.max_pixels or (_MAX_PIXELS_WHOLE if whole else _MAX_PIXELS)
-
-    def longest_side(self, whole):
-        """Returns the largest side of an image, None where there is no limit.
+    def limits(self, whole):
+        """Returns how large an image may be.
 
         Dense prediction copies rows of the whole width for each of its tiles: an
         image of one row would take the square of its width.
 
         Args:
             whole: Whether the network sees whole images at their own size.
+
+        Returns:
+            A pair of the largest number of pixels, and of the longest side, None
+            where that is not limited.
         """
-        return _MAX_SIDE_WHOLE if whole else None
+        if whole:
+            return self.max_pixels or _MAX_PIXELS_WHOLE, _MAX_SIDE_WHOLE
+        return self.max_pixels or _MAX_PIXELS, None

@@ -9,21 +9,19 @@ import keras
 from selfsup import atomic, heads, runs
 from selfsup.weights import saving
 
-# By the ending of the file: Keras' name of the format, the extra of this package
-# that brings the converter, and the modules that it needs.
-_FORMATS = {
-    ".onnx": ("onnx", "onnx", ("onnx", "tf2onnx")),
-    ".tflite": ("litert", "litert", ()),
-}
+# Keras' names of the formats by the ending of the file.
+_FORMATS = {".onnx": "onnx", ".tflite": "litert"}
+
+# Packages that TensorFlow does not bring.
+_CONVERTERS = {"onnx": ("onnx", "tf2onnx"), "litert": ()}
 
 
-def convert_run(ckpt, path, overwrite=False):
+def convert_run(ckpt, path):
     """Writes the model of a run as an ONNX or LiteRT file; see `convert`.
 
     Args:
         ckpt: A workdir, a `.keras` file, or the name of a model of the zoo.
         path: Path of the file.
-        overwrite: Whether a file there is replaced.
 
     Returns:
         The path.
@@ -35,7 +33,7 @@ def convert_run(ckpt, path, overwrite=False):
     """
     model = runs.open_run(ckpt).model
     heads.kind(model, ckpt)
-    return convert(model, path, overwrite)
+    return convert(model, path)
 
 
 def is_file_format(path):
@@ -43,7 +41,7 @@ def is_file_format(path):
     return pathlib.Path(path).suffix in _FORMATS
 
 
-def convert(model, path, overwrite=False):
+def convert(model, path):
     """Writes a model as an ONNX or LiteRT file.
 
     The file takes what the Keras model takes, of any batch and image size:
@@ -55,7 +53,6 @@ def convert(model, path, overwrite=False):
             points, as ONNX only.
         path: Path of the file; its ending, `.onnx` or `.tflite`, names the
             format.
-        overwrite: Whether a file there is replaced.
 
     Returns:
         The path.
@@ -73,12 +70,13 @@ def convert(model, path, overwrite=False):
             "A model cannot be converted. Expected a file that ends in "
             f"{' or '.join(_FORMATS)}. Received: {path}"
         )
-    saving.checked_output(path, path.suffix, overwrite)
-    name, extra, modules = _FORMATS[path.suffix]
-    if any(importlib.util.find_spec(module) is None for module in modules):
+    saving.checked_output(path, path.suffix, overwrite=False)
+    name = _FORMATS[path.suffix]
+    needed = _CONVERTERS[name]
+    if not all(map(importlib.util.find_spec, needed)):
         raise ImportError(
-            f"The converter is not installed. Expected: pip install -e '.[{extra}]'. "
-            f"Received: {path} without {' and '.join(modules)}"
+            f"The converter is not installed. Expected: pip install -e '.[{name}]'. "
+            f"Received: {path} without {' and '.join(needed)}"
         )
     if name == "litert" and any(x.name == "points" for x in model.inputs):
         raise ValueError(

@@ -5,8 +5,6 @@ Stock TensorFlow ops alone, none of them Python's. JPEG and PNG are read as
 transparent pixels lie on white, EXIF orientation is applied.
 """
 
-import functools
-
 import tensorflow as tf
 
 from selfsup.data import decoding
@@ -15,7 +13,12 @@ from selfsup.export import orientation, reading, scans
 
 KINDS = "JPEG or PNG"
 
+# The header must come first: the size is read from its place.
+_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
+
+# Traced once for each limit.
+@tf.function(autograph=False)
 def decode(encoded, max_pixels):
     """Decodes an image; runs in graphs.
 
@@ -32,37 +35,16 @@ def decode(encoded, max_pixels):
         tf.errors.InvalidArgumentError: If it is no such image, larger, cut off
             or damaged.
     """
-
-    def bytes_at(first, size):
-        return reading.slice_of(encoded, first, size)
-
     is_jpeg = decoding.is_jpeg(encoded)
-    # The header must come first: the size is read from its place.
-    is_png = bytes_at(0, 8) == b"\x89PNG\r\n\x1a\n"
-    is_png &= bytes_at(12, 4) == b"IHDR"
-    known = tf.debugging.Assert(
-        is_jpeg | is_png,
-        [f"The image is of no known kind. Expected {KINDS}. Received bytes:"]
-        + [tf.strings.length(encoded)],
-    )
+    is_png = reading.slice_of(encoded, 0, len(_PNG)) == _PNG
+    message = f"The image is of no known kind. Expected {KINDS}. Received bytes:"
+    known = tf.debugging.Assert(is_jpeg | is_png, [message, tf.strings.length(encoded)])
     with tf.control_dependencies([known]):
         is_jpeg = tf.identity(is_jpeg)
     image = tf.cond(
         is_jpeg, lambda: _jpeg(encoded, max_pixels), lambda: _png(encoded, max_pixels)
     )
     return tf.ensure_shape(image, [None, None, 3])
-
-
-@functools.cache
-def decoder(max_pixels):
-    """Returns `decode` as a `tf.function` of encoded images, traced once."""
-    signature = [tf.TensorSpec([], tf.string)]
-
-    @tf.function(input_signature=signature, autograph=False)
-    def decode_within(encoded):
-        return decode(encoded, max_pixels)
-
-    return decode_within
 
 
 def _jpeg(encoded, max_pixels):
@@ -72,22 +54,14 @@ def _jpeg(encoded, max_pixels):
 
 
 def _png(encoded, max_pixels):
-    depth = reading.unsigned(encoded, 24, 1)
-    image = tf.cond(
-        depth < 8,
-        lambda: _shallow_png(encoded, max_pixels),
-        lambda: decoding.decode_png(encoded, max_pixels),
-    )
-    return turned(image, orientation.png_orientation(encoded))
-
-
-def _shallow_png(encoded, max_pixels):
     height, width = (reading.unsigned(encoded, place, 4) for place in (20, 16))
     with tf.control_dependencies([decoding.check_size(height, width, max_pixels)]):
         encoded = tf.identity(encoded)
-    # The op makes opaque pixels nearly transparent, unless others are.
-    return tf.cond(
-        reading.png_chunk(encoded, b"tRNS", last=b"IDAT") == b"",
+    # Of few bits, the op makes opaque pixels nearly transparent, unless others are.
+    opaque = reading.png_chunk(encoded, b"tRNS", last=b"IDAT") == b""
+    image = tf.cond(
+        opaque & (reading.unsigned(encoded, 24, 1) < 8),
         lambda: tf.io.decode_png(encoded, channels=3),
-        lambda: decoding.on_white(tf.io.decode_png(encoded, channels=4)),
+        lambda: decoding.decode_png(encoded, max_pixels),
     )
+    return turned(image, orientation.png_orientation(encoded))

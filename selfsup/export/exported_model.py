@@ -61,7 +61,7 @@ def open_model(ckpt, config):
     """
     run = runs.open_run(ckpt)
     kind = heads.kind(run.model, ckpt)
-    classes = _classes(run) if kind in heads.KINDS else ()
+    classes = () if kind in ("colorizer", heads.BACKBONE) else _classes(run)
     side = config.side or run.side
     # Without a scale in their configuration, runs use images at their own.
     if side is None and run.settings is None and not classes:
@@ -75,11 +75,8 @@ def open_model(ckpt, config):
 
 
 def _classes(run):
-    outputs = [run.model.output.get(name) for name in (heads.CLASSES, heads.LABEL)]
-    counts = [output.shape[-1] for output in outputs if output is not None]
-    if not counts:
-        return ()
-    (count,) = counts
+    (logits,) = run.model.output.values()
+    count = logits.shape[-1]
     names = (run.results or {}).get("classes") or [str(i) for i in range(count)]
     if len(names) != count:
         raise ValueError(

@@ -44,17 +44,13 @@ def numbers(part, size, little_endian=False):
     Returns:
         `[N]`, int64, not negative.
     """
-    if isinstance(little_endian, bool):
-        raw = tf.io.decode_raw(part, _TYPES[size], little_endian=little_endian)
-    else:
-        low_first, high_first = (
-            tf.io.decode_raw(part, _TYPES[size], little_endian=order)
-            for order in (True, False)
-        )
-        raw = tf.where(little_endian, low_first, high_first)
-    values = tf.cast(raw, tf.int64)
+    low_first, high_first = (
+        tf.io.decode_raw(part, _TYPES[size], little_endian=order)
+        for order in (True, False)
+    )
+    values = tf.cast(tf.where(little_endian, low_first, high_first), tf.int64)
     # TensorFlow reads no unsigned integers of four bytes.
-    return values if size < 4 else tf.bitwise.bitwise_and(values, 2**32 - 1)
+    return tf.bitwise.bitwise_and(values, 2**32 - 1)
 
 
 def length(encoded):

@@ -1,13 +1,13 @@
 """Versions of a model for TensorFlow Serving."""
 
-import contextlib
+import logging
 import pathlib
 
 import keras
 import tensorflow as tf
-from absl import logging
 
 from selfsup import atomic, runs
+from selfsup.data import decoding as data_decoding
 from selfsup.export import (
     decoding,
     exported_model,
@@ -70,8 +70,7 @@ def write(exported, output, config=None, origin=None):
     version = next_version(output, config.version)
     name = config.model_name or output.resolve().name
     with atomic.write_folder(output / str(version)) as folder:
-        with _quiet_write():
-            archive.write_out(str(folder), verbose=False)
+        _write_out(archive, folder)
         graph_check.check(folder)
         warmup.write(folder, requests, name)
         runs.write_json(folder / METADATA, _metadata(exported, config, origin))
@@ -86,15 +85,11 @@ def next_version(output, version=None):
         version: The number wanted; None for one more than the largest there.
 
     Raises:
-        ValueError: If that version exists, or `output` is a file.
+        ValueError: If that version exists.
+        OSError: If the folder can't be read.
     """
     output = pathlib.Path(output)
-    if output.exists() and not output.is_dir():
-        raise ValueError(
-            "The folder of the served model is a file. Expected a folder, or a path "
-            f"without one. Received: {output}"
-        )
-    there = [path.name for path in output.iterdir()] if output.is_dir() else []
+    there = [path.name for path in output.iterdir()] if output.exists() else []
     numbers = [int(name) for name in there if name.isdecimal()]
     if version in numbers:
         raise ValueError(
@@ -106,18 +101,14 @@ def next_version(output, version=None):
 
 def _archive(exported, config):
     """Returns the archive, each endpoint called once, and the warm-up requests."""
-    whole = exported.whole
-    limits = config.pixel_limit(whole), config.longest_side(whole)
+    limits = config.limits(exported.whole)
     head = serving_heads.build(exported, config)
     endpoints = {
         "serving_default": signatures.serving_default(head, *limits),
         "pixels": signatures.pixels(head, *limits),
         # Always at the images' own size.
         "features": signatures.features(
-            exported,
-            config.features,
-            config.pixel_limit(True),
-            config.longest_side(True),
+            exported, config.features, *config.limits(whole=True)
         ),
     }
     side = _warmup_side(exported)
@@ -125,42 +116,28 @@ def _archive(exported, config):
     archive = keras.export.ExportArchive()
     archive.track(exported.model)
     requests = {}
-    for name, (function, signature) in endpoints.items():
-        # Given with its signature only, the archive would trace it again.
-        endpoint = tf.function(function, input_signature=signature, autograph=False)
-        answer = endpoint.get_concrete_function()
+    for name, endpoint in endpoints.items():
         archive.add_endpoint(name, endpoint)
-        (spec,) = signature
+        (spec,) = endpoint.input_signature
         requests[name] = {spec.name: encoded if name == "serving_default" else pixels}
         # A request that fails would keep the server from loading the version.
         try:
-            answer(tf.constant(requests[name][spec.name]))
+            endpoint(tf.constant(requests[name][spec.name]))
         except tf.errors.OpError as error:
             raise ValueError(
                 f"The signature {name} fails on an image of {side} x {side} pixels. "
                 "Expected settings that suit the network. Received: "
                 f"max_pixels={config.max_pixels}, side={exported.side}, "
-                f"crop_size={exported.crop_size} ({_reason(error)})"
+                f"crop_size={exported.crop_size} ({data_decoding.reason(error)})"
             ) from error
     return archive, requests
 
 
-def _reason(error):
-    """Returns what an op said, without TensorFlow's account of where."""
-    lines = [line for line in error.message.splitlines() if line.strip()]
-    failed = [line for line in lines if line.startswith("assertion failed")]
-    return (failed or lines)[0].strip()[:200]
-
-
 def _warmup_side(exported):
-    unpadded = [x for x in exported.model.layers if x.name == "fc6" and _unpadded(x)]
-    return max(_SIDE_UNPADDED if unpadded else _SIDE, exported.crop_size or 0)
-
-
-def _unpadded(layer):
+    fc6 = [layer for layer in exported.model.layers if layer.name == "fc6"]
     # Keras' own layers name their padding, ours counts it in pixels.
-    padding = layer.padding
-    return padding == "valid" or not isinstance(padding, str) and padding[0] == (0, 0)
+    unpadded = fc6 and fc6[0].padding in ("valid", ((0, 0), (0, 0)))
+    return max(_SIDE_UNPADDED if unpadded else _SIDE, exported.crop_size or 0)
 
 
 def _metadata(exported, config, origin):
@@ -171,7 +148,7 @@ def _metadata(exported, config, origin):
         "input": exported.image.name,
         "side": exported.side,
         "crop_size": exported.crop_size,
-        "max_pixels": config.pixel_limit(exported.whole),
+        "max_pixels": config.limits(exported.whole)[0],
         "reads": decoding.KINDS,
         "classes": list(exported.classes),
         "hue_mode": config.hue_mode if colors else None,
@@ -181,20 +158,12 @@ def _metadata(exported, config, origin):
     }
 
 
-@contextlib.contextmanager
-def _quiet_write():
-    """Logs errors alone, since writing an archive lists all variables.
-
-    Raises:
-        OSError: In place of an error of TensorFlow.
-    """
-    verbosity, level = logging.get_verbosity(), tf.get_logger().level
-    logging.set_verbosity(logging.ERROR)
-    tf.get_logger().setLevel("ERROR")
+def _write_out(archive, folder):
+    # Keras and TensorFlow log a line for each variable.
+    logging.disable(logging.WARNING)
     try:
-        yield
+        archive.write_out(str(folder), verbose=False)
     except tf.errors.OpError as error:
         raise OSError(atomic.first_line(error)) from error
     finally:
-        logging.set_verbosity(verbosity)
-        tf.get_logger().setLevel(level)
+        logging.disable(logging.NOTSET)

@@ -3,8 +3,8 @@
 The numbers are those of `selfsup.evaluation`.
 """
 
-import dataclasses
 from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -12,28 +12,18 @@ import tensorflow as tf
 from selfsup import color, heads, inference
 from selfsup.data.crops import ten_crops
 
-# A class map has 8 bits, and 255 means void.
-_MOST_CLASSES = 255
 
-_STRING = tf.TensorSpec([], tf.string)
-
-
-@dataclasses.dataclass(frozen=True)
-class ServingHead:
+class ServingHead(NamedTuple):
     """Answers about one image.
 
     Attributes:
         predict: Function from `[H, W, 3]`, float32 RGB in `[0, 1]`, to a dict of
             tensors.
-        maps: Dict of the `tf.TensorSpec` of what `predict` returns.
         encode: Function from that dict to a dict of small tensors.
-        encoded: Dict of the `tf.TensorSpec` of what `encode` returns.
     """
 
     predict: Callable
-    maps: dict
     encode: Callable
-    encoded: dict
 
 
 def build(exported, config):
@@ -45,9 +35,6 @@ def build(exported, config):
 
     Returns:
         A `ServingHead`.
-
-    Raises:
-        ValueError: If a segmenter has too many classes for a class map.
     """
     return _BUILDERS[exported.kind](exported, config)
 
@@ -67,17 +54,11 @@ def _colorizer(exported, config):
         pixels = tf.cast(tf.round(255.0 * maps["rgb"]), tf.uint8)
         return {"colorized_bytes": tf.io.encode_png(pixels)}
 
-    maps = {"rgb": tf.TensorSpec([None, None, 3], tf.float32)}
-    return ServingHead(colored, maps, encode, {"colorized_bytes": _STRING})
+    return ServingHead(colored, encode)
 
 
 def _segmenter(exported, config):
     del config
-    if len(exported.classes) > _MOST_CLASSES:
-        raise ValueError(
-            "The model has too many classes for a class map of 8 bits. Expected at "
-            f"most {_MOST_CLASSES}. Received: {len(exported.classes)}"
-        )
     predict = _traced_once(heads.dense(exported.model))
     probabilities = _probabilities(exported)
 
@@ -93,9 +74,7 @@ def _segmenter(exported, config):
         classes = tf.cast(classes, tf.uint8)[..., None]
         return {"class_map_bytes": tf.io.encode_png(classes)}
 
-    shape = [None, None, len(exported.classes)]
-    maps = {"probabilities": tf.TensorSpec(shape, tf.float32)}
-    return ServingHead(segmented, maps, encode, {"class_map_bytes": _STRING})
+    return ServingHead(segmented, encode)
 
 
 def _classifier(exported, config):
@@ -112,10 +91,7 @@ def _classifier(exported, config):
     def encode(maps):
         return {"scores": maps["scores"], "labels": labels}
 
-    scores = tf.TensorSpec([len(exported.classes)], tf.float32)
-    names = tf.TensorSpec([len(exported.classes)], tf.string)
-    maps = {"scores": scores, "probabilities": scores}
-    return ServingHead(scored, maps, encode, {"scores": scores, "labels": names})
+    return ServingHead(scored, encode)
 
 
 def _backbone(exported, config):
@@ -129,10 +105,7 @@ def _backbone(exported, config):
     def encode(maps):
         return {"features": tf.reduce_mean(maps["features"], axis=(0, 1))}
 
-    channels = exported.model.output.shape[-1]
-    maps = {"features": tf.TensorSpec([None, None, channels], tf.float32)}
-    pooled = {"features": tf.TensorSpec([channels], tf.float32)}
-    return ServingHead(described, maps, encode, pooled)
+    return ServingHead(described, encode)
 
 
 def _probabilities(exported):

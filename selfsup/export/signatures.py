@@ -14,6 +14,8 @@ from selfsup.export import decoding
 
 _DEFAULT_TAPS = 3
 
+_PIXELS = tf.TensorSpec([None, None, None, 3], tf.float32, "pixels")
+
 
 def serving_default(head, max_pixels, max_side=None):
     """Returns the function of encoded images, of any sizes in one batch.
@@ -24,21 +26,20 @@ def serving_default(head, max_pixels, max_side=None):
         max_side: Its largest side in pixels; None for no such limit.
 
     Returns:
-        A pair of the function from `image_bytes [B]`, string, to a dict, and its
-        input signature.
+        A `tf.function` from `image_bytes [B]`, string, to a dict.
     """
-    decode = decoding.decoder(max_pixels)
 
     def answer(encoded):
-        image = decode(encoded)
+        image = decoding.decode(encoded, max_pixels)
         with tf.control_dependencies(_checked_sides(tf.shape(image), max_side)):
             image = tf.cast(image, tf.float32) / 255.0
         return head.encode(head.predict(image))
 
+    @_graph(tf.TensorSpec([None], tf.string, "image_bytes"))
     def serve(image_bytes):
-        return _one_by_one(answer, image_bytes, head.encoded)
+        return _one_by_one(answer, image_bytes)
 
-    return serve, [tf.TensorSpec([None], tf.string, "image_bytes")]
+    return serve
 
 
 def pixels(head, max_pixels, max_side=None):
@@ -47,11 +48,11 @@ def pixels(head, max_pixels, max_side=None):
     Its input is `pixels [B, H, W, 3]`, float32 RGB in `[0, 1]`.
     """
 
+    @_graph(_PIXELS)
     def serve(pixels):
-        batch = _checked(pixels, max_pixels, max_side)
-        return _one_by_one(head.predict, batch, head.maps)
+        return _one_by_one(head.predict, _checked(pixels, max_pixels, max_side))
 
-    return serve, [_pixels_spec()]
+    return serve
 
 
 def features(exported, layers, max_pixels, max_side=None):
@@ -64,21 +65,27 @@ def features(exported, layers, max_pixels, max_side=None):
         max_side: As for `serving_default`.
 
     Returns:
-        A pair like that of `serving_default`; the outputs are named as the
-        layers.
+        A `tf.function` from `pixels [B, H, W, 3]` to a dict; the outputs are named
+        as the layers.
 
     Raises:
         ValueError: If there is no such layer, or one does not yield a map.
     """
     model = keras.Model(exported.image, _activations(exported.model, layers))
 
+    @_graph(_PIXELS)
     def serve(pixels):
         values = _checked(pixels, max_pixels, max_side, together=True)
         values = values if exported.color else color.rgb_to_gray(values)
         found = model(values - color.GRAY_MEAN, training=False)
         return {name: tf.cast(value, tf.float32) for name, value in found.items()}
 
-    return serve, [_pixels_spec()]
+    return serve
+
+
+def _graph(spec):
+    """Returns the decorator of functions of one tensor that are traced once."""
+    return tf.function(input_signature=[spec], autograph=False)
 
 
 def _activations(model, layers):
@@ -108,10 +115,6 @@ def _is_map(layer):
     return not isinstance(output, (dict, list, tuple)) and len(output.shape) == 4
 
 
-def _pixels_spec():
-    return tf.TensorSpec([None, None, None, 3], tf.float32, "pixels")
-
-
 def _checked(pixels, max_pixels, max_side, together=False):
     """Refuses what cannot be answered, and holds values inside [0, 1]."""
     shape = tf.shape(pixels)
@@ -139,5 +142,8 @@ def _checked_sides(shape, max_side):
     return [tf.debugging.Assert(longest <= max_side, [message, longest])]
 
 
-def _one_by_one(answer, batch, outputs):
-    return tf.map_fn(answer, batch, parallel_iterations=1, fn_output_signature=outputs)
+def _one_by_one(answer, batch):
+    answer = _graph(tf.TensorSpec(batch.shape[1:], batch.dtype))(answer)
+    outputs = answer.get_concrete_function().structured_outputs
+    specs = tf.nest.map_structure(tf.TensorSpec.from_tensor, outputs)
+    return tf.map_fn(answer, batch, parallel_iterations=1, fn_output_signature=specs)

@@ -22,7 +22,6 @@ from selfsup import data
         ({"subset": "test"}, "subset='test'"),
         ({"subset": "val"}, "subset='val'"),
         ({"targets": "rgb"}, "targets='rgb'"),
-        ({"num_parallel": 0}, "num_parallel=0"),
         ({"bins": 1}, "bins=1"),
         ({"window": 4}, "window=4"),
     ],

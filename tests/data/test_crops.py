@@ -75,7 +75,9 @@ def test_scaling_only_the_crop_equals_scaling_the_image(scale, size):
         values_of(image), scaled, method="bilinear", antialias=True
     ).numpy()
     for draws in rng.uniform(size=[4, 4]).astype(np.float32):
-        crop = crops_lib.scaled_crop(image, draws, 16, min_scale=scale, max_scale=scale)
+        # The first draw spreads the scales from 0.5 to 2.
+        draws[0] = (scale - 0.5) / 1.5
+        crop = crops_lib.scaled_crop(image, draws, 16)
         room = [max(side - 16, 0) for side in scaled]
         y, x = (int(u * (r + 1)) for u, r in zip(draws[1:3], room, strict=True))
         expected = padded(whole, 16, 0.0)[y : y + 16, x : x + 16]

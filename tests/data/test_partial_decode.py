@@ -99,7 +99,7 @@ def test_halved_chroma_differs_at_the_window_border_only(photos):
         sample = draw(encoded, (3, number))
         gray = reference(encoded, (3, number), cfg, mirror=False).mean(-1) / 255
         difference = np.abs(sample["gray"] - (gray - 0.4488))
-        # The decoder interpolates 4:2:0 chroma between neighbours, of which a
+        # The decoder interpolates 4:2:0 chroma between neighbors, of which a
         # partial decode has none beyond its border: a few levels there.
         np.testing.assert_array_less(difference[2:-2, 2:-2], 2e-5)
         assert difference.max() < 5 / 255

@@ -49,7 +49,7 @@ def folder(prepared, monkeypatch):
 
 
 def take(stream, count):
-    """Returns (index, number that the pixels tell) pairs."""
+    """Returns pairs of the index and the number that the pixels hold."""
     result = []
     for index, encoded in stream.take(count).as_numpy_iterator():
         pixels = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)

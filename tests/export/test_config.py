@@ -23,8 +23,7 @@ def test_values_out_of_range_are_named(field, value):
 
 
 def test_whole_images_have_a_lower_limit():
-    assert ExportConfig().pixel_limit(whole=True) == 2**21
-    assert ExportConfig().pixel_limit(whole=False) == 2**24
-    assert ExportConfig(max_pixels=9).pixel_limit(whole=True) == 9
-    assert ExportConfig().longest_side(whole=True) == 2**12
-    assert ExportConfig().longest_side(whole=False) is None
+    assert ExportConfig().limits(whole=True) == (2**21, 2**12)
+    assert ExportConfig().limits(whole=False) == (2**24, None)
+    assert ExportConfig(max_pixels=9).limits(whole=True) == (9, 2**12)
+    assert ExportConfig(max_pixels=9).limits(whole=False) == (9, None)

@@ -8,9 +8,9 @@ import tensorflow as tf
 from selfsup.export.graph_check import check
 
 
-def saved(folder, function, shape=(None, 2), dtype=tf.float32):
+def saved(folder, function):
     archive = keras.export.ExportArchive()
-    spec = tf.TensorSpec(shape, dtype, "x")
+    spec = tf.TensorSpec([None, 2], tf.float32, "x")
     archive.add_endpoint("serving_default", function, [spec])
     archive.write_out(str(folder), verbose=False)
     return folder
@@ -52,19 +52,10 @@ def inside_a_loop(x):
         (inside_a_loop, "PyFunc"),
         (lambda x: {"y": _compiled(x)}, "_XlaMustCompile"),
         (lambda x: {"y": x + file_size(x)}, "ReadFile"),
-        (lambda x: {"y": tf.reduce_sum(x)}, "serving_default has y without"),
-        (lambda x: {"y": tf.reshape(x[:1], [1, 2])}, "serving_default has y without"),
-        (lambda x: {"y": tf.cast(x, tf.bfloat16)}, "has y of type bfloat16"),
     ],
-    ids=["python", "numpy", "loop", "xla", "file", "scalar", "one", "bfloat16"],
+    ids=["python", "numpy", "loop", "xla", "file"],
 )
 def test_what_a_server_cannot_run_is_named(tmp_path, function, fault):
     folder = saved(tmp_path / "1", function)
     with pytest.raises(ValueError, match=f"not run in a model server.*({fault})"):
-        check(folder)
-
-
-def test_a_batch_of_fixed_size_is_refused(tmp_path):
-    folder = saved(tmp_path / "1", lambda x: {"y": x}, shape=(4, 2))
-    with pytest.raises(ValueError, match="has x without a dimension for the batch"):
         check(folder)

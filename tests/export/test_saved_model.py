@@ -30,12 +30,12 @@ EVERY = pytest.mark.parametrize(
     "name",
     [
         "histogram",
-        # Its colors are held by the tests of the serving heads too.
-        pytest.param("lab", marks=pytest.mark.slow),
         "segmenter",
         "classifier",
-        "single_label_classifier",
         "backbone",
+        # Their answers are held by the tests of the serving heads too.
+        pytest.param("lab", marks=pytest.mark.slow),
+        pytest.param("single_label_classifier", marks=pytest.mark.slow),
     ],
 )
 
@@ -414,7 +414,7 @@ def test_a_request_that_fails_ends_the_export(exported, tmp_path):
 
 def test_a_file_in_the_way_is_named(quick, exported, tmp_path):
     (tmp_path / "m").touch()
-    with pytest.raises(ValueError, match="Received: .*/m"):
+    with pytest.raises(NotADirectoryError, match="/m"):
         export.write(exported, tmp_path / "m")
     with pytest.raises(OSError, match="Received: .*m/x/1"):
         export.write(exported, tmp_path / "m" / "x")

@@ -36,13 +36,7 @@ def answers(exported, image, config=None):
         maps = head.predict(image)
         return maps, head.encode(maps)
 
-    maps, small = answer(image / np.float32(255.0))
-    # The promises hold.
-    for found, promised in ((maps, head.maps), (small, head.encoded)):
-        assert found.keys() == promised.keys()
-        for name, spec in promised.items():
-            assert spec.is_compatible_with(found[name])
-    return maps, small
+    return answer(image / np.float32(255.0))
 
 
 @pytest.mark.parametrize(
@@ -135,9 +129,3 @@ def test_color_networks_get_color(image):
     maps, _ = answers(ExportedModel("backbone", backbone), image)
     expected = backbone(data.as_network_input(image, color_input=True)[None])[0]
     np.testing.assert_allclose(maps["features"], expected, rtol=1e-3, atol=1e-4)
-
-
-def test_too_many_classes_are_refused(tiny):
-    exported = ExportedModel("segmenter", tiny[0], classes=("a",) * 256)
-    with pytest.raises(ValueError, match="Received: 256"):
-        serving_heads.build(exported, ExportConfig())

@@ -17,10 +17,6 @@ def exported():
     return ExportedModel("backbone", fakes.randomize(backbone, bias=0.1), 20)
 
 
-def compiled(function, signature):
-    return tf.function(function, input_signature=signature, autograph=False)
-
-
 @pytest.fixture(scope="module")
 def head(exported):
     return serving_heads.build(exported, ExportConfig())
@@ -28,7 +24,7 @@ def head(exported):
 
 @pytest.fixture(scope="module")
 def serve(head):
-    return compiled(*signatures.serving_default(head, 10_000))
+    return signatures.serving_default(head, 10_000)
 
 
 def test_images_of_a_batch_have_any_sizes(head, serve, photos):
@@ -49,7 +45,7 @@ def test_no_images_give_no_answers(serve):
 
 
 def test_pixels_give_the_maps(head):
-    serve = compiled(*signatures.pixels(head, 10_000))
+    serve = signatures.pixels(head, 10_000)
     batch = 0.45 + fakes.image(2, 33, 27, 3)
     found = serve(tf.constant(batch))["features"]
     for image, values in zip(batch, found, strict=True):
@@ -58,7 +54,7 @@ def test_pixels_give_the_maps(head):
 
 
 def test_features_are_named_activations_at_the_images_scale(exported):
-    serve = compiled(*signatures.features(exported, ("relu1", "pool2"), 10_000))
+    serve = signatures.features(exported, ("relu1", "pool2"), 10_000)
     batch = np.clip(fakes.image(2, 53, 47, 3), -0.4488, 0.5512)
     found = serve(tf.constant(batch + np.float32(0.4488)))
     expected = fakes.maps(exported.model, ["relu1", "pool2"])(batch)
@@ -69,7 +65,7 @@ def test_features_are_named_activations_at_the_images_scale(exported):
 
 def test_gray_networks_get_the_mean():
     exported = ExportedModel("backbone", fakes.network("alexnet"))
-    serve = compiled(*signatures.features(exported, ("relu1",), 10_000))
+    serve = signatures.features(exported, ("relu1",), 10_000)
     image = np.random.default_rng(0).integers(0, 256, (1, 20, 20, 3), np.uint8)
     expected = fakes.maps(exported.model, ["relu1"])(data.as_network_input(image))
     found = serve(tf.constant(image / np.float32(255)))
@@ -77,7 +73,7 @@ def test_gray_networks_get_the_mean():
 
 
 def test_the_deepest_taps_are_the_default(exported):
-    serve = compiled(*signatures.features(exported, (), 10_000))
+    serve = signatures.features(exported, (), 10_000)
     found = serve(tf.zeros([1, 40, 40, 3]))
     assert set(found) == {tap.layer for tap in networks.taps(exported.model)[-3:]}
 
@@ -91,16 +87,16 @@ def test_unknown_layers_are_named(exported):
 @pytest.mark.parametrize("name", ["pixels", "features"])
 def test_large_images_are_refused(exported, head, name):
     if name == "pixels":
-        serve = compiled(*signatures.pixels(head, 400))
+        serve = signatures.pixels(head, 400)
     else:
-        serve = compiled(*signatures.features(exported, ("relu1",), 400))
+        serve = signatures.features(exported, ("relu1",), 400)
     serve(tf.zeros([1, 20, 20, 3]))
     with pytest.raises(tf.errors.InvalidArgumentError, match="over 400 pixels"):
         serve(tf.zeros([1, 20, 21, 3]))
 
 
 def test_the_batch_of_features_is_limited_as_a_whole(exported):
-    serve = compiled(*signatures.features(exported, ("relu1",), 800))
+    serve = signatures.features(exported, ("relu1",), 800)
     serve(tf.zeros([2, 20, 20, 3]))
     with pytest.raises(tf.errors.InvalidArgumentError, match="over 800 pixels"):
         serve(tf.zeros([3, 20, 20, 3]))
@@ -109,9 +105,9 @@ def test_the_batch_of_features_is_limited_as_a_whole(exported):
 @pytest.mark.parametrize("name", ["pixels", "features"])
 def test_no_images_and_no_numbers_are_refused(exported, head, name):
     if name == "pixels":
-        serve = compiled(*signatures.pixels(head, 900))
+        serve = signatures.pixels(head, 900)
     else:
-        serve = compiled(*signatures.features(exported, ("relu1",), 900))
+        serve = signatures.features(exported, ("relu1",), 900)
     with pytest.raises(tf.errors.InvalidArgumentError, match="are no images"):
         serve(tf.zeros([0, 20, 20, 3]))
     for value in (np.nan, np.inf):
@@ -125,7 +121,7 @@ def test_no_images_and_no_numbers_are_refused(exported, head, name):
 
 
 def test_long_images_are_refused(head, photos):
-    serve = compiled(*signatures.serving_default(head, 10_000, max_side=40))
+    serve = signatures.serving_default(head, 10_000, max_side=40)
     encoded = [
         image_files.encoded(image_files.photograph(photos / "coffee.jpg", size), "PNG")
         for size in ((40, 30), (41, 30))
@@ -140,5 +136,5 @@ def test_a_head_on_some_taps_has_those_as_default():
     taps = networks.taps(backbone)[:-2]
     model = heads.segmenter(backbone, taps, classes=3, hidden=4)
     exported = ExportedModel("segmenter", model, classes=("a", "b", "c"))
-    serve = compiled(*signatures.features(exported, (), 10_000))
+    serve = signatures.features(exported, (), 10_000)
     assert set(serve(tf.zeros([1, 40, 40, 3]))) == {tap.layer for tap in taps[-3:]}

@@ -52,11 +52,7 @@ def segmentation_batches(
         `[B, S, S, 1]` (or `rgb` `[B, S, S, 3]`), float32 in `[0, 1]` minus
         0.4488, and `points` `[B, P, 2]`, float32 (y, x); `classes` `[B, P]`,
         int32, `VOID` where there is no class; `classes` `[B, P]`, float32.
-
-    Raises:
-        ValueError: If an argument is out of range.
     """
-    _check_positive(crop_size=crop_size, batch_size=batch_size, points=points)
     key = "rgb" if color else "gray"
 
     def read_mask(index, size):
@@ -81,7 +77,8 @@ def segmentation_batches(
         return {key: crop, "points": tf.cast(positions, tf.float32)}, labels
 
     def weigh(inputs, labels):
-        weights = valid_weights(labels != crops.VOID)
+        valid = tf.cast(labels != crops.VOID, tf.float32)
+        weights = tf.math.divide_no_nan(valid, tf.reduce_mean(valid))
         return inputs, {"classes": labels}, {"classes": weights}
 
     return batching.batches(
@@ -103,8 +100,6 @@ def classification_batches(
     color=False,
     seed=0,
     start_step=0,
-    min_scale=0.5,
-    max_scale=2.0,
     shard=(0, 1),
 ):
     """Builds the endless stream of classification batches.
@@ -116,8 +111,6 @@ def classification_batches(
         color: Whether inputs are RGB instead of gray.
         seed: Integer that decides order and crops.
         start_step: Number of batches skipped, at no cost.
-        min_scale: Smallest scale, 1 is the original size.
-        max_scale: Largest scale.
         shard: Pair of a worker's number and the number of workers; a worker
             gets its contiguous part of every batch.
 
@@ -126,24 +119,14 @@ def classification_batches(
         `[B, S, S, 1]` (or `rgb` `[B, S, S, 3]`), float32 in `[0, 1]` minus
         0.4488; `classes` `[B, K]`, float32: 1 present, 0 absent, 255 difficult;
         `classes` `[B]`, float32 ones.
-
-    Raises:
-        ValueError: If an argument is out of range.
     """
-    _check_positive(crop_size=crop_size, batch_size=batch_size)
-    if not 0 < min_scale <= max_scale:
-        raise ValueError(
-            "Arguments `min_scale` and `max_scale` are no range of scales. Expected "
-            "0 < min_scale <= max_scale. Received: "
-            f"min_scale={min_scale}, max_scale={max_scale}"
-        )
     key = "rgb" if color else "gray"
     all_labels = tf.constant(samples.labels, tf.float32)
 
     def sample(index, encoded, seed):
         image = decoding.decode(encoded)
         noise = tf.random.stateless_uniform([crops.DRAWS], seed)
-        crop = crops.scaled_crop(image, noise, crop_size, color, min_scale, max_scale)
+        crop = crops.scaled_crop(image, noise, crop_size, color)
         return {key: crop}, {"classes": tf.gather(all_labels, index)}
 
     def weigh(inputs, targets):
@@ -160,27 +143,3 @@ def classification_batches(
         start_step=start_step,
         shard=shard,
     )
-
-
-def valid_weights(valid):
-    """Returns weights that turn a mean over all into the mean over the valid.
-
-    Args:
-        valid: Bool, of any shape.
-
-    Returns:
-        float32 of that shape: the size divided by the number of valid elements
-        where valid, 0 elsewhere.
-    """
-    valid = tf.cast(valid, tf.float32)
-    share = tf.reduce_mean(valid)
-    return tf.math.divide_no_nan(valid, share)
-
-
-def _check_positive(**arguments):
-    for name, value in arguments.items():
-        if value < 1:
-            raise ValueError(
-                f"Argument `{name}` is too small. Expected a positive integer. "
-                f"Received: {name}={value}"
-            )

@@ -5,8 +5,8 @@ import os
 
 import numpy as np
 
-from selfsup.data import decoding, tfds
-from selfsup.data.streams import IndexedImages
+from selfsup.data import decoding, files, tfds
+from selfsup.data.streams import FileImages
 from selfsup.data.voc import layout
 
 # Labels of a class in an image. Difficult: all its objects are hard to
@@ -19,7 +19,7 @@ _TFDS_SPLITS = {"trainval": "train+validation", "val": "validation"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ClassificationSet(IndexedImages):
+class ClassificationSet(FileImages):
     """A collection of the images of a split, and the classes they show.
 
     Attributes:
@@ -49,7 +49,7 @@ class ClassificationSet(IndexedImages):
         return self.names[index] if self.in_memory else self.sources[index]
 
     def read(self, index, content):
-        """Returns the encoded image of an element; see `IndexedImages`."""
+        """Returns the encoded image of an element; see `FileImages`."""
         return content if self.in_memory else super().read(index, content)
 
     def image(self, index):
@@ -76,11 +76,10 @@ class ClassificationSet(IndexedImages):
         Args:
             indices: Numbers of the images, in the order wanted.
         """
-        indices = [int(index) for index in indices]
         return dataclasses.replace(
             self,
             names=tuple(self.names[i] for i in indices),
-            labels=_frozen(self.labels[indices]),
+            labels=self.labels[list(indices)],
             sources=tuple(self.sources[i] for i in indices),
         )
 
@@ -125,23 +124,18 @@ def _open_folder(voc_dir, split):
     paths = layout.find_files("file of a class", [[path] for path in paths], listed)
     labels = np.stack([_read_labels(path, names) for path in paths], axis=1)
     images = layout.find_images(folder, names, listed)
-    return ClassificationSet(split, classes, names, _frozen(labels), images, folder)
+    return ClassificationSet(split, classes, names, labels, images, folder)
 
 
 def _read_labels(path, names):
     """Returns the labels of one class, `[N]` uint8, in the order of `names`."""
     labels = {}
-    for number, line in layout.read_lines(path):
+    for number, line in files.read_lines(path):
         name, *rest = line.rsplit(None, 1)
-        if not rest or rest[0] not in _LABELS:
+        if not rest or rest[0] not in _LABELS or name in labels:
             raise ValueError(
-                f"File {path}, line {number}, is no label. Expected a name and 1, -1 "
-                f"or 0. Received: {line!r}"
-            )
-        if name in labels:
-            raise ValueError(
-                f"File {path} labels an image twice. Expected every name once. "
-                f"Received: {name!r} again in line {number}"
+                f"File {path}, line {number}, is no label. Expected 1, -1 or 0 for an "
+                f"image without one. Received: {line!r}"
             )
         labels[name] = _LABELS[rest[0]]
     missing = [name for name in names if name not in labels]
@@ -190,8 +184,3 @@ def _open_tfds(spec, split):
         split, classes, tuple(names), np.stack(rows), tuple(contents), spec
     )
     return everything.subset(order)
-
-
-def _frozen(array):
-    array.setflags(write=False)
-    return array

@@ -9,9 +9,11 @@ VOC2012/
     SegmentationClass/2007_000032.png
 """
 
+import collections
 import os
+import pathlib
 
-from selfsup.data import tfds
+from selfsup.data import files, tfds
 
 BACKGROUND = "background"
 
@@ -43,7 +45,7 @@ OBJECTS = (
 MAX_CLASSES = 255
 
 _IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
-_CLASSES_FILE = "classes.txt"
+CLASSES_FILE = "classes.txt"
 
 
 def resolve(voc_dir, year):
@@ -67,20 +69,37 @@ def resolve(voc_dir, year):
             "Data sets of TensorFlow Datasets have no masks here; tfds:voc/2007 serves "
             f"classification. Expected the path of a folder. Received: {voc_dir!r}"
         )
-    if not os.path.isdir(voc_dir):
+    inside = (f"VOC{year}", os.path.join("VOCdevkit", f"VOC{year}"))
+    return find_folder("VOC data", voc_dir, inside, ("ImageSets",))
+
+
+def find_folder(what, root, inside, wanted):
+    """Finds the folder that holds a data set.
+
+    Args:
+        what: Name of the data set, for errors.
+        root: Path of that folder, or of one that holds it.
+        inside: Where it may be below `root`.
+        wanted: Names of the files and folders that it has.
+
+    Returns:
+        Path of the folder.
+
+    Raises:
+        FileNotFoundError: If there is no folder `root`.
+        ValueError: If none of the places has what is wanted.
+    """
+    if not os.path.isdir(root):
         raise FileNotFoundError(
-            "A folder of VOC data is missing. Expected the path of a folder. "
-            f"Received: {voc_dir!r}"
+            f"A folder of {what} is missing. Expected the path of a folder. "
+            f"Received: {root!r}"
         )
-    inside = ("", f"VOC{year}", os.path.join("VOCdevkit", f"VOC{year}"))
-    for part in inside:
-        folder = os.path.join(voc_dir, part) if part else voc_dir
-        if os.path.isdir(os.path.join(folder, "ImageSets")):
+    for folder in (root, *(os.path.join(root, part) for part in inside)):
+        if all(os.path.exists(os.path.join(folder, name)) for name in wanted):
             return folder
-    found = sorted(os.listdir(voc_dir))[:8]
     raise ValueError(
-        "A folder holds no VOC data. Expected a folder ImageSets in it, in its "
-        f"{inside[1]} or in its {inside[2]}. Received: {voc_dir!r} with {found}"
+        f"A folder holds no {what}. Expected {', '.join(wanted)} in it or in its "
+        f"{' or '.join(inside)}. Received: {root!r} with {sorted(os.listdir(root))[:8]}"
     )
 
 
@@ -97,7 +116,7 @@ def class_names(folder, background):
     Raises:
         ValueError: If `classes.txt` names no class, too many, or one twice.
     """
-    path = os.path.join(folder, _CLASSES_FILE)
+    path = os.path.join(folder, CLASSES_FILE)
     names = read_names(path) if os.path.isfile(path) else (BACKGROUND, *OBJECTS)
     if not background:
         names = tuple(name for name in names if name != BACKGROUND)
@@ -125,12 +144,6 @@ def read_split(folder, task, split):
         ValueError: If its file is empty or names an image twice.
     """
     path = split_file(folder, task, split)
-    parent = os.path.dirname(path)
-    if not os.path.isdir(parent):
-        raise FileNotFoundError(
-            f"A VOC folder has no lists for this task. Expected a folder {parent}. "
-            "Received: a folder without it"
-        )
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f"A VOC folder has no such split. Expected one of {_splits(folder, task)}, "
@@ -146,23 +159,10 @@ def split_file(folder, task, split):
 
 def _splits(folder, task):
     """Returns the names of the splits that exist, without the classes' files."""
-    parent = os.path.join(folder, "ImageSets", task)
-    files = os.listdir(parent) if os.path.isdir(parent) else []
-    found = sorted(name.removesuffix(".txt") for name in files if name[-4:] == ".txt")
+    lists = pathlib.Path(folder, "ImageSets", task).glob("*.txt")
+    found = sorted(path.stem for path in lists)
     ends = tuple(f"_{name}" for name in found)
     return [name for name in found if task != "Main" or not name.endswith(ends)]
-
-
-def read_lines(path):
-    """Returns the numbers and contents of a text file's lines that are not blank."""
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            lines = [(number, line.strip()) for number, line in enumerate(file, 1)]
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"File {path} can't be read. Expected UTF-8 text. Received: {error}"
-        ) from error
-    return [(number, line) for number, line in lines if line]
 
 
 def read_names(path):
@@ -177,19 +177,18 @@ def read_names(path):
     Raises:
         ValueError: If there is no name, or one twice.
     """
-    first = {}
-    for number, name in read_lines(path):
-        if name in first:
-            raise ValueError(
-                f"File {path} lists a name twice. Expected every name once. "
-                f"Received: {name!r} in lines {first[name]} and {number}"
-            )
-        first[name] = number
-    if not first:
+    names = tuple(name for _, name in files.read_lines(path))
+    if not names:
         raise ValueError(
             f"File {path} lists no names. Expected one a line. Received: only blanks"
         )
-    return tuple(first)
+    name, count = collections.Counter(names).most_common(1)[0]
+    if count > 1:
+        raise ValueError(
+            f"File {path} lists a name twice. Expected every name once. "
+            f"Received: {name!r} in {count} lines"
+        )
+    return names
 
 
 def mask_path(folder, name, parent="SegmentationClass"):
@@ -216,14 +215,13 @@ def find_images(folder, names, listed):
     return find_files("image", choices, listed)
 
 
-def find_files(kind, choices, listed, hint=""):
+def find_files(kind, choices, listed):
     """Returns the first path that exists of each choice.
 
     Args:
         kind: What the files are.
         choices: For each file the paths it may have.
         listed: What names them, for the error.
-        hint: How to get missing ones, for the error.
 
     Returns:
         Tuple of paths.
@@ -237,6 +235,6 @@ def find_files(kind, choices, listed, hint=""):
         paths = choices[found.index(None)]
         raise FileNotFoundError(
             f"A split's {kind} is missing. Expected {' or '.join(paths)}, as listed in "
-            f"{listed}{hint}. Received: {found.count(None)} of {len(found)} missing"
+            f"{listed}. Received: {found.count(None)} of {len(found)} missing"
         )
     return tuple(found)

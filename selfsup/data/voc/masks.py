@@ -1,30 +1,17 @@
 """Masks: images whose pixels are the indices of classes, `VOID`."""
 
-import os
-import zlib
+import io
+import pathlib
 
 import numpy as np
 import scipy.io
 from PIL import Image
 
+from selfsup import atomic
 from selfsup.data import decoding, headers
 from selfsup.data.crops import VOID
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-
-# What Pillow raises for damaged files besides OSError.
-_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-
-# What scipy raises for damaged files, and what other contents lead to.
-_MAT_ERRORS = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    NotImplementedError,
-    zlib.error,
-    scipy.io.matlab.MatReadError,
-)
 
 
 def read_mask(path, size, num_classes):
@@ -43,7 +30,14 @@ def read_mask(path, size, num_classes):
         ValueError: If the file can't be read, or is not a mask of this size
             and these classes.
     """
-    mask = _read_mat(path) if path.endswith(".mat") else _read_indices(path)
+    try:
+        mask = _read_mat(path) if path.endswith(".mat") else _read_indices(path)
+    except Exception as error:  # Pillow and SciPy raise many kinds for damaged files.
+        raise ValueError(
+            "A mask can't be read. Expected indices: a PNG file with a palette or of "
+            "gray, of at most 8 bits, or a .mat file with GTcls.Segmentation of uint8. "
+            f"Received: {path!r}: {atomic.first_line(error)}"
+        ) from error
     if mask.shape != tuple(size):
         raise ValueError(
             "A mask is not as large as its image. Expected height and width "
@@ -72,8 +66,7 @@ def image_size(path):
     Raises:
         ValueError: If the file can't be read.
     """
-    with open(path, "rb") as file:
-        encoded = file.read()
+    encoded = pathlib.Path(path).read_bytes()
     try:
         height, width = headers.claimed_size(encoded)
     except ValueError:
@@ -85,44 +78,21 @@ def image_size(path):
 
 def _read_indices(path):
     """Reads the raw indices of a palette or gray image, `[H, W]` uint8."""
-    try:
-        with Image.open(path) as image:
-            mode = image.mode
-            pixels = np.asarray(image)
-        with open(path, "rb") as file:
-            head = file.read(26)
-    except _PILLOW_ERRORS as error:
-        raise ValueError(
-            "A mask can't be read. Expected a readable PNG file. "
-            f"Received: {os.fspath(path)!r}: {_line(error)}"
-        ) from error
-    if mode not in ("1", "L", "P"):
-        raise ValueError(
-            "A mask is not a map of indices. Expected an image with a palette or of "
-            f"gray, of at most 8 bits. Received: Pillow's mode {mode!r} in {path!r}"
-        )
-    pixels = pixels.astype(np.uint8)
-    if mode == "L" and head.startswith(_PNG):
+    encoded = pathlib.Path(path).read_bytes()
+    image = Image.open(io.BytesIO(encoded))
+    if image.mode not in ("1", "L", "P"):
+        raise ValueError(f"Pillow's mode {image.mode!r}")
+    pixels = np.array(image, np.uint8)
+    if image.mode == "L" and encoded.startswith(_PNG):
         # Pillow stretches gray of 2 and 4 bits to the range of 8.
-        pixels //= 255 // (2 ** head[24] - 1)
+        pixels //= 255 // (2 ** encoded[24] - 1)
     return pixels
 
 
 def _read_mat(path):
     """Reads the classes' mask of the Semantic Boundaries Dataset, `[H, W]` uint8."""
-    try:
-        content = scipy.io.loadmat(path, variable_names=["GTcls"])
-        mask = np.asarray(content["GTcls"]["Segmentation"][0, 0])
-        if mask.ndim != 2 or mask.dtype != np.uint8:
-            raise ValueError(f"Segmentation is {mask.dtype} of shape {mask.shape}.")
-    except _MAT_ERRORS as error:
-        raise ValueError(
-            "A mask can't be read. Expected a .mat file with GTcls.Segmentation, a "
-            f"matrix of uint8. Received: {path!r}: {_line(error)}"
-        ) from error
+    content = scipy.io.loadmat(path, variable_names=["GTcls"])
+    mask = np.asarray(content["GTcls"]["Segmentation"][0, 0])
+    if mask.ndim != 2 or mask.dtype != np.uint8:
+        raise ValueError(f"Segmentation is {mask.dtype} of shape {mask.shape}.")
     return mask
-
-
-def _line(error):
-    """Returns what an error says, on one line and not too long."""
-    return " ".join(str(error).split())[:200]

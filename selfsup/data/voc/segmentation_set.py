@@ -4,17 +4,12 @@ import dataclasses
 import os
 
 from selfsup.data import decoding
-from selfsup.data.streams import IndexedImages
+from selfsup.data.streams import FileImages
 from selfsup.data.voc import layout, masks, sbd
-
-_HINT = (
-    "; `sbd_dir`, a folder of the Semantic Boundaries Dataset, builds this split "
-    "without it"
-)
 
 
 @dataclasses.dataclass(frozen=True)
-class SegmentationSet(IndexedImages):
+class SegmentationSet(FileImages):
     """A collection of the images of a split, and their masks.
 
     Each is read when it is asked for.
@@ -74,14 +69,13 @@ class SegmentationSet(IndexedImages):
         Args:
             indices: Numbers of the images, in the order wanted.
         """
-        indices = [int(index) for index in indices]
         fields = ("names", "sources", "mask_paths")
         return dataclasses.replace(
             self, **{f: tuple(getattr(self, f)[i] for i in indices) for f in fields}
         )
 
 
-def open_segmentation(voc_dir, split, sbd_dir=None, sbd_masks_win=False):
+def open_segmentation(voc_dir, split, sbd_dir=None):
     """Opens the images and masks of a split.
 
     `train_aug` is built from VOC 2012 and SBD where `sbd_dir` is given; else it
@@ -95,8 +89,6 @@ def open_segmentation(voc_dir, split, sbd_dir=None, sbd_masks_win=False):
         split: Name of a file in `ImageSets/Segmentation`, or `train_aug`.
         sbd_dir: SBD's folder `benchmark_RELEASE`, or `dataset` in it; used by
             `train_aug` only.
-        sbd_masks_win: Whether SBD's masks are taken for images in both. VOC's
-            have a void border around objects, SBD's have none.
 
     Returns:
         A `SegmentationSet`.
@@ -107,35 +99,34 @@ def open_segmentation(voc_dir, split, sbd_dir=None, sbd_masks_win=False):
     """
     folder = layout.resolve(voc_dir, 2012)
     if split == sbd.AUGMENTED and sbd_dir is not None:
-        names, found = sbd.augmented_set(folder, sbd_dir, sbd_masks_win)
+        names, found = sbd.augmented_set(folder, sbd_dir)
         listed = f"the split {split} of {folder} and {os.fspath(sbd_dir)}"
-        hint = ""
     else:
-        names, listed, found, hint = _prepared(folder, split)
+        names, listed, found = _prepared(folder, split)
     return SegmentationSet(
         folder=folder,
         split=split,
         classes=layout.class_names(folder, background=True),
         names=names,
         sources=layout.find_images(folder, names, listed),
-        mask_paths=layout.find_files("mask", found, listed, hint),
+        mask_paths=layout.find_files("mask", found, listed),
     )
 
 
 def _prepared(folder, split):
-    """Returns names, their file, the paths each mask may have, and a hint."""
-    parents, hint = ["SegmentationClass"], ""
+    """Returns names, their file, and the paths each mask may have."""
+    parents = ["SegmentationClass"]
     if split == sbd.AUGMENTED:
-        parents, hint = ["SegmentationClassAug", *parents], _HINT
+        parents.insert(0, "SegmentationClassAug")
         path = layout.split_file(folder, "Segmentation", split)
         if not os.path.isfile(path):
             raise FileNotFoundError(
-                f"The split {sbd.AUGMENTED} is not part of VOC. Expected `sbd_dir`, a "
-                "folder of the Semantic Boundaries Dataset, to build it from, or a "
-                f"prepared list. Received: no `sbd_dir`, and no file {path}"
+                f"The split {split} is not part of VOC. Expected `sbd_dir`, a folder "
+                "of the Semantic Boundaries Dataset, or a prepared list. Received: no "
+                f"`sbd_dir`, and no file {path}"
             )
     names, listed = layout.read_split(folder, "Segmentation", split)
     found = [
         [layout.mask_path(folder, name, parent) for parent in parents] for name in names
     ]
-    return names, listed, found, hint
+    return names, listed, found

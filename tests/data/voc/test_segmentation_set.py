@@ -55,7 +55,7 @@ def test_a_mask_is_checked_against_its_image_and_the_classes(folder, tools):
     with pytest.raises(ValueError, match="0 to 20.*21 classes.*Received: 21.*000002"):
         samples.mask(2)
     cv2.imwrite(str(folder.mask(folder.names[3])), np.zeros([20, 24, 3], np.uint8))
-    with pytest.raises(ValueError, match="'RGB' in .*000003"):
+    with pytest.raises(ValueError, match=".*000003.*'RGB'"):
         samples.mask(3)
     samples.mask(0)
 
@@ -134,7 +134,7 @@ def test_the_prepared_augmented_set(folder, tools):
         expected = tools.mask_of(samples.image(index))
         np.testing.assert_array_equal(samples.mask(index), expected)
     folder.mask(names[2]).unlink()
-    with pytest.raises(FileNotFoundError, match="Aug/2007_000004.png.*sbd_dir"):
+    with pytest.raises(FileNotFoundError, match="Aug/2007_000004.png or .*Class/2007"):
         voc.open_segmentation(folder.root, "train_aug")
 
 
