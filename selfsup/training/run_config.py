@@ -46,7 +46,11 @@ class RunConfig(Config):
 
     network: str = setting("vgg16", "Backbone.", choices=NETWORKS)
     width: float = setting(1.0, "Factor on the number of channels.", 0.01, 16)
-    padding: str = setting("zeros", "Convolution padding.", choices=("zeros", "bias"))
+    padding: str = setting(
+        "zeros",
+        "What convolutions pad with; bias is what the layer below expects there.",
+        choices=("zeros", "bias"),
+    )
     dropout: float = setting(0.5, "Dropout rate in fc6, fc7 and the head.", 0, 0.95)
     crop_size: int = setting(352, "Side of the training crops, in pixels.", 8)
     batch_size: int = setting(8, "Images a step, over all devices.", 1)
