@@ -44,10 +44,12 @@ def _by_hand(weights, config, samples, rates):
     weights = [np.float64(weight) for weight in weights]
     speeds = [np.zeros_like(weight) for weight in weights]
     reached = []
-    for rate, (inputs, targets, _, _) in zip(rates, batches, strict=False):
+    for rate, (inputs, targets, shares, _) in zip(rates, batches, strict=False):
         kernel, _, top, _ = weights
         x, hidden = inputs["gray"].numpy(), inputs["gray"] @ kernel + weights[1]
-        upstream = 2 * (hidden @ top + weights[3] - targets["classes"]) / len(x)
+        errors = hidden @ top + weights[3] - targets["classes"]
+        # The loss is half the mean of weighted squares.
+        upstream = shares["classes"][:, None] * errors / len(x)
         upstream, hidden = upstream.numpy(), hidden.numpy()
         below = upstream @ top.T
         gradients = [x.T @ below, below.sum(0), hidden.T @ upstream, upstream.sum(0)]
@@ -147,7 +149,7 @@ def test_the_log_has_a_row_for_every_period(fixed):
     assert [row["step"] for row in rows] == [7, 10, 12, 14, 20, 21, 24, 28, 30]
     measured = {row["step"] for row in rows if not np.isnan(row["val_score"])}
     assert measured == {10, 20, 30} == set(fixed.task.seen)
-    assert all(row["loss"] == row["classes"] > 0 for row in rows)
+    assert all(row["loss"] == 0.5 * row["classes"] > 0 for row in rows)
 
 
 def test_the_log_has_the_scores(searched):
