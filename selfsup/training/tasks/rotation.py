@@ -123,9 +123,8 @@ class Rotation(PretrainingTask):
     def evaluate(cls, run, samples, options, strategy=None, journal=None):
         task = cls.of_run(run, options)
         predict = task.predictor(run.model)
-        with batching.reading_errors():
-            stream = task._stream(samples, augment=False, strict=True)
-            results = _measured(predict, stream)
+        stream = task._stream(samples, augment=False)
+        results = _measured(predict, data.decoded(stream, samples))
 
         def draw(folder):
             pictures.save_image(folder / "samples.png", task._sheet(predict, samples))
