@@ -8,9 +8,9 @@ from selfsup.data.pipeline import (
     OK,
     PADDING,
     UNDECODABLE,
+    decoded,
     images_of,
     pipeline,
-    require_decoded,
 )
 from selfsup.data.sources import open_images
 from selfsup.data.whole_images import (
@@ -27,13 +27,13 @@ __all__ = [
     "UNDECODABLE",
     "PipelineConfig",
     "as_network_input",
+    "decoded",
+    "evenly_spaced",
     "images_of",
     "load_image",
     "network_input",
     "open_images",
     "pipeline",
-    "require_decoded",
-    "evenly_spaced",
     "voc",
     "whole_images",
 ]

@@ -44,7 +44,6 @@ def batches(
     start_step=0,
     shuffle=True,
     blank=None,
-    strict=False,
     shard=(0, 1),
 ):
     """Builds a stream of batches.
@@ -68,8 +67,6 @@ def batches(
         blank: Function from an image's number to a sample without weight. It
             replaces an image that can't be decoded, and fills up the last
             batch, with the number `PADDING`.
-        strict: Whether an image that can't be decoded ends the stream although
-            there is `blank`.
         shard: Pair of a worker's number and the number of workers. Each reads
             its own contiguous part of every batch.
 
@@ -98,9 +95,10 @@ def batches(
         stream = stream.filter(lambda n, _: n % batch_size // size == worker)
     chunk = max(n for n in range(1, _CHUNK + 1) if size % n == 0)
     stream = stream.batch(chunk, drop_remainder=True).interleave(
-        _reader(images, sample, finish, seed + salt, blank, strict, chunk),
+        _reader(images, sample, finish, seed + salt, blank, chunk),
         cycle_length=os.cpu_count(),
         num_parallel_calls=os.cpu_count(),
+        deterministic=True,
     )
 
     def merge(*parts):
@@ -114,7 +112,7 @@ def batches(
     return stream.prefetch(2)
 
 
-def _reader(images, sample, finish, seed, blank, strict, size):
+def _reader(images, sample, finish, seed, blank, size):
     """Returns a function from a chunk of the stream to a dataset of its batch.
 
     An op that fails ends its dataset's element, and tf.data offers to skip it
@@ -151,10 +149,6 @@ def _reader(images, sample, finish, seed, blank, strict, size):
         if blank is None:
             return read_strictly(one)
         replaced = one.map(lambda _, index, __: blank(index))
-        if strict:
-            filling = one.filter(lambda _, index, __: index == PADDING)
-            replaced = filling.map(lambda _, index, __: blank(index))
-            return replaced.concatenate(read_strictly(one)).take(1)
         return one.map(read).ignore_errors().concatenate(replaced).take(1)
 
     def read_chunk(number, pair):

@@ -143,20 +143,26 @@ def finish_batch(batch, config):
     return inputs, targets, weights, about
 
 
-def require_decoded(status, images):
-    """Stops an evaluation at the first image that could not be decoded.
+def decoded(batches, images):
+    """Yields the batches of an evaluation, which skips no image.
 
     Args:
-        status: The fourth element of `pipeline(config, status=True)`.
-        images: The collection the pipeline reads.
+        batches: Batches of `pipeline(config, status=True)`.
+        images: The collection that they come from.
+
+    Yields:
+        The batches.
 
     Raises:
-        ValueError: If an image of the batch is undecodable; it is named.
+        ValueError: If images of a batch can't be decoded; they are named.
     """
-    bad = tf.boolean_mask(status["index"], status["status"] == UNDECODABLE).numpy()
-    if bad.size:
-        names = ", ".join(repr(images.name(int(index))) for index in bad)
-        raise ValueError(
-            "Held-out images can't be decoded, and an evaluation skips none. "
-            f"Expected readable images. Received: {names}"
-        )
+    for batch in batches:
+        status = batch[3]
+        bad = tf.boolean_mask(status["index"], status["status"] == UNDECODABLE)
+        if len(bad):
+            names = ", ".join(repr(images.name(int(index))) for index in bad)
+            raise ValueError(
+                "Held-out images can't be decoded, and an evaluation skips none. "
+                f"Expected readable images. Received: {names}"
+            )
+        yield batch

@@ -153,9 +153,8 @@ def evaluate_colorizer(predict, samples, config, baseline=None):
 
     def checked(name):
         total = -(-len(samples) // config.batch_size)
-        for batch in progress_bar(batches, name, total, unit="batch"):
-            data.require_decoded(batch[3], samples)
-            yield batch
+        decoded = data.decoded(batches, samples)
+        return progress_bar(decoded, name, total, unit="batch")
 
     if baseline is None:
         baseline = constant_predictions(checked("baseline"))

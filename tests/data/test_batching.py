@@ -94,10 +94,9 @@ def test_the_batch_size_cuts_the_same_stream(images, batch_size):
 @pytest.mark.parametrize(
     "settings, workers",
     [
-        ({"start_step": 0}, 2),
         ({"start_step": 5}, 3),
         ({"start_step": 1, "batch_size": 80}, 2),
-        ({"shuffle": False, "blank": blank}, 6),
+        ({"shuffle": False, "blank": blank}, 2),
     ],
 )
 def test_parts_of_workers_make_the_whole_batch(images, settings, workers):
@@ -124,10 +123,12 @@ def collected():
     """Frees the streams that errors keep alive in this test.
 
     A stream that Python's collector frees in one of the stream's own threads
-    waits for itself.
+    waits for itself. Older objects are left out, which are many.
     """
+    gc.freeze()
     yield
     gc.collect()
+    gc.unfreeze()
 
 
 def spoil(path, how):
@@ -151,22 +152,16 @@ def test_bad_images_are_replaced_in_place(paths, how):
 
 
 @pytest.mark.parametrize("how", ["gone", "empty", "cut"])
-def test_a_bad_image_ends_a_strict_stream_with_its_name(paths, how, collected):
+def test_a_bad_image_that_is_not_replaced_is_named(paths, how, collected):
     images = FileImages(paths)
     spoil(paths[9], how)
-    strict = stream(images, shuffle=False, blank=blank, strict=True)
-    iterator = iter(strict)
+    iterator = iter(stream(images, shuffle=False, batch_size=5))
     # What comes before it is whole.
-    assert next(iterator)[0]["number"].numpy().tolist() == [*range(6)]
+    assert next(iterator)[0]["number"].numpy().tolist() == [*range(5)]
     with pytest.raises(ValueError) as caught, batching.reading_errors():
         next(iterator)
     assert "Received: " in str(caught.value) and "\n" not in str(caught.value)
     assert str(paths[9]) in str(caught.value)
-
-
-def test_a_strict_stream_is_filled_up_too(images):
-    strict = stream(images, shuffle=False, blank=blank, strict=True)
-    assert_same(take(strict, 9), take(stream(images, shuffle=False, blank=blank), 9))
 
 
 def test_errors_of_other_files_are_left_as_they_are(paths, collected):

@@ -46,11 +46,11 @@ def test_every_image_comes_once_in_order(images):
 
 
 @pytest.mark.parametrize("window", [1, 4, 512])
-@pytest.mark.parametrize("start", [0, 5, 22, 23, 30, 46])
-def test_streams_start_anywhere(images, monkeypatch, window, start):
+def test_streams_start_anywhere(images, monkeypatch, window):
     monkeypatch.setattr(shards, "WINDOW", window)
     whole = take(images.stream(5), 3 * COUNT)
-    assert take(images.stream(5, start), 20) == whole[start : start + 20]
+    for start in (5, 22, 23, 30, 46):
+        assert take(images.stream(5, start), 20) == whole[start : start + 20]
     assert all(index == number for index, number in whole)
     epochs = np.reshape([index for index, _ in whole], [3, COUNT])
     np.testing.assert_array_equal(np.sort(epochs), np.tile(np.arange(COUNT), [3, 1]))

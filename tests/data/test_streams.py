@@ -33,12 +33,12 @@ def test_every_epoch_has_every_item_once_in_a_new_order():
 
 
 @pytest.mark.parametrize("name", ["files", "two", "three"])
-@pytest.mark.parametrize("start", [0, 1, 12, 13, 14, 25, 40])
-def test_streams_start_anywhere(name, start):
+def test_streams_start_anywhere(name):
     images = collections()[name]
     whole = take(images.stream(5), 60)
-    assert take(images.stream(5, start), 20) == whole[start : start + 20]
     assert all(images.name(index) == content for index, content in whole)
+    for start in (1, 12, 13, 14, 25, 40):
+        assert take(images.stream(5, start), 20) == whole[start : start + 20]
 
 
 @pytest.mark.parametrize("name", ["files", "two", "three"])

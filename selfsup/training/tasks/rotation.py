@@ -121,9 +121,8 @@ class Rotation(PretrainingTask):
 
     def evaluate(self, model, samples, options, strategy=None, journal=None):
         predict = self.predictor(model)
-        with batching.reading_errors():
-            stream = self._stream(samples, augment=False, strict=True)
-            results = _measured(predict, stream)
+        stream = self._stream(samples, augment=False)
+        results = _measured(predict, data.decoded(stream, samples))
 
         def draw(folder):
             pictures.save_image(folder / "samples.png", self._sheet(predict, samples))
