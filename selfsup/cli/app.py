@@ -169,7 +169,7 @@ def _default_text(values):
     shown = [
         f"{value}" if len(groups) == 1 else f"{value} {', '.join(names)}"
         for value, names in groups.values()
-        if value not in (None, (), "")
+        if value not in (None, (), [], "")
     ]
     return f" (default: {'; '.join(shown)})" if shown else ""
 

@@ -52,7 +52,9 @@ class DownstreamConfig(RunConfig):
         "the field-of-view blocks always do.",
     )
     color: bool = setting(False, "Give the network color instead of gray.")
-    crop_size: int | None = changed(RunConfig, "crop_size", None)
+    crop_size: int | None = changed(
+        RunConfig, "crop_size", None, "Side of training crops. Default: the network's."
+    )
     batch_size: int = changed(RunConfig, "batch_size", 10)
     clip_norm: float | None = setting(
         None, "Greatest norm of the gradient over all layers. Default: any.", 1e-12

@@ -99,7 +99,7 @@ class PointConfig(RunConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        given = self.crop_size is not None and self.point_margin is not None
-        if given and 2 * self.point_margin >= self.crop_size:
+        # `None` where a task makes it depend on the crops.
+        if self.point_margin is not None and 2 * self.point_margin >= self.crop_size:
             expected = f"less than half of crop_size={self.crop_size}"
             fail("point_margin", self.point_margin, expected)

@@ -80,7 +80,7 @@ class DownstreamTask(Task):
         description = networks.describe(self._initial)
         architecture = networks.ARCHITECTURES[description["network"]]
         config = config.resolved(
-            description, self.default_crop(architecture), architecture.min_size
+            description, architecture.crop_size, architecture.min_size
         )
         self.config = dataclasses.replace(config, init=_absolute_init(config.init))
 
@@ -97,10 +97,6 @@ class DownstreamTask(Task):
         if config.eval_every is None and before.get("eval_every"):
             return dataclasses.replace(config, eval_every=before["eval_every"])
         return config
-
-    def default_crop(self, architecture):
-        """Returns the side of the crops where none is given, in pixels."""
-        return architecture.crop_size
 
     def fc6_padding(self, config):
         """Returns the padding of fc6 that suits the size of the crops."""

@@ -33,12 +33,12 @@ class SegmentationConfig(DownstreamConfig, PointConfig):
         None,
         "Images to train on. Default: train_aug with --sbd_dir, else train.",
     )
+    crop_size: int = changed(DownstreamConfig, "crop_size", 448)
     point_margin: int | None = changed(
         PointConfig,
         "point_margin",
         None,
-        "Least distance of sampled points from the border of the crop, in pixels. "
-        "Default: 32, in proportion less for crops below 448.",
+        "Pixels that points keep from the border. Default: 32, less for small crops.",
     )
 
     def resolved(self, *args):
@@ -94,9 +94,6 @@ class Segmentation(DownstreamTask):
     name, kind, score = "segmentation", "segmenter", "mean_iou"
     Config, EvaluationConfig = SegmentationConfig, SegmentationEvaluationConfig
     figures = ("per_class.png", "predictions.png")
-
-    def default_crop(self, architecture):
-        return 448
 
     def open_split(self, split):
         config = self.config
