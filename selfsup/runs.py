@@ -130,13 +130,17 @@ def read_settings(path):
         ValueError: If the file is not JSON.
         TypeError: If it holds no JSON object.
     """
-    settings = read_json(path)
-    if settings is not None and not isinstance(settings, dict):
+    return _read_object(path, "settings")
+
+
+def _read_object(path, what):
+    content = read_json(path)
+    if content is not None and not isinstance(content, dict):
         raise TypeError(
-            "The settings of a run are of another type. Expected a JSON object. "
-            f"Received: {settings!r} in {path}"
+            f"The {what} of a run are of another type. Expected a JSON object. "
+            f"Received: {content!r} in {path}"
         )
-    return settings
+    return content
 
 
 def steps_done(workdir):
@@ -205,15 +209,14 @@ def open_run(path, kinds=(*heads.KINDS, heads.BACKBONE)):
         reports,
         model,
         settings,
-        read_json(folder / "results.json"),
+        _read_object(folder / "results.json", "results"),
         _trained_side(settings) or (read_json(folder / zoo.METADATA) or {}).get("side"),
     )
 
 
 def _trained_side(settings):
-    if settings and "min_side" in settings and "max_side" in settings:
-        return (settings["min_side"] + settings["max_side"]) // 2
-    return None
+    sides = [(settings or {}).get(name) for name in ("min_side", "max_side")]
+    return sum(sides) // 2 if all(isinstance(x, int) for x in sides) else None
 
 
 def check_images(workdir, names, resuming):
@@ -304,7 +307,10 @@ def cut_log(path, step):
 
 
 def _is_kept(row, names, step):
-    # A row torn by a kill lacks columns.
-    if any(row.get(name) in (None, "") for name in names):
+    # A row torn by a kill lacks columns, and so does a damaged file.
+    if any(row.get(name) in (None, "") for name in ("step", *names)):
         return False
-    return int(float(row["step"])) <= step
+    try:
+        return float(row["step"]) <= step
+    except ValueError:
+        return False

@@ -224,10 +224,28 @@ def test_settings_that_are_no_object_are_named(content, used):
         runs.open_run(used)
 
 
+@pytest.mark.parametrize("content", ["[1]", "3", '"text"', "[]"])
+def test_results_that_are_no_object_are_named(content, used):
+    _tiny_colorizer(used)
+    (used / "results.json").write_text(content)
+    with pytest.raises(TypeError, match=f"JSON object.*{used}/results.json"):
+        runs.open_run(used)
+
+
+@pytest.mark.parametrize(
+    "content", ["a,b\n1,2\n", "step,loss\nx,1\n", "step,loss\n\0,\n", "\n\n"]
+)
+def test_a_log_without_any_step_is_removed(content, tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text(content)
+    runs.cut_log(path, 5)
+    assert not path.exists()
+
+
 def test_a_field_that_no_longer_exists_is_named(used):
     content = {"task": "colorization", "hue": 1}
     runs.write_json(used / "config.json", content)
-    with pytest.raises(ValueError, match="unknown fields.*Received: hue$"):
+    with pytest.raises(ValueError, match="Received: hue$"):
         runs.prepare(used, "colorization", ColorizationConfig.from_preset())
     assert runs.read_json(used / "config.json") == content
 

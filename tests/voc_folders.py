@@ -19,7 +19,7 @@ class Folder:
     """A folder of VOC data, with splits for both tasks.
 
     Masks are the three levels of gray, so that they can be learned, in a frame
-    of void. An image is labelled with the classes that fill a third of it, and
+    of void. An image is labeled with the classes that fill a third of it, and
     difficult where they fill a little less.
 
     Args:

@@ -114,13 +114,34 @@ class Tool:
                     f"Flag --{field.name} is missing. Expected: "
                     f"{field.metadata['help']} Received: none"
                 )
+        task_given = "task" in options
         options = self.options(**options)
         if getattr(options, "config", None):
-            task = getattr(options, "task", next(iter(self.configs)))
-            before = self.configs[task].upgraded(_read_settings(options.config))
+            options, before = self._settings_of_file(options, task_given)
             given = {**before, **given}
         others = [rest] if self.arguments else []
         self.main(options, given, *others)
+
+    def _settings_of_file(self, options, task_given):
+        """Reads `--config`; the task that it names is that of the tool, or its own."""
+        content = runs.read_settings(options.config)
+        if content is None:
+            raise FileNotFoundError(
+                "A settings file is missing. Expected a JSON file. "
+                f"Received: {options.config}"
+            )
+        task = getattr(options, "task", next(iter(self.configs)))
+        named = content.get("task", task)
+        if named not in list(self.configs) or (task_given and named != task):
+            expected = [task] if task_given else self.configs
+            raise ValueError(
+                "The settings are those of another task. Expected "
+                f"{' or '.join(expected)}. Received: {named!r} in {options.config}"
+            )
+        if hasattr(options, "task"):
+            options = dataclasses.replace(options, task=named)
+        fields = {name: value for name, value in content.items() if name != "task"}
+        return options, self.configs[named].upgraded(fields)
 
     def _fields(self):
         """Returns the fields by name, those of the options first."""
@@ -172,15 +193,6 @@ def _default_text(values):
         if value not in (None, (), [], "")
     ]
     return f" (default: {'; '.join(shown)})" if shown else ""
-
-
-def _read_settings(path):
-    content = runs.read_settings(path)
-    if content is None:
-        raise FileNotFoundError(
-            f"A settings file is missing. Expected a JSON file. Received: {path}"
-        )
-    return runs.split_settings(content)[1]
 
 
 def _fail(message):

@@ -128,7 +128,8 @@ def _reader(images, sample, finish, seed, blank, size):
         return sample(index, encoded, tf.stack([seed, number]))
 
     @tf.function(autograph=False)
-    def height(_, index, content):
+    def height(number, index, content):
+        del number
         # An op whose value nothing needs would not run.
         return tf.shape(decoding.decode(images.read(index, content)))[0]
 

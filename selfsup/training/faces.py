@@ -2,6 +2,8 @@
 
 from selfsup.training import entry, tasks
 
+_VOC = "segmentation", "classification"
+
 
 def train_colorizer(config, workdir, overwrite=False, strategy=None):
     """Pretrains a network by colorization; see `train`.
@@ -14,9 +16,11 @@ def train_colorizer(config, workdir, overwrite=False, strategy=None):
 
     Returns:
         The results, as written to `results.json`.
+
+    Raises:
+        TypeError: If the configuration is that of another task.
     """
-    task = tasks.get("colorization")(config)
-    return entry.train(task, workdir, overwrite, strategy)
+    return _train(config, ("colorization",), workdir, overwrite, strategy)
 
 
 def train_voc(config, workdir, overwrite=False, strategy=None):
@@ -30,9 +34,11 @@ def train_voc(config, workdir, overwrite=False, strategy=None):
 
     Returns:
         The results, as written to `results.json`.
+
+    Raises:
+        TypeError: If the configuration is that of another task.
     """
-    task = tasks.of_config(config)(config)
-    return entry.train(task, workdir, overwrite, strategy)
+    return _train(config, _VOC, workdir, overwrite, strategy)
 
 
 def eval_voc(ckpt, output=None, strategy=None, **options):
@@ -47,5 +53,16 @@ def eval_voc(ckpt, output=None, strategy=None, **options):
     Returns:
         A pair: the results, as written to `results.json`, and the folder.
     """
-    kinds = "segmenter", "classifier"
+    kinds = tuple(tasks.get(name).kind for name in _VOC)
     return entry.evaluate(ckpt, options, output, strategy, kinds)
+
+
+def _train(config, accepted, *others):
+    task = tasks.of_config(config)
+    if task.name not in accepted:
+        names = " or ".join(tasks.get(name).Config.__name__ for name in accepted)
+        raise TypeError(
+            "The configuration is that of another task. Expected a "
+            f"{names}. Received: a {type(config).__name__}"
+        )
+    return entry.train(task(config), *others)

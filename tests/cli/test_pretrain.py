@@ -47,6 +47,28 @@ def test_a_file_of_settings_may_be_an_earlier_runs(trained, tmp_path):
     assert trained[0][1] == "w"
 
 
+def test_a_file_of_settings_names_the_task(trained, tmp_path):
+    config = training.RotationConfig.from_preset(steps=3)
+    path = tmp_path / "config.json"
+    runs.write_json(path, {"task": "rotation", **config.to_json()})
+    assert tool_calls.call(TOOL, f"--config={path}", "--workdir=w").code == 0
+    ((task, *_),) = trained
+    assert (task.name, task.config) == ("rotation", config)
+
+
+@pytest.mark.parametrize(
+    "named, flags",
+    [("rotation", ["--task=colorization"]), ("jigsaw", []), (["rotation"], [])],
+    ids=str,
+)
+def test_a_file_of_another_task_is_refused(named, flags, trained, tmp_path):
+    path = tmp_path / "config.json"
+    runs.write_json(path, {"task": named, "steps": 3})
+    line = tool_calls.call(TOOL, f"--config={path}", *flags).error_line()
+    assert f"Received: {named!r} in {path}" in line
+    assert not trained
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

@@ -200,7 +200,7 @@ def _row(sheet, index):
 
 
 def _framed(row, samples):
-    """Returns pairs of number and frame's colour, from left to right."""
+    """Returns pairs of number and frame's color, from left to right."""
     found = []
     for number in range(len(samples)):
         # A frame is at most a twentieth of the picture.

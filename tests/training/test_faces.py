@@ -38,6 +38,20 @@ def test_train_voc_trains_the_task_of_its_configuration(config_class, name, call
     assert rest == ["run", True, None]
 
 
+@pytest.mark.parametrize(
+    "train, config",
+    [
+        (training.train_voc, training.ColorizationConfig.from_preset()),
+        (training.train_colorizer, training.RotationConfig.from_preset()),
+        (training.train_voc, {"voc_dir": "VOC"}),
+    ],
+)
+def test_a_configuration_of_another_task_is_refused(train, config, calls):
+    with pytest.raises(TypeError, match="Received"):
+        train(config, "run")
+    assert not calls
+
+
 def test_eval_voc_accepts_both_kinds_and_their_options(calls):
     assert training.eval_voc("run", "report", flip=True) == "done"
     kinds = "segmenter", "classifier"

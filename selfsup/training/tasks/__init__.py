@@ -68,5 +68,18 @@ def of_run(run, accepted, origin):
 
 
 def of_config(config):
-    """Returns the class of the task that a configuration is of."""
-    return next(get(name) for name in _TASKS if get(name).Config is type(config))
+    """Returns the class of the task that a configuration is of.
+
+    Args:
+        config: An instance of a task's `Config`.
+
+    Raises:
+        TypeError: If it is the configuration of no task.
+    """
+    for name in _TASKS:
+        if get(name).Config is type(config):
+            return get(name)
+    raise TypeError(
+        "There is no task with such a configuration. Expected the Config of one of "
+        f"{', '.join(_TASKS)}. Received: {config!r}"
+    )

@@ -105,7 +105,10 @@ class Rotation(PretrainingTask):
         return self._sheet(predict, parts.get("held_out", parts["train"]))
 
     def _sheet(self, predict, samples):
-        """Lays out crops as they were turned, and as the model turns them back."""
+        """Lays out crops as they were turned, and as the model turns them back.
+
+        Returns None where no image of the first batch could be read.
+        """
         inputs, targets, weights, _ = next(iter(self._stream(samples, augment=False)))
         logits, turns = predict(inputs)[heads.LABEL], targets[heads.LABEL].numpy()
         crops = np.clip(inputs["gray"].numpy() + color.GRAY_MEAN, 0, 1)
@@ -116,6 +119,8 @@ class Rotation(PretrainingTask):
             )
         ]
         shown = np.flatnonzero(weights[heads.LABEL])[:_SHOWN]
+        if not shown.size:
+            return None
         titles = ["turned", "turned back", "upright"]
         return pictures.contact_sheet([rows[i] for i in shown], titles, _HEIGHT)
 

@@ -95,6 +95,13 @@ def test_an_unreadable_image_has_no_weight(damaged):
         np.testing.assert_array_equal(status["status"] == data.UNDECODABLE, torn)
 
 
+def test_there_is_no_picture_where_no_image_can_be_read(task, tmp_path):
+    (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff")
+    torn = Rotation(_config(val_data=(str(tmp_path),))).open("held_out")
+    guess = {"label": np.zeros((4, 4), np.float32)}
+    assert task.draw(lambda inputs: guess, {"train": torn, "held_out": torn}) is None
+
+
 def test_measures_are_those_of_the_guesses(task, images):
     def predict(inputs):
         return {"label": np.log(np.tile(np.float32([0.7, 0.1, 0.1, 0.1]), [4, 1]))}
