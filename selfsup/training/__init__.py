@@ -8,7 +8,6 @@ __all__, __getattr__, __dir__ = lazy.exports(
         "ClassificationConfig": "tasks.classification",
         "ColorizationConfig": "tasks.colorization",
         "Plateau": "plateau",
-        "RotationConfig": "tasks.rotation",
         "SegmentationConfig": "tasks.segmentation",
         "Task": "tasks.task",
         "eval_voc": "faces",

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from selfsup import networks
-from selfsup.training import ClassificationConfig, SegmentationConfig, tasks
+from selfsup.training import ClassificationConfig, SegmentationConfig
 from selfsup.training.downstream_config import DownstreamConfig, absolute
 
 BACKBONE = {"network": "vgg16", "width": 1 / 64, "padding": "bias"}
@@ -14,9 +14,8 @@ BACKBONE = {"network": "vgg16", "width": 1 / 64, "padding": "bias"}
 def _resolved(config_class=SegmentationConfig, network="vgg16", **changes):
     config = config_class(**{"voc_dir": "VOC", **changes})
     architecture = networks.ARCHITECTURES[network]
-    crop_size = tasks.of_config(config)(config).default_crop(architecture)
     backbone = {**BACKBONE, "network": network}
-    return config.resolved(backbone, crop_size, architecture.min_size)
+    return config.resolved(backbone, architecture.crop_size, architecture.min_size)
 
 
 def test_segmentation_is_the_papers():
