@@ -93,10 +93,10 @@ def _damage(kind, folder):
         return f"or 255 for void. Received: 3 in '{mask}'"
     if kind == "mask of RGB":
         Image.fromarray(np.zeros((height, width, 3), np.uint8)).save(mask)
-        return f"Received: Pillow's mode 'RGB' in '{mask}'"
+        return f"Received: '{mask}': Pillow's mode 'RGB'"
     if kind == "mask torn":
         mask.write_bytes(mask.read_bytes()[:60])
-        return f"Expected a readable PNG file. Received: '{mask}'"
+        return f"Received: '{mask}': "
     if kind == "image torn":
         image.write_bytes(image.read_bytes()[:60])
         return str(image)
