@@ -124,6 +124,11 @@ class Config:
         """Returns the content of a file of an earlier version as this one has it."""
         return content
 
+    @classmethod
+    def merged(cls, before, given):
+        """Returns the values of a file with those given in their place."""
+        return {**before, **given}
+
     def to_json(self):
         """Returns the fields as a dict of what JSON can hold."""
         return json.loads(json.dumps(dataclasses.asdict(self)))

@@ -117,13 +117,12 @@ class Tool:
         task_given = "task" in options
         options = self.options(**options)
         if getattr(options, "config", None):
-            options, before = self._settings_of_file(options, task_given)
-            given = {**before, **given}
+            options, given = self._with_file(options, task_given, given)
         others = [rest] if self.arguments else []
         self.main(options, given, *others)
 
-    def _settings_of_file(self, options, task_given):
-        """Reads `--config`; the task that it names is that of the tool, or its own."""
+    def _with_file(self, options, task_given, given):
+        """Adds the settings of `--config`; its task is the tool's or replaces it."""
         content = runs.read_settings(options.config)
         if content is None:
             raise FileNotFoundError(
@@ -141,7 +140,8 @@ class Tool:
         if hasattr(options, "task"):
             options = dataclasses.replace(options, task=named)
         fields = {name: value for name, value in content.items() if name != "task"}
-        return options, self.configs[named].upgraded(fields)
+        config = self.configs[named]
+        return options, config.merged(config.upgraded(fields), given)
 
     def _fields(self):
         """Returns the fields by name, those of the options first."""

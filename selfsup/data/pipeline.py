@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from selfsup import color
+from selfsup import color, heads
 from selfsup import targets as targets_lib
 from selfsup.data import batching, partial_decode
 from selfsup.data.batching import PADDING
@@ -123,16 +123,16 @@ def finish_batch(batch, config):
     hue, chroma = color.rgb_to_hue_chroma(patches)
     usable = tf.cast(ok, tf.float32)[:, None]
     if config.targets == "lab":
-        targets = {"ab": targets_lib.lab_target(center)}
-        weights = {"ab": usable * tf.ones([1, config.points])}
+        targets = {heads.AB: targets_lib.lab_target(center)}
+        weights = {heads.AB: usable * tf.ones([1, config.points])}
     else:
         targets = {
-            "hue": targets_lib.value_histograms(hue, valid, config.bins),
-            "chroma": targets_lib.value_histograms(chroma, valid, config.bins),
+            heads.HUE: targets_lib.value_histograms(hue, valid, config.bins),
+            heads.CHROMA: targets_lib.value_histograms(chroma, valid, config.bins),
         }
         weights = {
-            "hue": usable * targets_lib.hue_weight(center),
-            "chroma": usable * targets_lib.chroma_weight(center),
+            heads.HUE: usable * targets_lib.hue_weight(center),
+            heads.CHROMA: usable * targets_lib.chroma_weight(center),
         }
     inputs = {"gray": batch["gray"][..., None], "points": tf.cast(points, tf.float32)}
     most = tf.reduce_max(chroma, axis=[1, 2])

@@ -85,6 +85,9 @@ def _classifier(exported, config):
 
     def scored(image):
         crops = ten_crops(_network_input(image, exported), exported.crop_size)
+        if exported.kind == "single_label_classifier":
+            # Without mirror images: they may have another label, as turned ones do.
+            crops = crops[:5]
         scores = score(crops)
         return {"scores": scores, "probabilities": probabilities(scores)}
 

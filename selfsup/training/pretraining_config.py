@@ -89,7 +89,7 @@ class PretrainingConfig(RunConfig):
     min_side: int = setting(352, "Least shortest side that images are scaled to.", 8)
     max_side: int = setting(600, "Greatest shortest side that images are scaled to.", 8)
     steps: int | None = setting(
-        None, "Training steps, or count in epochs.", 1, resumable=True
+        None, "Training steps, or count in epochs.", 1, 10**9, resumable=True
     )
     epochs: float | None = setting(
         None, "Passes over the images, or count in steps.", 1e-9, resumable=True
@@ -159,6 +159,14 @@ class PretrainingConfig(RunConfig):
                 fields[name] = fields[name] * crop_size // fields["crop_size"]
         fields |= {"preset": preset, "network": network}
         return cls.from_values(fields | changes)
+
+    @classmethod
+    def merged(cls, before, given):
+        # A length in one unit replaces one in the other.
+        lengths = {"steps", "epochs"}
+        if lengths & given.keys():
+            before = {n: v for n, v in before.items() if n not in lengths}
+        return super().merged(before, given)
 
     def num_steps(self, num_images):
         """Returns the length of the run in steps.

@@ -44,11 +44,14 @@ def test_a_file_of_settings_may_be_an_earlier_runs(trained, tmp_path):
     runs.write_json(path, {"task": "colorization", **config.to_json()})
     assert tool_calls.call(TOOL, f"--config={path}", "--workdir=w").code == 0
     assert trained[0][0].config == config
+    # A length in the other unit replaces the file's.
+    assert tool_calls.call(TOOL, f"--config={path}", "--steps=7").code == 0
+    assert (trained[1][0].config.steps, trained[1][0].config.epochs) == (7, None)
     assert trained[0][1] == "w"
 
 
 def test_a_file_of_settings_names_the_task(trained, tmp_path):
-    config = training.RotationConfig.from_preset(steps=3)
+    config = training.tasks.get("rotation").Config.from_preset(steps=3)
     path = tmp_path / "config.json"
     runs.write_json(path, {"task": "rotation", **config.to_json()})
     assert tool_calls.call(TOOL, f"--config={path}", "--workdir=w").code == 0

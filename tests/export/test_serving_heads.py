@@ -103,7 +103,8 @@ def test_scores_are_those_of_the_fixed_crops(tiny, image, crop_size, multi_label
     maps, small = answers(exported, image)
     crops = data.voc.fixed_crops(image, crop_size)
     (scores,) = model({"gray": crops}).values()
-    expected = scores.numpy().mean(0)
+    # Mirror images may have another label where there is one only.
+    expected = scores.numpy()[: None if multi_label else 5].mean(0)
     np.testing.assert_allclose(small["scores"], expected, rtol=1e-4, atol=1e-5)
     probabilities = 1 / (1 + np.exp(-expected))
     if not multi_label:

@@ -42,7 +42,7 @@ def test_train_voc_trains_the_task_of_its_configuration(config_class, name, call
     "train, config",
     [
         (training.train_voc, training.ColorizationConfig.from_preset()),
-        (training.train_colorizer, training.RotationConfig.from_preset()),
+        (training.train_colorizer, training.tasks.get("rotation").Config.from_preset()),
         (training.train_voc, {"voc_dir": "VOC"}),
     ],
 )

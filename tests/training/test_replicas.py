@@ -26,6 +26,7 @@ tf.config.set_logical_device_configuration(
 import keras, numpy as np
 from selfsup import data, evaluation, training
 from selfsup.training import tasks
+from selfsup.training import entry
 from selfsup.training.phases import Phase
 from selfsup.training.strategies import default_strategy
 import toy_task
@@ -40,7 +41,7 @@ class Watched(Phase):
         Watched.targets = next(iter(batches))[1]
         return super().train()
 
-training.entry.Phase = Watched
+entry.Phase = Watched
 two, one = default_strategy(), tf.distribute.get_strategy()
 assert two.num_replicas_in_sync == 2, two
 Segmentation = tasks.get("segmentation")

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from selfsup.training.run_config import PointConfig, RunConfig
+from selfsup import networks
+from selfsup.training.run_config import NETWORKS, PointConfig, RunConfig
 
 
 @pytest.mark.parametrize(
@@ -81,3 +82,7 @@ def test_points_must_fit_the_crop():
     assert PointConfig(crop_size=65, point_margin=32).point_margin == 32
     with pytest.raises(ValueError, match="crop_size=64. Received: point_margin=32"):
         PointConfig(crop_size=64, point_margin=32)
+
+
+def test_the_networks_are_those_of_the_registry():
+    assert set(NETWORKS) == set(networks.ARCHITECTURES)

@@ -13,6 +13,7 @@ Nothing is skipped: a file that can't be read ends the stream with an error.
 
 import tensorflow as tf
 
+from selfsup import heads
 from selfsup import targets as targets_lib
 from selfsup.data import batching, crops, decoding
 
@@ -79,7 +80,7 @@ def segmentation_batches(
     def weigh(inputs, labels):
         valid = tf.cast(labels != crops.VOID, tf.float32)
         weights = tf.math.divide_no_nan(valid, tf.reduce_mean(valid))
-        return inputs, {"classes": labels}, {"classes": weights}
+        return inputs, {heads.CLASSES: labels}, {heads.CLASSES: weights}
 
     return batching.batches(
         samples,
@@ -127,11 +128,11 @@ def classification_batches(
         image = decoding.decode(encoded)
         noise = tf.random.stateless_uniform([crops.DRAWS], seed)
         crop = crops.scaled_crop(image, noise, crop_size, color)
-        return {key: crop}, {"classes": tf.gather(all_labels, index)}
+        return {key: crop}, {heads.CLASSES: tf.gather(all_labels, index)}
 
     def weigh(inputs, targets):
-        weights = tf.ones_like(targets["classes"][:, 0])
-        return inputs, targets, {"classes": weights}
+        weights = tf.ones_like(targets[heads.CLASSES][:, 0])
+        return inputs, targets, {heads.CLASSES: weights}
 
     return batching.batches(
         samples,
