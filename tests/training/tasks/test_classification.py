@@ -199,7 +199,7 @@ def small(tmp_path_factory, folder):
 
 
 def test_a_file_needs_the_data_and_the_crops(small, folder, tmp_path):
-    with pytest.raises(ValueError, match="Expected --voc_dir. "):
+    with pytest.raises(ValueError, match="Expected --voc_dir and --crop_size. "):
         training.evaluate(small)
     options = {"voc_dir": str(folder.root)}
     with pytest.raises(ValueError, match="Expected --crop_size. "):
