@@ -70,7 +70,7 @@ def test_crop_size_alone_scales_what_depends_on_it():
         (dict(schedule="linear"), "Received: schedule='linear'"),
         (dict(optimizer="lion"), "Received: optimizer='lion'"),
         (dict(data="photos"), "tuple of strings. Received: data='photos'"),
-        (dict(colour=1), "unknown fields.*Received: colour$"),
+        (dict(colour=1), "unknown.*Received: colour$"),
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
 )

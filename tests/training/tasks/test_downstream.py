@@ -212,7 +212,7 @@ def test_data_of_other_classes_are_refused(workdir, folder, tmp_path):
         ("[1]", "JSON object.*{}"),
         ('{{"task": "detection"}}', "one of segmentation. Received: {} with detection"),
         ('{{"width": 1}}', "one of segmentation. Received: {} with colorization"),
-        ('{{"task": "segmentation", "hue": 1}}', "unknown fields.*Received: hue$"),
+        ('{{"task": "segmentation", "hue": 1}}', "unknown.*Received: hue$"),
     ],
     ids=["no JSON", "list", "unknown task", "no task", "unknown field"],
 )
