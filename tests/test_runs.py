@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 
 import keras
 import pytest
@@ -101,22 +102,28 @@ def test_open_run_finds_model_settings_and_results(tmp_path):
     assert same.model.count_params() == run.model.count_params() == 3
 
 
-def _tiny_colorizer(folder):
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A zoo with one model, `tiny`, and its file."""
+    place = tmp_path_factory.mktemp("zoo")
+    (place / "run").mkdir()
     backbone = fakes.network("vgg16")
-    model = heads.colorizer(backbone, networks.taps(backbone), 4, hidden=4)
-    model.save(folder / "colorizer.keras")
-    return model
+    model = heads.colorizer(backbone, networks.taps(backbone)[-1:], 4, hidden=4)
+    model.save(place / "run" / "colorizer.keras")
+    runs.write_json(place / "run" / "config.json", {"min_side": 20, "max_side": 31})
+    runs.write_json(place / "run" / "results.json", {"steps": 3})
+    zoo_entries.write(place / "run", place / "models" / "tiny")
+    return place
+
+
+def _tiny_colorizer(tiny, folder):
+    shutil.copy(tiny / "run" / "colorizer.keras", folder)
 
 
 @pytest.fixture
-def models(tmp_path, monkeypatch):
-    """A zoo with one model, `tiny`, and a working folder elsewhere."""
-    run = tmp_path / "run"
-    run.mkdir()
-    _tiny_colorizer(run)
-    runs.write_json(run / "config.json", {"min_side": 20, "max_side": 31})
-    runs.write_json(run / "results.json", {"steps": 3})
-    zoo_entries.write(run, tmp_path / "models" / "tiny")
+def models(tiny, tmp_path, monkeypatch):
+    """The zoo, to be changed, and a working folder elsewhere."""
+    shutil.copytree(tiny / "models", tmp_path / "models")
     monkeypatch.setenv("SELFSUP_MODELS", str(tmp_path / "models"))
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -136,12 +143,12 @@ def test_open_run_finds_models_of_the_zoo(name, models):
     assert runs.open_run(pathlib.Path("tiny"), [name]).side == 25
 
 
-def test_a_path_wins_over_a_name(models):
+def test_a_path_wins_over_a_name(models, tiny):
     workdir = pathlib.Path("tiny")
     workdir.mkdir()
     with pytest.raises(FileNotFoundError, match="Received: tiny"):
         runs.open_run("tiny", ["colorizer"])
-    _tiny_colorizer(workdir)
+    _tiny_colorizer(tiny, workdir)
     run = runs.open_run("tiny", ["colorizer"])
     assert run.folder == workdir and run.settings is None and run.side is None
 
@@ -215,11 +222,11 @@ def test_settings_without_a_task_are_of_colorization():
 
 
 @pytest.mark.parametrize("content", ["[1]", "3", '"text"', "[]"])
-def test_settings_that_are_no_object_are_named(content, used):
+def test_settings_that_are_no_object_are_named(content, used, tiny):
     (used / "config.json").write_text(content)
     with pytest.raises(TypeError, match=f"JSON object.*{used}/config.json"):
         runs.prepare(used, "colorization", ColorizationConfig.from_preset())
-    _tiny_colorizer(used)
+    _tiny_colorizer(tiny, used)
     with pytest.raises(TypeError, match=f"JSON object.*{used}/config.json"):
         runs.open_run(used)
 

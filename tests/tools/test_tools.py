@@ -4,6 +4,7 @@ import ast
 import importlib
 import json
 import os
+import shutil
 
 import pytest
 
@@ -20,7 +21,7 @@ FILES = sorted(
 def test_the_contract_is_there():
     assert {path.stem for path in FILES} >= {
         *("train_colorizer", "pretrain", "eval_colorizer", "train_voc", "eval_voc"),
-        *("colorize", "import_weights"),
+        *("colorize", "import_weights", "export_savedmodel"),
     }
 
 
@@ -40,14 +41,20 @@ def test_a_tool_is_three_lines_over_its_module(path):
     assert module.TOOL.doc == module.__doc__
 
 
-def test_a_run_from_a_shell(tmp_path):
+def test_a_run_from_a_shell(tmp_path, photos):
+    (tmp_path / "photos").mkdir()
+    for path in sorted(photos.glob("*.jpg"))[::8]:
+        shutil.copy(path, tmp_path / "photos")
     flags = (
         "--network=alexnet --width=0.03 --hidden=8 --crop_size=32 --points=16 "
-        "--batch_size=4 --steps=2"
+        "--batch_size=4 --steps=2 --val_fraction=0.2"
     )
     workdir = tmp_path / "run"
     answer = tool_calls.call_process(
-        "train_colorizer.py", f"--workdir={workdir}", *flags.split()
+        "train_colorizer.py",
+        f"--workdir={workdir}",
+        f"--data={tmp_path}/photos",
+        *flags.split(),
     )
     assert answer.code == 0, answer.text
     lines = answer.text.splitlines()
@@ -59,4 +66,4 @@ def test_a_run_from_a_shell(tmp_path):
         assert word.lower() not in answer.text.lower()
     assert {"colorizer.keras", "samples.png", "curves.png"} <= set(os.listdir(workdir))
     results = json.loads((workdir / "results.json").read_text())
-    assert results["images"] + results["held_out_images"] == 46
+    assert results["images"] + results["held_out_images"] == 6
