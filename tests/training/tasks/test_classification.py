@@ -170,7 +170,8 @@ def test_the_result_of_retraining_replaces_that_of_the_search(workdir):
     assert "9 images" in images["training"] and "1 images" in images["held_out"]
 
 
-def test_evaluation_of_a_workdir_gives_what_training_measured(workdir):
+def test_evaluation_of_a_workdir_gives_what_training_measured(workdir, tmp_path):
+    workdir = shutil.copytree(workdir, tmp_path / "run")
     results, output = training.evaluate(workdir)
     assert set(os.listdir(output)) == {"config.json", "results.json"}
     written = _json(output / "results.json")

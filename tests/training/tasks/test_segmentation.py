@@ -225,7 +225,8 @@ def test_a_damaged_image_is_named(folder, tmp_path):
         training.train_voc(_config(folder, max_steps=1), tmp_path / "run")
 
 
-def test_evaluation_of_a_workdir_gives_what_training_measured(workdir):
+def test_evaluation_of_a_workdir_gives_what_training_measured(workdir, tmp_path):
+    workdir = shutil.copytree(workdir, tmp_path / "run")
     results, output = training.evaluate(workdir)
     assert output == workdir / "evaluation"
     assert set(os.listdir(output)) == {"config.json", "results.json"}
