@@ -240,6 +240,15 @@ def test_what_a_task_refuses_leaves_an_earlier_run_alone(method, pretrained, tmp
     assert not (tmp_path / "run").exists()
 
 
+def test_new_weights_depend_on_the_seed_alone(tmp_path):
+    drawn = _pretraining(steps=1)
+    opened = drawn.open
+    drawn.open = lambda part: (keras.layers.Dense(1).build((1, 1)), opened(part))[1]
+    for number, task in enumerate((drawn, _pretraining(steps=1))):
+        training.train(task, tmp_path / str(number))
+    assert_same(*(_weights(tmp_path / number / "classifier.keras") for number in "01"))
+
+
 def test_a_home_folder_is_meant(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     training.train(_pretraining(steps=1), "~/run")
