@@ -232,8 +232,8 @@ def test_settings_that_are_no_object_are_named(content, used, tiny):
 
 
 @pytest.mark.parametrize("content", ["[1]", "3", '"text"', "[]"])
-def test_results_that_are_no_object_are_named(content, used):
-    _tiny_colorizer(used)
+def test_results_that_are_no_object_are_named(content, used, tiny):
+    _tiny_colorizer(tiny, used)
     (used / "results.json").write_text(content)
     with pytest.raises(TypeError, match=f"JSON object.*{used}/results.json"):
         runs.open_run(used)
