@@ -1,11 +1,27 @@
 """What image files say about themselves, read by Pillow without decoding them."""
 
 import io
+import struct
 
 from PIL import Image, TiffImagePlugin
 
 # Larger images are taken for damaged headers: 2**28 pixels are 0.8 GB as RGB.
 MAX_PIXELS = 2**28
+
+# What Pillow raises for damaged files, by what stands in the damaged place.
+PILLOW_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    Image.DecompressionBombError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    struct.error,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 
 _KINDS = ("AVIF", "BMP", "JPEG", "JPEG2000", "PNG", "PPM", "WEBP")
 _TURNED_KINDS = ("JPEG", "PNG", "WEBP")
@@ -37,7 +53,7 @@ def claimed_size(encoded):
             width, height = _opened(encoded, _KINDS).size
     except Image.DecompressionBombError as error:
         raise ValueError(f"The header claims too much: {error}") from error
-    except Exception as error:  # Pillow raises many kinds for damaged files.
+    except PILLOW_ERRORS as error:
         raise ValueError(
             f"The file is of no known kind or damaged; it begins {encoded[:12]!r}."
         ) from error
@@ -62,7 +78,8 @@ def orientation(encoded):
         image = _opened(encoded, _TURNED_KINDS)
         # The method of PNG's class would decode the image.
         value = Image.Image.getexif(image).get(_ORIENTATION)
-    except Exception:  # Damaged EXIF data says nothing; the pixels may be whole.
+    except PILLOW_ERRORS:
+        # Damaged EXIF data says nothing; the pixels may be whole.
         return 1
     return int(value) if value in range(1, 9) else 1
 

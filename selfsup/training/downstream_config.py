@@ -57,7 +57,7 @@ class DownstreamConfig(RunConfig):
     )
     batch_size: int = changed(RunConfig, "batch_size", 10)
     clip_norm: float | None = setting(
-        None, "Greatest norm of the gradient over all layers. Default: any.", 1e-12
+        None, "Greatest norm of the gradient over all layers; 0 for any.", 0
     )
     max_steps: int = setting(
         40_000, "Steps at most, whatever the plateau rule says.", 1, resumable=True

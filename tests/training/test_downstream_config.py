@@ -94,7 +94,7 @@ def test_changing_the_length_of_a_run_keeps_the_period_that_was_resolved():
         {"held_out": 0.0},
         {"max_steps": 0},
         {"eval_every": 0},
-        {"clip_norm": 0.0},
+        {"clip_norm": -1.0},
         {"dropout": 1.0},
     ],
     ids=str,
@@ -143,5 +143,5 @@ def test_files_of_version_0_1_0_are_read():
     expected = dataclasses.replace(now, clip_norm=None)
     assert ClassificationConfig.from_json(before) == expected
     now = _resolved()
-    before = {**now.to_json(), "sbd_dir": "", "clip_norm": 0.0}
+    before = {**now.to_json(), "sbd_dir": "", "clip_norm": -1.0}
     assert SegmentationConfig.from_json(before) == now

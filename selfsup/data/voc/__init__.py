@@ -1,6 +1,5 @@
 """PASCAL VOC, and other data in its layout: segmentation and classification."""
 
-from selfsup.data.batching import reading_errors
 from selfsup.data.crops import VOID, fixed_crops, random_crops
 from selfsup.data.voc.batches import classification_batches, segmentation_batches
 from selfsup.data.voc.classification_set import ClassificationSet, open_classification
@@ -15,6 +14,5 @@ __all__ = [
     "open_classification",
     "open_segmentation",
     "random_crops",
-    "reading_errors",
     "segmentation_batches",
 ]

@@ -4,7 +4,7 @@
     batches = voc.segmentation_batches(
         samples, crop_size=448, batch_size=10, points=128
     )
-    with voc.reading_errors():
+    with batching.reading_errors():
         for inputs, targets, weights in batches.take(10):
             ...
 

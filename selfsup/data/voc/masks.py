@@ -2,6 +2,7 @@
 
 import io
 import pathlib
+import zlib
 
 import numpy as np
 import scipy.io
@@ -10,6 +11,12 @@ from PIL import Image
 from selfsup import atomic
 from selfsup.data import decoding, headers
 from selfsup.data.crops import VOID
+
+_UNREADABLE = (
+    *headers.PILLOW_ERRORS,
+    scipy.io.matlab.MatReadError,
+    zlib.error,
+)
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -32,7 +39,7 @@ def read_mask(path, size, num_classes):
     """
     try:
         mask = _read_mat(path) if path.endswith(".mat") else _read_indices(path)
-    except Exception as error:  # Pillow and SciPy raise many kinds for damaged files.
+    except _UNREADABLE as error:
         raise ValueError(
             "A mask can't be read. Expected indices: a PNG file with a palette or of "
             "gray, of at most 8 bits, or a .mat file with GTcls.Segmentation of uint8. "

@@ -61,7 +61,7 @@ class Colorization(PretrainingTask):
         config: A `ColorizationConfig`.
     """
 
-    name, kind, score = "colorization", "colorizer", "loss"
+    name, kind = "colorization", "colorizer"
     Config, EvaluationConfig = ColorizationConfig, ColorizationEvaluationConfig
     figures = ("samples.png",)
     input_fields = [*PretrainingTask.input_fields, "points", "point_margin", "bins"]

@@ -20,7 +20,8 @@ class Task:
     Attributes:
         name: The task's name in settings and on the command line.
         kind: What `heads.kind` returns for its models.
-        score: The measure that a plateau search follows; higher is better.
+        score: The measure that a plateau search follows; higher is better. Runs of a
+            fixed length need none.
         Config: The class of its settings, a `RunConfig`.
         EvaluationConfig: The class of the options of `evaluate`, a `Config`.
         pretraining: Whether runs have a fixed length, instead of a plateau search.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from selfsup.data import crops, voc
+from selfsup.data import batching, crops, voc
 
 CROP, POINTS = 32, 24
 
@@ -246,7 +246,7 @@ def test_a_bad_mask_ends_the_stream_with_one_line(folder, in_graph, collected):
         return next(iterator)
 
     step = tf.function(step, autograph=False) if in_graph else step
-    with pytest.raises(ValueError) as caught, voc.reading_errors():
+    with pytest.raises(ValueError) as caught, batching.reading_errors():
         for _ in range(2):
             step()
     assert str(caught.value) == str(expected.value)
@@ -258,6 +258,6 @@ def test_a_bad_image_ends_a_stream_of_classification(folder, labeled, collected)
     path.write_bytes(b"no image")
     sources = (*labeled.sources[:-1], str(path))
     broken = dataclasses.replace(labeled, sources=sources)
-    with pytest.raises(ValueError) as caught, voc.reading_errors():
+    with pytest.raises(ValueError) as caught, batching.reading_errors():
         list(classification(broken).take(2))
     assert "ümlaut name.jpg'" in str(caught.value)
