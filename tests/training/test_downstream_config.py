@@ -143,5 +143,5 @@ def test_files_of_version_0_1_0_are_read():
     expected = dataclasses.replace(now, clip_norm=None)
     assert ClassificationConfig.from_json(before) == expected
     now = _resolved()
-    before = {**now.to_json(), "sbd_dir": "", "clip_norm": -1.0}
+    before = {**now.to_json(), "sbd_dir": "", "clip_norm": 0.0}
     assert SegmentationConfig.from_json(before) == now
