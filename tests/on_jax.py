@@ -7,7 +7,7 @@ import importlib.abc
 import sys
 
 
-class _NoTensorFlow(importlib.abc.MetaPathFinder):
+class NoTensorFlow(importlib.abc.MetaPathFinder):
     """Makes all packages of TensorFlow look as if they were not installed."""
 
     def find_spec(self, name, path=None, target=None):
@@ -17,7 +17,7 @@ class _NoTensorFlow(importlib.abc.MetaPathFinder):
 
 
 def _main(output):
-    sys.meta_path.insert(0, _NoTensorFlow())
+    sys.meta_path.insert(0, NoTensorFlow())
     import selfsup  # noqa: F401
 
     imported = sorted(name for name in sys.modules if name.startswith("selfsup"))

@@ -2,14 +2,21 @@
 
 import doctest
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 
 import selfsup
 from selfsup import layers, networks
 
+# PyTorch is no dependency: one benchmark compares with it.
+_TORCH = {f"selfsup.analysis.benchmarks.torch_{name}" for name in ("networks", "step")}
+_MISSING = set() if importlib.util.find_spec("torch") else _TORCH
+
 MODULES = [
-    module.name for module in pkgutil.walk_packages(selfsup.__path__, "selfsup.")
+    module.name
+    for module in pkgutil.walk_packages(selfsup.__path__, "selfsup.")
+    if module.name not in _MISSING
 ]
 
 

@@ -25,6 +25,28 @@ def seconds_in_turns(runs, rounds):
     return {name: values[1:] for name, values in seconds.items()}
 
 
+def seconds_a_step(start, wait, steps, rounds):
+    """Times steps that run while the next ones are started.
+
+    Args:
+        start: Function without arguments that starts a step and returns its result.
+        wait: Function that waits for the result of a step, and so for all before.
+        steps: Steps of a round, after which it is waited once.
+        rounds: Number of rounds.
+
+    Returns:
+        A list of seconds a step, one number a round.
+    """
+    seconds = []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        for _ in range(steps):
+            result = start()
+        wait(result)
+        seconds.append((time.perf_counter() - begin) / steps)
+    return seconds
+
+
 def held_megabytes():
     """Returns the megabytes that the process holds."""
     return _figure("VmRSS")

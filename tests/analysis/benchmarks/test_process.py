@@ -31,3 +31,19 @@ def test_functions_are_timed_in_turns_after_a_first_call():
     assert calls == ["slow", "fast"] * 4
     assert all(0.02 <= value < 0.3 for value in seconds["slow"])
     assert len(seconds["fast"]) == 3 and max(seconds["fast"]) < 0.02
+
+
+def test_steps_of_a_round_are_waited_for_once():
+    calls = []
+
+    def wait(result):
+        calls.append(f"wait for {result}")
+        time.sleep(0.04)
+
+    def start():
+        calls.append("start")
+        return len(calls)
+
+    seconds = process.seconds_a_step(start, wait, steps=4, rounds=2)
+    assert calls == [*["start"] * 4, "wait for 4", *["start"] * 4, "wait for 9"]
+    assert len(seconds) == 2 and all(0.01 <= value < 0.02 for value in seconds)

@@ -1,0 +1,268 @@
+"""Speed of a training step on random images, on any backend of Keras.
+
+    KERAS_BACKEND=jax python -m selfsup.analysis.benchmarks.step --network vgg16 \
+        --crop_size 352 --batch_size 64 --precision mixed_bfloat16
+
+A step computes the loss and its gradients and moves the weights. Prints one line of
+JSON. `--side torch` times the same step written in PyTorch.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import importlib
+import json
+import math
+import statistics
+import sys
+import time
+
+import keras
+from absl import app, flags
+
+from selfsup import heads, losses, networks
+from selfsup.analysis.benchmarks import flops, process, synthetic
+from selfsup.analysis.benchmarks.step_config import StepConfig
+from selfsup.settings import value_type
+from selfsup.training.optimizers import CaffeSGD
+
+_LOSS_WEIGHTS = {"hue": 5, "chroma": 1}
+
+_DEFINE = {
+    bool: flags.DEFINE_bool,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+}
+
+
+def colorizer(config):
+    """Builds the colorizer of the paper.
+
+    Args:
+        config: A `StepConfig`.
+
+    Returns:
+        A Keras model that computes in the precision asked for.
+    """
+    network = networks.ARCHITECTURES[config.network]
+    dropout = {"dropout": config.dropout} if "dropout" in network.options else {}
+    with _policy(config.precision):
+        backbone = network.builder(width=config.width, normalization="plain", **dropout)
+        return with_head(backbone, config, config.hypercolumn)
+
+
+def with_head(backbone, config, hypercolumn):
+    """Adds the colorizer's head to a backbone.
+
+    Args:
+        backbone: A model of `selfsup.networks`.
+        config: A `StepConfig`.
+        hypercolumn: Whether all taps are read, or the last one.
+
+    Returns:
+        A Keras model.
+    """
+    taps = networks.taps(backbone)
+    return heads.colorizer(
+        backbone,
+        taps if hypercolumn else taps[-1:],
+        hidden=config.hidden,
+        dropout=config.dropout,
+    )
+
+
+@contextlib.contextmanager
+def _policy(precision):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def loss(outputs, batch):
+    """Returns the loss of predictions: divergences of hue, five times, and chroma.
+
+    Args:
+        outputs: Dict of logits.
+        batch: A `synthetic.Batch`.
+
+    Returns:
+        A scalar.
+    """
+    divergence = losses.HistogramKL()
+    return sum(
+        weight * divergence(batch.targets[name], outputs[name], batch.weights[name])
+        for name, weight in _LOSS_WEIGHTS.items()
+    )
+
+
+def measure(config):
+    """Times the step.
+
+    Args:
+        config: A `StepConfig`.
+
+    Returns:
+        A dict of figures, the settings among them. `flops` are the operations of a
+        step that `flops.of_step` counts, and `xla_flops` those that XLA does, both
+        of one image; `share_of_peak` is the rate of the former beside that of a
+        large matrix product in bfloat16.
+    """
+    if config.side == "torch":
+        twin = importlib.import_module("selfsup.analysis.benchmarks.torch_step")
+        return _summary(config, twin.measure(config))
+    start = time.perf_counter()
+    keras.utils.set_random_seed(0)
+    model = colorizer(config)
+    optimizer = CaffeSGD()
+    optimizer.build(model.trainable_variables)
+    found = {
+        "framework": f"keras {keras.__version__}, {keras.backend.backend()}",
+        "parameters": sum(math.prod(x.shape) for x in model.trainable_variables),
+        "flops": flops.of_step(model, config.crop_size, config.points),
+        "build_seconds": time.perf_counter() - start,
+    }
+    batch = synthetic.batch(config.batch_size, config.crop_size, config.points)
+    by_backend = _on_jax if keras.backend.backend() == "jax" else _by_keras
+    return _summary(config, found | by_backend(config, model, optimizer, batch))
+
+
+def _on_jax(config, model, optimizer, batch):
+    import jax
+
+    from selfsup.analysis.benchmarks import jax_step
+
+    batch = jax.device_put(batch)
+    state = jax_step.state_of(model, optimizer)
+    step = jax_step.step(model, loss, optimizer)
+    executable, compile_seconds = jax_step.compiled(step, state, batch, donate=True)
+    loop = jax_step.Loop(executable, state, batch)
+    first = float(loop())
+    jax.block_until_ready(loop())
+    wait = jax.block_until_ready
+    seconds = process.seconds_a_step(loop, wait, config.steps, config.rounds)
+    found = {
+        "framework": f"keras {keras.__version__}, jax {jax.__version__}",
+        "device": jax.devices()[0].device_kind,
+        "compile_seconds": compile_seconds,
+        "seconds": seconds,
+        "peak_megabytes": jax_step.peak_megabytes(),
+        **jax_step.figures(executable),
+        "losses": [first, float(loop())],
+    }
+    if config.profile:
+        found["kernels"] = jax_step.kernels(loop, config.profile)
+    on_cpu = jax.default_backend() == "cpu"
+    size = config.product_size or (512 if on_cpu else 8192)
+    found["product_flops"] = jax_step.product_flops(size)
+    if config.parts:
+        jax_step.restore(model, optimizer, loop.state)
+        found["timed_parts"] = _parts(config, model, batch)
+    return found
+
+
+def _parts(config, model, batch):
+    """Times parts of the step, for what the rest of it takes."""
+    import jax
+
+    from selfsup.analysis.benchmarks import jax_step
+
+    models = {"": model}
+    if config.hypercolumn:
+        with _policy(config.precision):
+            backbone = keras.Model(model.input["gray"], _last_map(model))
+            models[", one tap"] = with_head(backbone, config, hypercolumn=False)
+    found = {}
+    for suffix, own in models.items():
+        # Without moments: nothing is updated.
+        state = jax_step.state_of(own)
+        for name in ("forward", "backward"):
+            function = getattr(jax_step, name)(own, loss)
+            executable, compile_seconds = jax_step.compiled(function, state, batch)
+            start = functools.partial(executable, state, batch)
+            wait = jax.block_until_ready
+            wait(start())
+            seconds = process.seconds_a_step(start, wait, config.steps, 3)
+            found[name + suffix] = {
+                "milliseconds": 1000 * statistics.median(seconds),
+                "compile_seconds": compile_seconds,
+            }
+    return found
+
+
+def _last_map(model):
+    """Returns the output of the network below a hypercolumn."""
+    *_, last, _ = model.get_layer("hypercolumn").input
+    return last
+
+
+def compile_model(model, optimizer, **kwargs):
+    """Makes a colorizer ready for `train_on_batch` with the loss of the step.
+
+    Args:
+        model: A Keras model.
+        optimizer: A Keras optimizer.
+        **kwargs: Further arguments of `keras.Model.compile`.
+    """
+    model.compile(
+        optimizer,
+        loss={name: losses.HistogramKL() for name in _LOSS_WEIGHTS},
+        loss_weights=_LOSS_WEIGHTS,
+        **kwargs,
+    )
+
+
+def _by_keras(config, model, optimizer, batch):
+    compile_model(model, optimizer)
+    inputs = {"gray": batch.gray, "points": batch.points}
+
+    def step():
+        return model.train_on_batch(inputs, batch.targets, batch.weights)[0]
+
+    start = time.perf_counter()
+    first = float(step())
+    compile_seconds = time.perf_counter() - start
+    seconds = process.seconds_a_step(step, float, config.steps, config.rounds)
+    return {
+        "compile_seconds": compile_seconds,
+        "seconds": seconds,
+        "losses": [first, float(step())],
+    }
+
+
+def _summary(config, found):
+    seconds = found.pop("seconds")
+    median = statistics.median(seconds)
+    images = config.batch_size / median
+    rates = {
+        "images_per_second": images,
+        "milliseconds": 1000 * median,
+        "least_milliseconds": 1000 * min(seconds),
+        "greatest_milliseconds": 1000 * max(seconds),
+        "teraflops": found["flops"] * images / 1e12,
+    }
+    if "product_flops" in found:
+        rates["share_of_peak"] = found["flops"] * images / found["product_flops"]
+    if found.get("xla_flops"):
+        found["xla_flops"] /= config.batch_size
+    return {**config.to_json(), **rates, **found}
+
+
+def _main(argv):
+    if argv[1:]:
+        raise app.UsageError(f"Expected flags only. Received: {argv[1]!r}")
+    values = {
+        field.name: flags.FLAGS[field.name].value
+        for field in dataclasses.fields(StepConfig)
+    }
+    sys.stdout.write(json.dumps(measure(StepConfig(**values))) + "\n")
+
+
+if __name__ == "__main__":
+    for _field in dataclasses.fields(StepConfig):
+        define = _DEFINE[value_type(_field)]
+        define(_field.name, _field.default, _field.metadata["help"])
+    app.run(_main)

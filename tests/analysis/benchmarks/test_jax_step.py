@@ -1,0 +1,61 @@
+"""The compiled step on JAX is the one of plain Keras, and the benchmark runs there."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tiny_step
+
+_ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def on_jax(tmp_path_factory):
+    """What `step_on_jax.py` writes and prints, in one process without TensorFlow."""
+    pytest.importorskip("jax")
+    path = tmp_path_factory.mktemp("step") / "results.npz"
+    env = dict(
+        os.environ,
+        KERAS_BACKEND="jax",
+        JAX_PLATFORMS="cpu",
+        JAX_DISABLE_MOST_OPTIMIZATIONS="1",  # It compiles twice as fast.
+        PYTHONPATH=os.pathsep.join([str(_ROOT), str(_ROOT / "tests")]),
+    )
+    config = tiny_step.config().to_json()
+    given = [f"--{name}={value}" for name, value in config.items() if value is not None]
+    program = [sys.executable, str(_ROOT / "tests" / "step_on_jax.py"), str(path)]
+    done = subprocess.run([*program, *given], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return np.load(path), json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_compiled_step_is_that_of_plain_keras(on_jax):
+    after, _ = on_jax
+    model, loss = tiny_step.trained_by_keras()
+    before = tiny_step.arrays(tiny_step.model_and_optimizer()[0])
+    np.testing.assert_allclose(after["loss"], loss, rtol=1e-5)
+    moved = 0
+    for name, expected in tiny_step.arrays(model).items():
+        way = np.linalg.norm(expected - before[name])
+        moved += way > 0
+        # Of what the step changed; single precision rounds the weight itself too.
+        allowed = 1e-3 * way + 1e-6 * np.linalg.norm(expected)
+        assert np.linalg.norm(after[name] - expected) <= allowed, name
+    # All but the shifts, one a convolution: weights and running statistics.
+    assert moved == 5 * (1 + 1 + 2) + 2 * (1 + 1 + 2) + 3 * 2
+
+
+def test_the_benchmark_prints_figures_and_the_loss_falls(on_jax):
+    _, found = on_jax
+    first, last = found["losses"]
+    assert np.isfinite(first) and last < first
+    assert found["framework"].startswith("keras") and "jax" in found["framework"]
+    assert found["images_per_second"] == pytest.approx(4000 / found["milliseconds"])
+    assert found["least_milliseconds"] <= found["milliseconds"]
+    assert found["share_of_peak"] > 0 and found["compile_seconds"] > 0
+    # XLA leaves out what is multiplied with padding, and counts all else too.
+    assert 0.5 < found["xla_flops"] / found["flops"] < 3
