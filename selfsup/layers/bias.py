@@ -57,20 +57,29 @@ class Bias(keras.layers.Layer):
                 "The last axis of the input must have a known size. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
-        self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias")
+        # Not cast by the precision policy: see `call`.
+        self.bias = self.add_weight(
+            shape=(channels,), initializer="zeros", autocast=False, name="bias"
+        )
         self.shift = self.add_weight(
             shape=(channels,),
             initializer="zeros",
             trainable=False,
+            autocast=False,
             aggregation="mean",  # Replicas could drift apart otherwise.
             name="shift",
         )
 
     def call(self, inputs):
-        bias = ops.cast(self.bias, self.compute_dtype)
+        # The bias's gradient is a sum over all pixels, which bfloat16 cannot hold: it
+        # stops growing at 256 times its terms. Hence the type of the variables.
         # The two vectors are summed first: one pass over the map, not two.
-        outputs = inputs + (bias + ops.cast(self.shift, self.compute_dtype))
-        return outputs, ops.relu(bias) if self.rectify_border else bias
+        outputs = ops.cast(inputs, self.variable_dtype) + (self.bias + self.shift)
+        border = ops.relu(self.bias) if self.rectify_border else self.bias
+        return (
+            ops.cast(outputs, self.compute_dtype),
+            ops.cast(border, self.compute_dtype),
+        )
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape), (input_shape[-1],)
