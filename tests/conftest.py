@@ -9,6 +9,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+# Optimizing a graph takes longer than all that a test runs of it. Processes that tests
+# start, and the commands of continuous integration, run optimized graphs.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 

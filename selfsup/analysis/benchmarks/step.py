@@ -111,18 +111,19 @@ def measure(config):
         of one image; `share_of_peak` is the rate of the former beside that of a
         large matrix product in bfloat16.
     """
-    if config.side == "torch":
-        twin = importlib.import_module("selfsup.analysis.benchmarks.torch_step")
-        return _summary(config, twin.measure(config))
     start = time.perf_counter()
     keras.utils.set_random_seed(0)
     model = colorizer(config)
+    operations = {"flops": flops.of_step(model, config.crop_size, config.points)}
+    if config.side == "torch":
+        twin = importlib.import_module("selfsup.analysis.benchmarks.torch_step")
+        return _summary(config, operations | twin.measure(config))
     optimizer = CaffeSGD()
     optimizer.build(model.trainable_variables)
     found = {
         "framework": f"keras {keras.__version__}, {keras.backend.backend()}",
         "parameters": sum(math.prod(x.shape) for x in model.trainable_variables),
-        "flops": flops.of_step(model, config.crop_size, config.points),
+        **operations,
         "build_seconds": time.perf_counter() - start,
     }
     batch = synthetic.batch(config.batch_size, config.crop_size, config.points)

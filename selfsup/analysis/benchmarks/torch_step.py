@@ -5,7 +5,6 @@ import time
 
 import torch
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from selfsup.analysis.benchmarks import process, synthetic
 from selfsup.analysis.benchmarks.torch_networks import Colorizer
@@ -112,7 +111,6 @@ def measure(config):
     figures = {
         "framework": f"torch {torch.__version__}",
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
-        "flops": step_flops(model, batch),
         "parameters": sum(value.numel() for value in model.parameters()),
         "compile_seconds": first_seconds,
         "seconds": seconds,
@@ -123,21 +121,6 @@ def measure(config):
         figures["kernels"] = _kernels(step, device)
     size = config.product_size or (8192 if device == "cuda" else 512)
     return {**figures, "product_flops": _product_flops(size, device)}
-
-
-def step_flops(model, batch):
-    """Returns the operations of a step of one image, as PyTorch counts them."""
-    one = synthetic.Batch(
-        *(tensor[:1] for tensor in batch[:2]),
-        *({name: value[:1] for name, value in part.items()} for part in batch[2:]),
-    )
-    # Without searching the fastest way to compute what runs only once.
-    with (
-        torch.backends.cudnn.flags(benchmark=False),
-        FlopCounterMode(display=False) as counter,
-    ):
-        loss(model, one).backward()
-    return counter.get_total_flops()
 
 
 def _product_flops(size, device):
