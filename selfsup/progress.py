@@ -4,6 +4,17 @@ import sys
 
 import tqdm
 
+from selfsup import stopping
+
+
+class _Stoppable(tqdm.tqdm):
+    """Ends between two items when the program is to stop."""
+
+    def __iter__(self):
+        for item in super().__iter__():
+            stopping.check()
+            yield item
+
 
 def progress_bar(items=None, name=None, total=None, unit="image", **kwargs):
     """Returns a progress bar, living on a screen and sparse in a log file.
@@ -17,8 +28,11 @@ def progress_bar(items=None, name=None, total=None, unit="image", **kwargs):
 
     Returns:
         A `tqdm.tqdm`, an iterable over `items`.
+
+    Raises:
+        stopping.Stopped: Between two items, if the program is to stop.
     """
-    return tqdm.tqdm(
+    return _Stoppable(
         items,
         name,
         total,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import keras
 import tensorflow as tf
+from absl import logging
 
 from selfsup import atomic, heads, weights
 from selfsup.weights import zoo
@@ -58,11 +59,8 @@ def prepare(workdir, task, config, overwrite=False):
         ValueError: If the folder holds a run with other settings, or is a file.
         OSError: If the folder cannot be written.
     """
-    workdir = pathlib.Path(workdir)
-    if workdir.exists() and not workdir.is_dir():
-        raise ValueError(f"The workdir must be a folder. Received: {workdir}, a file")
+    workdir = make(workdir)
     try:
-        workdir.mkdir(parents=True, exist_ok=True)
         if overwrite:
             _clear(workdir)
         # A run that stopped before its first checkpoint has nothing to lose.
@@ -70,11 +68,38 @@ def prepare(workdir, task, config, overwrite=False):
             _check_same(workdir, task, config)
         write_json(workdir / "config.json", {"task": task, **config.to_json()})
     except OSError as error:
-        raise OSError(
-            "The workdir cannot be used. Expected a folder that can be written. "
-            f"Received: {workdir} ({error.strerror or error})"
-        ) from error
+        raise _unusable(workdir, error) from error
     return workdir
+
+
+def make(workdir):
+    """Makes the folder of a run; it may exist.
+
+    Args:
+        workdir: Path of the folder.
+
+    Returns:
+        The path, as a `pathlib.Path`.
+
+    Raises:
+        ValueError: If it is a file.
+        OSError: If it cannot be made.
+    """
+    workdir = pathlib.Path(workdir)
+    if workdir.exists() and not workdir.is_dir():
+        raise ValueError(f"The workdir must be a folder. Received: {workdir}, a file")
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(workdir, error) from error
+    return workdir
+
+
+def _unusable(workdir, error):
+    return OSError(
+        "The workdir cannot be used. Expected a folder that can be written. "
+        f"Received: {workdir} ({error.strerror or error})"
+    )
 
 
 def _clear(workdir):
@@ -108,6 +133,13 @@ def _check_same(workdir, task, config):
             "same ones to resume, another --workdir, or --overwrite. "
             f"Received: {'; '.join(received)}"
         )
+    old, new = type(config).from_json(fields).to_json(), config.to_json()
+    changed = [f"{k}={v} (before: {old[k]})" for k, v in new.items() if v != old[k]]
+    if changed:
+        note = ""
+        if {"steps", "epochs"} & {k for k, v in new.items() if v != old[k]}:
+            note = "; the learning rate now follows the schedule of the new length"
+        logging.info("Going on with other settings: %s%s", ", ".join(changed), note)
 
 
 def split_settings(settings):
@@ -293,7 +325,8 @@ def cut_log(path, step):
     path = pathlib.Path(path)
     if not path.exists():
         return
-    with path.open(newline="") as file:
+    # Whatever bytes a damaged file holds.
+    with path.open(newline="", errors="replace") as file:
         reader = csv.DictReader(file)
         names = reader.fieldnames or []
         rows = [row for row in reader if _is_kept(row, names, step)]
@@ -307,8 +340,8 @@ def cut_log(path, step):
 
 
 def _is_kept(row, names, step):
-    # A row torn by a kill lacks columns, and so does a damaged file.
-    if any(row.get(name) in (None, "") for name in ("step", *names)):
+    # A row torn by a kill lacks columns; in a damaged file it may have too many.
+    if None in row or any(row.get(name) in (None, "") for name in ("step", *names)):
         return False
     try:
         return float(row["step"]) <= step

@@ -12,7 +12,8 @@ _TOOLS = _ROOT / "tools"
 
 # From left to right; a module imports what stands before it.
 _RANKS = (
-    ("settings", "atomic", "progress", "lazy"),
+    ("settings", "atomic", "locking", "stopping", "lazy"),
+    ("progress",),
     ("color", "targets"),
     ("layers",),
     ("networks",),

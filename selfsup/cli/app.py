@@ -1,6 +1,8 @@
 """What the tools share: flags from configurations, help, and errors in one line."""
 
+import contextlib
 import dataclasses
+import shlex
 import shutil
 import sys
 import textwrap
@@ -8,7 +10,7 @@ import textwrap
 import tensorflow as tf
 from absl import flags, logging
 
-from selfsup import runs
+from selfsup import runs, stopping
 from selfsup.settings import value_type
 
 # What bad input, a full disk, a small device or a missing extra end in.
@@ -77,12 +79,16 @@ class Tool:
             lambda record: not record.getMessage().startswith("Sharding callback")
         )
         argv = sys.argv if argv is None else argv
-        try:
-            self._run(argv)
-        except KeyboardInterrupt:
-            _fail("Stopped. The same command goes on from the newest checkpoint.")
-        except _USER_ERRORS as error:
-            _fail(" ".join(str(error).split()) or type(error).__name__)
+        with stopping.handled():
+            try:
+                self._run(argv)
+            except stopping.Stopped as stop:
+                _stop(str(stop))
+            except _USER_ERRORS as error:
+                # TensorFlow turns the end of a function that it called into its own.
+                if stopping.exit_code():
+                    _stop()
+                _fail(" ".join(str(error).split()) or type(error).__name__)
 
     def _run(self, argv):
         values = flags.FlagValues()
@@ -196,5 +202,18 @@ def _default_text(values):
 
 
 def _fail(message):
-    sys.stderr.write(f"Error: {message}\n")
-    sys.exit(1)
+    _end(f"Error: {message}", 1)
+
+
+def _stop(done=""):
+    where = f"Stopped {done}".strip()
+    command = shlex.join(sys.orig_argv)
+    _end(f"{where}. Go on with: {command}", stopping.exit_code())
+
+
+def _end(message, code):
+    # A terminal that went away cannot be written to.
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{message}\n")
+        sys.stderr.flush()
+    sys.exit(code)

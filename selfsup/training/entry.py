@@ -1,5 +1,6 @@
 """The two entry points: `train` a task, `evaluate` what was trained."""
 
+import contextlib
 import pathlib
 
 import keras
@@ -7,6 +8,7 @@ import tensorflow as tf
 from absl import logging
 
 from selfsup import runs
+from selfsup.locking import locked
 from selfsup.training import tasks
 from selfsup.training.checkpoints import save_model
 from selfsup.training.controls import FixedLength, PlateauSearch, Replay
@@ -45,18 +47,36 @@ def train(task, workdir, overwrite=False, strategy=None):
     one_device_for_jit(task.config.jit, replicas)
     if task.config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    # What cannot work is refused before anything is written, or overwritten.
-    keras.utils.set_random_seed(task.config.seed)
-    task.resolve(None if overwrite else workdir)
-    config = task.config
+    with contextlib.ExitStack() as lock:
+        existed = workdir.is_dir()
+        if existed:
+            # At once, not when the network was built.
+            lock.enter_context(locked(workdir))
+        # What cannot work is refused before anything is written, or overwritten.
+        keras.utils.set_random_seed(task.config.seed)
+        task.resolve(None if overwrite else workdir)
+        parts = _open(task)
+        keras.utils.set_random_seed(task.config.seed)
+        backbone = task.backbone(parts["train"])
+        runs.make(workdir)
+        if not existed:
+            lock.enter_context(locked(workdir))
+        runs.prepare(workdir, task.name, task.config, overwrite)
+        return _train(task, backbone, parts, workdir, strategy)
+
+
+def _open(task):
+    """Returns a dict from each part that the task has to its samples, checked."""
     parts = {part: task.open(part) for part in ("train", "held_out", "test")}
     parts = {part: samples for part, samples in parts.items() if samples is not None}
     for part, samples in parts.items():
         if part != "train":
             task.check(samples)
-    keras.utils.set_random_seed(config.seed)
-    backbone = task.backbone(parts["train"])
-    workdir = runs.prepare(workdir, task.name, config, overwrite)
+    return parts
+
+
+def _train(task, backbone, parts, workdir, strategy):
+    config, replicas = task.config, strategy.num_replicas_in_sync
     counts = ", ".join(f"{len(samples)} {part}" for part, samples in parts.items())
     device = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     logging.info(
@@ -141,14 +161,15 @@ def evaluate(ckpt, options=None, output=None, strategy=None, kinds=None):
             "The folder of the report cannot be made. Expected one that can be "
             f"written. Received: {output} ({error.strerror})"
         ) from error
-    journal = output / runs.JOURNAL
-    found, draw = task.evaluate(run.model, samples, options, strategy, journal)
-    results = {"ckpt": str(ckpt), **found}
-    settings = {"ckpt": str(ckpt), **options.to_json()}
-    runs.write_json(output / "config.json", settings)
-    runs.write_json(output / "results.json", results)
-    # Pictures of an earlier evaluation would lie beside other numbers.
-    for name in task.figures:
-        (output / name).unlink(missing_ok=True)
-    draw(output)
+    with locked(output):
+        journal = output / runs.JOURNAL
+        found, draw = task.evaluate(run.model, samples, options, strategy, journal)
+        results = {"ckpt": str(ckpt), **found}
+        settings = {"ckpt": str(ckpt), **options.to_json()}
+        runs.write_json(output / "config.json", settings)
+        runs.write_json(output / "results.json", results)
+        # Pictures of an earlier evaluation would lie beside other numbers.
+        for name in task.figures:
+            (output / name).unlink(missing_ok=True)
+        draw(output)
     return results, output

@@ -7,6 +7,8 @@ import time
 import keras
 import tensorflow as tf
 
+from selfsup import stopping
+
 # One call of the compiled loop runs for about this time; then the progress bar is
 # drawn and a checkpoint saved.
 _CALL_SECONDS = 1.0
@@ -30,6 +32,10 @@ class Schedule:
         """Returns the first step after `step` at which something happens."""
         periods = (self.log_every, *(period for period in self.stops if period))
         return min(self.steps, *(period * (step // period + 1) for period in periods))
+
+    def is_stop(self, step):
+        """Returns whether something happens after a step."""
+        return step > 0 and self.next_stop(step - 1) == step
 
 
 def run(
@@ -56,6 +62,8 @@ def run(
         The number of steps done in all.
 
     Raises:
+        stopping.Stopped: If the program is to stop. A checkpoint was saved, and the
+            text says after which step.
         FloatingPointError: If a loss is not finite; it names the step.
         MemoryError: If the device has not enough memory for a step.
     """
@@ -68,9 +76,26 @@ def run(
     model.stop_training = False
     step, seconds_per_step = first_step, None
     row = checkpoints.row
+
+    def end_row():
+        rate = keras.ops.convert_to_numpy(step_fn.optimizer.learning_rate)
+        logs = {
+            "step": step,
+            # Not `float` alone: with replicas it may be a variable on each.
+            "learning_rate": float(rate),
+            **row.means(),
+            "steps_per_second": row.steps_per_second(),
+        }
+        logger.on_epoch_end((step - 1) // schedule.log_every, logs)
+        row.clear()
+
     logger.on_train_begin()
     try:
+        if row.steps and schedule.is_stop(step):
+            # The run was stopped while it was evaluated.
+            end_row()
         while step < schedule.steps and not model.stop_training:
+            stopping.check()
             if row.steps == 0:
                 logger.on_epoch_begin(step // schedule.log_every)
             # The first call is one step: it shows how many fit the next.
@@ -98,19 +123,15 @@ def run(
             row.add(sums, steps_per_call, elapsed)
             logger.on_train_batch_end(step - 1, {"step": step, **row.means()})
             if step == stop:
-                rate = keras.ops.convert_to_numpy(step_fn.optimizer.learning_rate)
-                logs = {
-                    "step": step,
-                    # Not `float` alone: with replicas it may be a variable on each.
-                    "learning_rate": float(rate),
-                    **row.means(),
-                    "steps_per_second": row.steps_per_second(),
-                }
-                logger.on_epoch_end((step - 1) // schedule.log_every, logs)
-                row.clear()
+                stopping.check()
+                end_row()
             checkpoints.save_if_due(step)
         if step > first_step:
             checkpoints.save(step)
+    except stopping.Stopped:
+        if step > first_step:
+            checkpoints.save(step)
+        raise stopping.Stopped(f"after step {step} of {schedule.steps}") from None
     finally:
         # Closes the log and the progress bar, whatever ended the run.
         logger.on_train_end()

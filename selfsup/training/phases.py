@@ -3,7 +3,7 @@
 import keras
 from absl import logging
 
-from selfsup import pictures, runs, weights
+from selfsup import pictures, runs, stopping, weights
 from selfsup.data.batching import reading_errors
 from selfsup.training import loop
 from selfsup.training.callbacks import Progress, Summaries
@@ -71,11 +71,13 @@ class Phase:
             if part in self.parts
         }
         runs.check_images(self.folder, names, resuming=done > 0)
-        runs.cut_log(self.folder / "log.csv", done)
-        self.control.begin(self, done)
+        # What was stopped while it was evaluated is evaluated again.
+        unfinished = self._schedule().is_stop(done) and self.checkpoints.row.steps > 0
+        runs.cut_log(self.folder / "log.csv", done - unfinished)
+        self.control.begin(self, done - unfinished)
         if done:
             logging.info("Resuming after step %d of %d", done, self.control.steps)
-        if not self.control.is_over(done):
+        if unfinished or not self.control.is_over(done):
             done = self._train(losses, done)
         return done
 
@@ -91,22 +93,26 @@ class Phase:
             config.clip_norm,
         )
         periodic = self.control.callbacks(self)
-        periods = tuple(callback.every for callback in periodic)
         log = keras.callbacks.CSVLogger(str(self.folder / "log.csv"), append=True)
         with (
             loop.memory_advice(config.batch_size, config.accumulation),
             synchronized_normalization(self.model, self.strategy),
             reading_errors(),
+            stopping.deferred(),
         ):
             return loop.run(
                 step,
                 lambda start: self.task.batches(samples, start),
-                loop.Schedule(self.control.steps, config.log_every, periods),
+                self._schedule(),
                 self.checkpoints,
                 [*periodic, self.summaries, log, Progress()],
                 self.task.watch(samples),
                 first_step,
             )
+
+    def _schedule(self):
+        periods = tuple(callback.every for callback in self.control.callbacks(self))
+        return loop.Schedule(self.control.steps, self.config.log_every, periods)
 
     @property
     def columns(self):
@@ -139,6 +145,8 @@ class Phase:
     def draw_curves(self, baselines=None):
         """Draws the columns of `log.csv` into `curves.png`."""
         log = self.folder / "log.csv"
+        # Whatever has become of the file since.
+        runs.cut_log(log, self.control.steps)
         if log.exists():
             pictures.curves(log, self.folder / "curves.png", baselines)
 

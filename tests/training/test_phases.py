@@ -1,5 +1,8 @@
 """One phase of training on a task of eleven parameters, stopped at every step."""
 
+import os
+import signal
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ import tensorflow as tf
 import toy_task
 from toy_task import END, SCORES, assert_same
 
+from selfsup import stopping
 from selfsup.training import loop
 from selfsup.training.controls import FixedLength, PlateauSearch
 
@@ -142,6 +146,58 @@ def test_a_search_stopped_at_every_evaluation_ends_like_the_unbroken_one(
         assert_same(
             *(keras.saving.load_model(path).get_weights() for path in (one, other))
         )
+
+
+def _asked(task_class):
+    """Returns a task that asks the program to stop, where others are interrupted."""
+
+    class Asked(task_class):
+        def _pass(self, moment, step):
+            if (moment, step) in self.stops:
+                self.stops.remove((moment, step))
+                os.kill(os.getpid(), signal.SIGTERM)
+                if moment != "step":
+                    # As a progress bar and a watched stream do.
+                    stopping.check()
+
+    return Asked
+
+
+@pytest.mark.parametrize("search", [False, True])
+def test_a_run_that_is_asked_to_stop_saves_and_ends_like_the_unbroken_one(
+    search, request, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(loop, "_CALL_SECONDS", 0.0)
+    # No checkpoints but those of a stop and of a new best.
+    changes = dict(checkpoint_seconds=1e6)
+    if search:
+        unbroken = request.getfixturevalue("searched")
+        config, task_class = toy_task.search(**changes), toy_task.ToySearch
+        stops = [("step", 2), ("measure", 3), ("draw", 5), ("measure", END)]
+        stops += [("draw", END)]
+    else:
+        unbroken = request.getfixturevalue("fixed")
+        config, task_class = toy_task.pretraining(**changes), toy_task.ToyPretraining
+        stops = [("step", 1), ("step", 10), ("measure", 10), ("draw", 10)]
+        stops += [("step", 21), ("step", 30), ("measure", 30)]
+
+    def make_phase(stops):
+        control = PlateauSearch(24) if search else FixedLength(30)
+        return toy_task.phase(_asked(task_class)(config, stops), control, tmp_path)
+
+    for moment, step in stops:
+        phase = make_phase([(moment, step)])
+        with (
+            stopping.handled(),
+            pytest.raises(stopping.Stopped, match=f"after step {step} of"),
+        ):
+            phase.train()
+    phase = make_phase([])
+    assert phase.train() == (END if search else 30)
+    # All steps were done before.
+    assert not phase.task.indices
+    assert_same(_state(phase), _state(unbroken))
+    np.testing.assert_equal(toy_task.log(tmp_path), toy_task.log(unbroken.folder))
 
 
 def test_the_log_has_a_row_for_every_period(fixed):

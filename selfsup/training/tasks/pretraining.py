@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from selfsup import data, networks
+from selfsup import data, networks, stopping
 from selfsup.settings import Config, setting
 from selfsup.training.image_watch import ImageWatch
 from selfsup.training.optimizers import run_momentum
@@ -74,6 +74,7 @@ class PretrainingTask(Task):
         """Yields batches with a `status`, after `watch` has seen it."""
         watch = self.watch(samples)
         for batch in batches:
+            stopping.check()
             watch(batch[3])
             yield batch
 

@@ -1,0 +1,72 @@
+"""Ending a program on SIGINT, SIGTERM or SIGHUP without losing what was done.
+
+The first signal raises `Stopped` where the program is, or where it next calls `check`
+if it is in a part that must not be interrupted. The second one ends the process.
+"""
+
+import contextlib
+import os
+import signal
+
+_SIGNALS = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if hasattr(signal, name)  # Windows has no SIGHUP.
+]
+
+# A signal reaches the process, so what is known of it belongs to the process too.
+_state = {"signal": None, "deferred": 0}
+
+
+class Stopped(KeyboardInterrupt):
+    """The program was asked to stop. Its text says what was done, or is empty."""
+
+
+@contextlib.contextmanager
+def handled():
+    """Lets signals stop the program within this block as the module describes.
+
+    Signals that are ignored stay so, such as SIGHUP under `nohup`. Must be entered in
+    the main thread.
+    """
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    _state.update(signal=None, deferred=0)
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, _handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _state["signal"] = None
+
+
+def _handle(number, frame):
+    del frame
+    if _state["signal"] is not None:
+        os._exit(128 + number)
+    _state["signal"] = number
+    if not _state["deferred"]:
+        raise Stopped
+
+
+@contextlib.contextmanager
+def deferred():
+    """Lets signals wait for `check` within this block."""
+    _state["deferred"] += 1
+    try:
+        yield
+    finally:
+        _state["deferred"] -= 1
+
+
+def check():
+    """Raises `Stopped` if a signal has arrived."""
+    if _state["signal"] is not None:
+        raise Stopped
+
+
+def exit_code():
+    """Returns what the process should exit with: None if no signal has arrived."""
+    return None if _state["signal"] is None else 128 + _state["signal"]
