@@ -9,8 +9,10 @@ compiled with our losses or optimizer is loaded with `compile=False`, or after
 run on each of its backends; the rest needs TensorFlow.
 """
 
-from selfsup import layers as layers
-from selfsup import lazy
+from selfsup import lazy, quiet
+
+with quiet.importing():
+    from selfsup import layers as layers
 
 __version__ = "0.2.0"
 

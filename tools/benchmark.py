@@ -1,8 +1,6 @@
 """Measures speed beside reference implementations, in one run."""
 
-import _quiet  # noqa: F401
-
-from selfsup.cli.benchmark import TOOL
+import selfsup_command
 
 if __name__ == "__main__":
-    TOOL.run()
+    selfsup_command.tool("benchmark")

@@ -1,8 +1,6 @@
 """Colors photographs, gray or color, of any size and format."""
 
-import _quiet  # noqa: F401
-
-from selfsup.cli.colorize import TOOL
+import selfsup_command
 
 if __name__ == "__main__":
-    TOOL.run()
+    selfsup_command.tool("colorize")

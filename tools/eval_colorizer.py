@@ -1,8 +1,6 @@
 """Evaluates a trained colorizer on held-out photographs."""
 
-import _quiet  # noqa: F401
-
-from selfsup.cli.eval_colorizer import TOOL
+import selfsup_command
 
 if __name__ == "__main__":
-    TOOL.run()
+    selfsup_command.tool("eval_colorizer")

@@ -1,8 +1,6 @@
 """Exports a trained model as a SavedModel for TensorFlow Serving."""
 
-import _quiet  # noqa: F401
-
-from selfsup.cli.export_savedmodel import TOOL
+import selfsup_command
 
 if __name__ == "__main__":
-    TOOL.run()
+    selfsup_command.tool("export_savedmodel")

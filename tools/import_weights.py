@@ -1,8 +1,6 @@
 """Imports weights of other programs as .keras files, or exports ours to Caffe."""
 
-import _quiet  # noqa: F401
-
-from selfsup.cli.import_weights import TOOL
+import selfsup_command
 
 if __name__ == "__main__":
-    TOOL.run()
+    selfsup_command.tool("import_weights")

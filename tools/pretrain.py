@@ -1,8 +1,6 @@
 """Pretrains a network on unlabeled photographs by any proxy task."""
 
-import _quiet  # noqa: F401
-
-from selfsup.cli.pretrain import TOOL
+import selfsup_command
 
 if __name__ == "__main__":
-    TOOL.run()
+    selfsup_command.tool("pretrain")

@@ -1,8 +1,6 @@
 """Pretrains a network by colorizing unlabeled photographs."""
 
-import _quiet  # noqa: F401
-
-from selfsup.cli.train_colorizer import TOOL
+import selfsup_command
 
 if __name__ == "__main__":
-    TOOL.run()
+    selfsup_command.tool("train_colorizer")

@@ -1,8 +1,6 @@
 """Trains a network for VOC segmentation or classification."""
 
-import _quiet  # noqa: F401
-
-from selfsup.cli.train_voc import TOOL
+import selfsup_command
 
 if __name__ == "__main__":
-    TOOL.run()
+    selfsup_command.tool("train_voc")

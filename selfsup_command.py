@@ -1,0 +1,43 @@
+"""The command `selfsup NAME`, and what the files in `tools/` call.
+
+A module beside the package: importing the package takes seconds, in which a signal
+would end in a traceback.
+"""
+
+import os
+import signal
+import sys
+
+
+def main(argv=None):
+    """Runs a tool by its name and ends the process.
+
+    Args:
+        argv: Name of the program, name of the tool, and the tool's arguments; None for
+            those of the process.
+    """
+    # The package takes the screen away while it imports TensorFlow.
+    screen = os.dup(sys.stderr.fileno())
+
+    def end(number, frame):
+        del frame
+        os.write(screen, b"Stopped before anything was done.\n")
+        os._exit(128 + number)
+
+    # Until the tool begins; then signals are those of `selfsup.stopping`.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    # Of TensorFlow errors alone.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from selfsup.cli import command
+
+    command.main(sys.argv if argv is None else argv)
+
+
+def tool(name):
+    """Runs a tool with the arguments of the process and ends the process."""
+    main([sys.argv[0], name, *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()
