@@ -6,7 +6,7 @@ import re
 import numpy as np
 from absl import logging
 
-from selfsup import data, pictures
+from selfsup import data, pictures, stopping
 from selfsup.inference import class_map_predictor, colorize, segment, takes_color
 
 # Images that are looked at for a choice of colorful ones.
@@ -40,6 +40,7 @@ def choose_images(collection, count=8):
     """
     found, colorful, scenes = {}, {}, {}
     for index in data.evenly_spaced(collection, _CANDIDATES):
+        stopping.check()
         try:
             ((name, image),) = data.whole_images(collection, [index])
         except (OSError, ValueError) as error:
@@ -74,6 +75,7 @@ def colorization_sheet(predict, groups, short_side=None):
     """
 
     def triple(image):
+        stopping.check()
         gray = np.mean(image, -1, keepdims=True)
         return [gray, colorize(predict, image, short_side), image]
 

@@ -4,6 +4,8 @@ import itertools
 
 import tensorflow as tf
 
+from selfsup import stopping
+
 
 def over_replicas(function, items, strategy=None):
     """Applies a function to items, as many at once as there are replicas.
@@ -27,6 +29,7 @@ def over_replicas(function, items, strategy=None):
         else:
             # Replicas that are left over repeat the last item.
             results = run(tensors + tensors[-1:] * (replicas - len(group)))
+        stopping.check()
         for (about, _), result in zip(group, results, strict=False):
             yield about, result
 

@@ -61,6 +61,7 @@ def test_a_workdir_alone_gives_a_table_a_report_and_pictures(workdir, folder):
     assert answer.code == 0, answer.text
     output = workdir / "evaluation"
     assert set(os.listdir(output)) == {
+        ".lock",
         "config.json",
         "results.json",
         "predictions.png",

@@ -22,6 +22,7 @@ from selfsup.training.phases import Phase
 import fakes
 
 WORKDIR_FILES = {
+    ".lock",
     "backbone.keras",
     "checkpoints",
     "classifier.keras",

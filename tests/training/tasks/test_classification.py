@@ -133,6 +133,7 @@ def test_held_out_images_must_show_a_class(folder):
 
 def test_a_workdir_holds_everything(workdir):
     assert set(os.listdir(workdir)) == {
+        ".lock",
         *("backbone.keras", "best", "checkpoints", "classifier.keras", "config.json"),
         *("curves.png", "images.json", "log.csv", "results.json", "retrained"),
         *("schedule.json", "tensorboard"),
@@ -173,7 +174,7 @@ def test_the_result_of_retraining_replaces_that_of_the_search(workdir):
 def test_evaluation_of_a_workdir_gives_what_training_measured(workdir, tmp_path):
     workdir = shutil.copytree(workdir, tmp_path / "run")
     results, output = training.evaluate(workdir)
-    assert set(os.listdir(output)) == {"config.json", "results.json"}
+    assert set(os.listdir(output)) == {".lock", "config.json", "results.json"}
     written = _json(output / "results.json")
     assert written == json.loads(json.dumps(results))
     trained = _json(workdir / "results.json")

@@ -137,6 +137,7 @@ def test_lab_loss_starts_with_the_histogram_losses_gradient(few):
 
 def test_a_workdir_holds_everything(workdir):
     assert set(os.listdir(workdir)) == {
+        ".lock",
         *("backbone.keras", "checkpoints", "colorizer.keras", "config.json"),
         *("curves.png", "images.json", "log.csv", "results.json", "samples.png"),
         "tensorboard",
@@ -191,7 +192,12 @@ def test_evaluation_of_a_workdir_gives_what_training_measured(workdir, tmp_path)
     workdir = shutil.copytree(workdir, tmp_path / "run")
     results, output = training.evaluate(workdir)
     assert output == workdir / "evaluation"
-    assert set(os.listdir(output)) == {"config.json", "results.json", "samples.png"}
+    assert set(os.listdir(output)) == {
+        ".lock",
+        "config.json",
+        "results.json",
+        "samples.png",
+    }
     trained = _json(workdir / "results.json")
     assert results["images"] == trained["held_out_images"]
     for name, value in trained["held_out"].items():

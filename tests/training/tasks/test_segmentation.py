@@ -166,6 +166,7 @@ def test_held_out_masks_must_have_a_label(tmp_path, photos):
 
 def test_a_workdir_holds_everything(workdir, folder):
     assert set(os.listdir(workdir)) == {
+        ".lock",
         *("backbone.keras", "best", "checkpoints", "config.json", "curves.png"),
         *("images.json", "log.csv", "results.json", "samples.png", "schedule.json"),
         *("segmenter.keras", "tensorboard"),
@@ -229,7 +230,7 @@ def test_evaluation_of_a_workdir_gives_what_training_measured(workdir, tmp_path)
     workdir = shutil.copytree(workdir, tmp_path / "run")
     results, output = training.evaluate(workdir)
     assert output == workdir / "evaluation"
-    assert set(os.listdir(output)) == {"config.json", "results.json"}
+    assert set(os.listdir(output)) == {".lock", "config.json", "results.json"}
     written = _json(output / "results.json")
     assert written == json.loads(json.dumps(results))
     trained = _json(workdir / "results.json")
@@ -265,7 +266,7 @@ def test_another_split_and_pictures(workdir, tmp_path):
     options = dict(split="train", stride=4)
     results, _ = training.evaluate(workdir, {**options, "figures": True}, tmp_path)
     assert (results["split"], results["images"]) == ("train", 10)
-    files = {"config.json", "results.json"}
+    files = {".lock", "config.json", "results.json"}
     assert set(os.listdir(tmp_path)) == files | {"predictions.png", "per_class.png"}
     # Without pictures of its own it leaves none of an earlier one.
     training.evaluate(workdir, options, tmp_path)
