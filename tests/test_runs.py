@@ -249,6 +249,14 @@ def test_a_log_without_any_step_is_removed(content, tmp_path):
     assert not path.exists()
 
 
+def test_a_change_of_the_length_is_said(used, caplog):
+    with caplog.at_level("INFO", logger="absl"):
+        runs.prepare(used, "colorization", ColorizationConfig.from_preset(steps=900))
+    assert "Going on with other settings: steps=900 (before: 450); the learning" in (
+        caplog.text
+    )
+
+
 def test_a_field_that_no_longer_exists_is_named(used):
     content = {"task": "colorization", "hue": 1}
     runs.write_json(used / "config.json", content)

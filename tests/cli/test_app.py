@@ -2,11 +2,16 @@
 
 import dataclasses
 import json
+import os
+import shlex
+import signal
+import sys
 
 import pytest
 import tensorflow as tf
 from absl import logging
 
+from selfsup import stopping
 from selfsup.cli.app import Tool
 from selfsup.settings import Config, setting
 
@@ -168,7 +173,6 @@ def test_other_arguments_may_stand_among_flags():
         (MemoryError(), "Error: MemoryError"),
         (ImportError("No onnx."), "Error: No onnx."),
         (tf.errors.OpError(None, None, "Disk full.", 8), "Error: Disk full."),
-        (KeyboardInterrupt(), "Error: Stopped. The same command goes on from the"),
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, str) else "",
 )
@@ -178,6 +182,26 @@ def test_errors_of_the_user_take_one_line(error, line):
 
     tool, _ = _tool(fail)
     assert tool_calls.call(tool, "--output=o").error_line().startswith(line)
+
+
+@pytest.mark.parametrize(
+    "number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+@pytest.mark.parametrize("swallowed", [False, True])
+def test_a_signal_takes_one_line_that_is_no_error(number, code, swallowed):
+    def work(*arguments):
+        try:
+            os.kill(os.getpid(), number)
+        except KeyboardInterrupt as stop:
+            if swallowed:
+                raise tf.errors.UnknownError(None, None, "KeyboardInterrupt") from stop
+            raise stopping.Stopped("after step 3 of 5") from stop
+
+    tool, _ = _tool(work)
+    answer = tool_calls.call(tool, "--output=o")
+    where = "Stopped" if swallowed else "Stopped after step 3 of 5"
+    command = shlex.join(sys.orig_argv)
+    assert answer == (code, f"{where}. Go on with: {command}\n")
 
 
 def test_errors_of_ours_keep_their_trace():

@@ -15,7 +15,7 @@ import tensorflow as tf
 import toy_task
 from toy_task import BEST, assert_same
 
-from selfsup import heads, networks, runs, training
+from selfsup import heads, locking, networks, runs, training
 from selfsup.training import loop, tasks
 from selfsup.training.phases import Phase
 
@@ -61,6 +61,34 @@ def retrained(tmp_path_factory):
 
 def _json(path):
     return json.loads(path.read_text())
+
+
+def test_a_second_run_is_refused_before_anything_is_opened(tmp_path):
+    task = _pretraining()
+    task.open = pytest.fail
+    with (
+        locking.locked(tmp_path),
+        pytest.raises(BlockingIOError, match=f"{tmp_path}, used by process"),
+    ):
+        training.train(task, tmp_path)
+    assert os.listdir(tmp_path) == [locking.NAME]
+
+
+def test_a_damaged_log_does_not_stop_a_finished_run(pretrained, tmp_path):
+    workdir = shutil.copytree(pretrained, tmp_path / "run")
+    before, log = _json(workdir / "results.json"), workdir / "log.csv"
+    whole = log.read_bytes()
+    # As two processes write at once, and as a disk loses a block.
+    rows = whole.splitlines(True)
+    damaged = [
+        *rows[:3],
+        rows[3][:9] + rows[3],
+        b"1,2,3,4,5,6,7,8,9,9,9,9\n",
+        b"\0\xff",
+    ]
+    log.write_bytes(b"".join([*damaged, *rows[4:]]))
+    assert training.train(_pretraining(), workdir) == before
+    assert set(rows[4:]) - {rows[4]} <= set(log.read_bytes().splitlines(True))
 
 
 def _weights(path):
