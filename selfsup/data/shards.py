@@ -41,6 +41,11 @@ class ShardImages:
         """Returns the specification and the number of an image."""
         return f"{self._spec}#{index}"
 
+    def has_vanished(self, index):
+        """Returns False: a missing shard ends the stream with an error of its own."""
+        del index
+        return False
+
     def stream(self, seed, start=0, shuffle=True):
         """Returns the samples from position `start` on; see `FileImages`."""
         if not shuffle:

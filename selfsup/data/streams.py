@@ -1,7 +1,7 @@
 """Collections of encoded images, read as endless streams.
 
-A collection has `len()`, `name(index)`, `stream(seed, start, shuffle)` and
-`read(index, content)`. A stream is a pure function of (seed, position): the
+A collection has `len()`, `name(index)`, `has_vanished(index)`, `stream(seed, start,
+shuffle)` and `read(index, content)`. A stream is a pure function of (seed, position): the
 sample at position `n` is the same wherever the stream starts.
 """
 
@@ -73,6 +73,10 @@ class FileImages:
         """Returns what errors call an image: its path."""
         return self.sources[index]
 
+    def has_vanished(self, index):
+        """Returns whether an image is no longer where it was."""
+        return not os.path.exists(self.sources[index])
+
     def stream(self, seed, start=0, shuffle=True):
         """Returns the samples from position `start` on.
 
@@ -125,8 +129,17 @@ class MixedImages:
 
     def name(self, index):
         """Returns the name of an image."""
-        part = bisect.bisect_right(self._offsets, index) - 1
-        return self._parts[part].name(index - self._offsets[part])
+        part, index = self._part(index)
+        return part.name(index)
+
+    def has_vanished(self, index):
+        """Returns whether an image is no longer where it was."""
+        part, index = self._part(index)
+        return part.has_vanished(index)
+
+    def _part(self, index):
+        number = bisect.bisect_right(self._offsets, index) - 1
+        return self._parts[number], index - self._offsets[number]
 
     def stream(self, seed, start=0, shuffle=True):
         """Returns the samples from position `start` on; see `FileImages`."""

@@ -11,13 +11,16 @@ from selfsup.training.image_watch import ImageWatch
 
 class _Images:
     def __init__(self, count):
-        self._count = count
+        self._count, self.vanished = count, set()
 
     def __len__(self):
         return self._count
 
     def name(self, index):
         return f"photo-{index}.jpg"
+
+    def has_vanished(self, index):
+        return index in self.vanished
 
 
 def _status(kinds, first=0):
@@ -42,6 +45,26 @@ def test_mostly_unreadable_images_end_the_run():
     watch(_status([data.UNDECODABLE] * 20))
     with pytest.raises(ValueError, match="35 unreadable of 60 samples.*photo-0.jpg"):
         watch(_status([data.UNDECODABLE] * 15 + [data.OK] * 25, first=20))
+
+
+def test_many_whole_samples_do_not_hide_that_all_are_unreadable_now():
+    watch = ImageWatch(_Images(10_000))
+    for _ in range(100):
+        watch(_status([data.OK] * 100))
+    with pytest.raises(ValueError, match="of 256 samples"):
+        for _ in range(3):
+            watch(_status([data.UNDECODABLE] * 60))
+
+
+def test_a_vanished_image_ends_the_run_at_once():
+    images = _Images(1000)
+    watch = ImageWatch(images)
+    watch(_status([data.OK] * 100 + [data.UNDECODABLE]))
+    images.vanished = {7}
+    with pytest.raises(FileNotFoundError, match="photo-7.jpg, missing"):
+        watch(_status([data.OK, data.UNDECODABLE], first=6))
+    # Held-out ones are of no use, and no more.
+    ImageWatch(images, fatal=False)(_status([data.UNDECODABLE], first=7))
 
 
 def test_held_out_images_never_end_the_run():
