@@ -1,6 +1,6 @@
 """What every layer must satisfy, whatever it computes.
 
-Runs on any backend of Keras. A layer's test is a line of data:
+A layer's test is a line of data:
 
     check_layer(layers.Bias(), [ramp(2, 5, 4, 3)])
 """
@@ -40,12 +40,38 @@ def fill_weights(layer):
         variable.assign(ramp(*variable.shape, low=-0.5, high=0.5))
 
 
-def call_layer(layer, inputs):
-    """Fills the weights of a layer and returns its output as float32 arrays."""
+def outputs_and_gradients(layer, inputs):
+    """Fills the weights of a layer and returns flat lists of float32 arrays.
+
+    The gradients are those of the mean square of the outputs, by the trainable weights
+    and by the inputs.
+    """
     tensors = tree.map_structure(ops.convert_to_tensor, inputs)
     layer(*tensors)
     fill_weights(layer)
-    return to_numpy(layer(*tensors))
+    values = [v.value for v in layer.trainable_variables]
+    rest = [v.value for v in layer.non_trainable_variables]
+
+    def compute(values, tensors):
+        outputs, _ = layer.stateless_call(values, rest, *tensors)
+        return _loss(outputs), outputs
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        both = jax.value_and_grad(compute, argnums=(0, 1), has_aux=True)
+        (_, outputs), gradients = jax.jit(both)(values, tensors)
+        gradients = tree.flatten(gradients)
+    else:
+        import tensorflow as tf
+
+        flat = tree.flatten(tensors)
+        with tf.GradientTape() as tape:
+            tape.watch(flat)
+            outputs = layer(*tensors)
+            loss = _loss(outputs)
+        gradients = tape.gradient(loss, [*values, *flat], unconnected_gradients="zero")
+    return to_numpy(tree.flatten(outputs)), to_numpy(gradients)
 
 
 def check_layer(layer, inputs):
@@ -150,12 +176,6 @@ def _loss(outputs):
 
 
 def _compiled(model, flat):
-    if keras.backend.backend() == "jax":
-        import jax
-
-        values = [v.value for v in model.trainable_variables]
-        rest = [v.value for v in model.non_trainable_variables]
-        return jax.jit(model.stateless_call)(values, rest, flat)[0]
     import tensorflow as tf
 
     return tf.function(model, input_signature=[_specs(flat)])(flat)
@@ -175,30 +195,18 @@ def _specs(flat):
 
 
 def _check_gradients(model, flat):
-    if keras.backend.backend() == "jax":
-        import jax
+    import tensorflow as tf
 
-        rest = [v.value for v in model.non_trainable_variables]
+    @tf.function(input_signature=[_specs(flat)])
+    def differentiate(flat):
+        variables = [v.value for v in model.trainable_variables]
+        with tf.GradientTape() as tape:
+            tape.watch(flat)
+            loss = _loss(model(flat))
+        of_variables, of_inputs = tape.gradient(loss, (variables, flat))
+        assert all(g is not None for g in of_variables)
+        return of_variables, [g for g in of_inputs if g is not None]
 
-        def loss(values, flat):
-            return _loss(model.stateless_call(values, rest, flat)[0])
-
-        values = [v.value for v in model.trainable_variables]
-        gradients = jax.jit(jax.grad(loss, argnums=(0, 1)))(values, flat)
-    else:
-        import tensorflow as tf
-
-        @tf.function(input_signature=[_specs(flat)])
-        def differentiate(flat):
-            variables = [v.value for v in model.trainable_variables]
-            with tf.GradientTape() as tape:
-                tape.watch(flat)
-                loss = _loss(model(flat))
-            of_variables, of_inputs = tape.gradient(loss, (variables, flat))
-            assert all(g is not None for g in of_variables)
-            return of_variables, [g for g in of_inputs if g is not None]
-
-        gradients = differentiate(flat)
-    gradients = tree.flatten(gradients)
+    gradients = tree.flatten(differentiate(flat))
     assert gradients
     assert all(np.isfinite(ops.convert_to_numpy(g)).all() for g in gradients)

@@ -4,7 +4,6 @@ import warnings
 
 import keras
 import numpy as np
-from keras import tree
 
 from selfsup import heads, layers, losses, networks
 from selfsup.training import optimizers
@@ -75,18 +74,14 @@ LOSSES = (
 )
 
 
-def layer_outputs(run=contracts.call_layer):
-    """Returns the outputs of every layer, as arrays by name.
-
-    Args:
-        run: Function of a layer and the arguments of its call that returns the
-            outputs.
-    """
-    return {
-        f"{name}/{i}": output
-        for name, (make, inputs) in LAYERS.items()
-        for i, output in enumerate(tree.flatten(run(make(), inputs)))
-    }
+def layer_outputs():
+    """Returns the outputs and the gradients of every layer, as arrays by name."""
+    found = {}
+    for name, (make, inputs) in LAYERS.items():
+        outputs, gradients = contracts.outputs_and_gradients(make(), inputs)
+        found |= {f"{name}/{i}": x for i, x in enumerate(outputs)}
+        found |= {f"{name}/gradient/{i}": x for i, x in enumerate(gradients)}
+    return found
 
 
 def labels_and_logits(shape, classes, void=0.3, seed=2):

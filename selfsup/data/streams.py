@@ -1,8 +1,8 @@
 """Collections of encoded images, read as endless streams.
 
-A collection has `len()`, `name(index)`, `has_vanished(index)`, `stream(seed, start,
-shuffle)` and `read(index, content)`. A stream is a pure function of (seed, position): the
-sample at position `n` is the same wherever the stream starts.
+A collection has `len()`, `name(index)`, `has_vanished(index)`,
+`stream(seed, start, shuffle)` and `read(index, content)`. A stream is a pure function
+of (seed, position): the sample at position `n` is the same wherever the stream starts.
 """
 
 import bisect
