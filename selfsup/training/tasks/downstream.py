@@ -6,10 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from selfsup import inference, networks, runs
+from selfsup import inference, networks, paths, runs
 from selfsup.data.batching import reading_errors
 from selfsup.settings import Config, setting
-from selfsup.training.downstream_config import absolute
 from selfsup.training.initial_backbone import freeze, initial_backbone, rebalanced
 from selfsup.training.tasks.task import Task
 from selfsup.weights import zoo
@@ -25,7 +24,9 @@ class DownstreamEvaluationConfig(Config):
     default_split: ClassVar[str]
     required: ClassVar[tuple[str, ...]] = ("voc_dir",)
 
-    voc_dir: str | None = setting(None, "Data to evaluate on. Default: the run's.")
+    voc_dir: str | None = setting(
+        None, "Data to evaluate on. Default: the run's.", path=True
+    )
     split: str | None = setting(
         None, "Images to evaluate on. Default: the run's --val_split."
     )
@@ -155,7 +156,7 @@ def _absolute_init(init):
     # As `runs.open_run` reads it: what exists as a path is one.
     if init in ("random", "imagenet"):
         return init
-    path = absolute(init)
+    path = paths.absolute(init)
     return init if init in zoo.names() and not os.path.exists(path) else path
 
 

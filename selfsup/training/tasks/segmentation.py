@@ -4,10 +4,10 @@ import dataclasses
 import math
 from typing import ClassVar
 
-from selfsup import data, evaluation, heads, inference, losses, networks
+from selfsup import data, evaluation, heads, inference, losses, networks, paths
 from selfsup.progress import progress_bar
 from selfsup.settings import changed, fail, setting
-from selfsup.training.downstream_config import DownstreamConfig, absolute
+from selfsup.training.downstream_config import DownstreamConfig
 from selfsup.training.run_config import PointConfig
 from selfsup.training.step import WeightedLoss
 from selfsup.training.tasks.downstream import DownstreamEvaluationConfig, DownstreamTask
@@ -26,7 +26,7 @@ _SBD_DIR = "Folder of the SBD masks, for the split train_aug."
 class SegmentationConfig(DownstreamConfig, PointConfig):
     """Settings of segmentation: the paper's on VOC 2012."""
 
-    sbd_dir: str | None = setting(None, _SBD_DIR)
+    sbd_dir: str | None = setting(None, _SBD_DIR, path=True)
     train_split: str | None = changed(
         DownstreamConfig,
         "train_split",
@@ -46,7 +46,7 @@ class SegmentationConfig(DownstreamConfig, PointConfig):
         margin = min(32, config.crop_size * 32 // 448)
         return dataclasses.replace(
             config,
-            sbd_dir=absolute(self.sbd_dir),
+            sbd_dir=paths.absolute(self.sbd_dir),
             train_split=self.train_split or ("train_aug" if self.sbd_dir else "train"),
             point_margin=margin if self.point_margin is None else self.point_margin,
         )
@@ -58,7 +58,7 @@ class SegmentationEvaluationConfig(DownstreamEvaluationConfig):
 
     default_split: ClassVar[str] = "val"
 
-    sbd_dir: str | None = setting(None, _SBD_DIR)
+    sbd_dir: str | None = setting(None, _SBD_DIR, path=True)
     flip: bool = setting(False, "Average with the mirror image.")
     scales: str = setting(
         "1", "Factors on the image's size to average over: 0.75,1,1.25."
