@@ -82,6 +82,10 @@ class DownstreamConfig(RunConfig):
             if not getattr(self, name):
                 fail(name, getattr(self, name), expected)
 
+    def located(self):
+        """Returns the configuration with paths that mean the same from every folder."""
+        return dataclasses.replace(self, voc_dir=paths.absolute(self.voc_dir))
+
     def resolved(self, description, crop_size, min_size):
         """Returns the configuration with every default that depends on others.
 
@@ -101,8 +105,7 @@ class DownstreamConfig(RunConfig):
         if crop_size < min_size:
             fail("crop_size", crop_size, f"at least {min_size} for {network}")
         return dataclasses.replace(
-            self,
-            voc_dir=paths.absolute(self.voc_dir),
+            self.located(),
             network=network,
             width=description["width"],
             padding=description["padding"],

@@ -52,8 +52,8 @@ def train(task, workdir, overwrite=False, strategy=None):
     parts = {part: task.open(part) for part in ("train", "held_out", "test")}
     parts = {part: samples for part, samples in parts.items() if samples is not None}
     for part, samples in parts.items():
-        if part != "train":
-            task.check(samples)
+        check = task.check_training if part == "train" else task.check
+        check(samples)
     keras.utils.set_random_seed(config.seed)
     backbone = task.backbone(parts["train"])
     workdir = runs.prepare(workdir, task.name, config, overwrite)
@@ -133,6 +133,7 @@ def evaluate(ckpt, options=None, output=None, strategy=None, kinds=None):
     task_class = tasks.of_run(run, kinds, ckpt)
     options = task_class.EvaluationConfig.from_values(options or {})
     task, samples, options = task_class.for_evaluation(run, options)
+    task.check(samples)
     output = pathlib.Path(output or run.folder / "evaluation").expanduser()
     try:
         output.mkdir(parents=True, exist_ok=True)

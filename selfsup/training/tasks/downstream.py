@@ -77,6 +77,10 @@ class DownstreamTask(Task):
         config = self.config
         if workdir is not None:
             config = self._prolonged(workdir)
+        self.config = config = config.located()
+        # Missing data are named before a network is built.
+        for part in ("train", "test"):
+            self.open(part)
         self._initial = initial_backbone(config, self.fc6_padding(config))
         description = networks.describe(self._initial)
         architecture = networks.ARCHITECTURES[description["network"]]
@@ -107,14 +111,14 @@ class DownstreamTask(Task):
         """Opens a split of the labeled set."""
 
     def open(self, part):
+        config = self.config
         if not self._parts:
-            config = self.config
             samples = self.open_split(config.train_split)
             train, held_out = split(samples, config.held_out, config.seed)
             self._parts = {"all": samples, "train": train, "held_out": held_out}
-        if part == "test":
-            name = self.config.val_split
-            return None if name == "none" else self.open_split(name)
+        if part == "test" and part not in self._parts:
+            name = config.val_split
+            self._parts[part] = None if name == "none" else self.open_split(name)
         return self._parts[part]
 
     def names(self, samples):
