@@ -159,6 +159,7 @@ def test_held_out_masks_must_have_a_label(tmp_path, photos):
     for name in folder.names[:2]:
         with Image.open(folder.image(name)) as image:
             folder.save_mask(name, np.full(image.size[::-1], voc_folders.VOID))
+    folder.save_mask(folder.names[2], np.arange(48 * 60).reshape(48, 60) % 3)
     task.check(samples)
     with pytest.raises(
         ValueError, match="2 masks of split 'train' of .*/VOC, and 100 %"
