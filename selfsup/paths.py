@@ -39,10 +39,10 @@ def place(value):
         value: A path, a `tfds:` specification, None, or a tuple of them.
 
     Returns:
-        The same with real paths, links followed.
+        The same with real paths, links followed; in a tuple each once.
     """
     if isinstance(value, tuple):
-        return tuple(map(place, value))
+        return tuple(dict.fromkeys(map(place, value)))
     if value is None or value.startswith(TFDS):
         return value
     return os.path.realpath(expanded(value))

@@ -21,7 +21,8 @@ def test_all_spellings_of_a_place_are_one(home):
     spellings += [f"../{home.name}/photos", str(home / "photos")]
     assert {paths.place(path) for path in spellings} == {str(home / "photos")}
     assert paths.place("other") == str(home / "other")
-    assert paths.place(("link", "~")) == (str(home / "photos"), str(home))
+    given = ("link", "~", "photos")
+    assert paths.place(given) == (str(home / "photos"), str(home))
 
 
 def test_what_is_no_path_stays(home):
