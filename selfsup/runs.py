@@ -251,21 +251,25 @@ def _trained_side(settings):
     return sum(sides) // 2 if all(isinstance(x, int) for x in sides) else None
 
 
-def check_images(workdir, names, resuming):
+def check_images(workdir, names, resuming, former=None):
     """Refuses to go on with other images: the stream would not be the same.
 
     Args:
         workdir: The folder of the run; `images.json` is written there.
         names: Dict from a part, such as `"training"`, to the images' names.
         resuming: Whether the run has begun.
+        former: The same by the names that earlier versions took.
 
     Raises:
         ValueError: If the run began with other images.
     """
     path = pathlib.Path(workdir) / "images.json"
-    now = {part: _fingerprint(images) for part, images in names.items()}
+    now, earlier = (
+        {part: _fingerprint(images) for part, images in parts.items()}
+        for parts in (names, former or names)
+    )
     before = read_json(path)
-    if resuming and before is not None and before != now:
+    if resuming and before is not None and before not in (now, earlier):
         raise ValueError(
             "The images are not those that the run began with. Expected the same "
             "files to resume, another --workdir, or --overwrite. "

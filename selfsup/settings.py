@@ -5,8 +5,12 @@ import json
 import types
 import typing
 
+from selfsup import paths
 
-def setting(default, help, low=None, high=None, *, choices=None, resumable=False):
+
+def setting(
+    default, help, low=None, high=None, *, choices=None, resumable=False, path=False
+):
     """Declares a field of a configuration.
 
     Args:
@@ -16,6 +20,8 @@ def setting(default, help, low=None, high=None, *, choices=None, resumable=False
         high: Largest value allowed.
         choices: The values allowed.
         resumable: Whether the value may change when a run is resumed.
+        path: Whether it is a path, or several: `~` is the home folder on the command
+            line, and all spellings of a place are the same value.
 
     Returns:
         A `dataclasses.field`.
@@ -26,6 +32,7 @@ def setting(default, help, low=None, high=None, *, choices=None, resumable=False
         "high": high,
         "choices": choices and tuple(choices),
         "resumable": resumable,
+        "path": path,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -143,11 +150,19 @@ class Config:
             Dict from the names of fields that differ and are not resumable to
             pairs `(other's value, own value)`.
         """
-        return {
+        pairs = {
             field.name: (getattr(other, field.name), getattr(self, field.name))
             for field in dataclasses.fields(self)
             if not field.metadata["resumable"]
-            and getattr(other, field.name) != getattr(self, field.name)
+        }
+        fields = self.__dataclass_fields__
+        return {
+            name: (old, new)
+            for name, (old, new) in pairs.items()
+            if old != new
+            and not (
+                fields[name].metadata["path"] and paths.place(old) == paths.place(new)
+            )
         }
 
 

@@ -79,6 +79,12 @@ def png(width, height, depth=8, kind=2, rows=b"\0" * 99):
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
+def apple_png():
+    """Builds a PNG as Xcode puts it into programs: a chunk before the header."""
+    plain = png(2, 2, rows=b"\0abcdef" * 2)
+    return plain[:8] + b"\0\0\0\4CgBI\x50\0\x20\2\x2b\xd5\xb3\x7f" + plain[8:]
+
+
 def bad(image):
     """Returns bytes that are no image a server reads, with what it says of them.
 
@@ -103,6 +109,7 @@ def bad(image):
         "start of a jpeg": (jpeg[:3], "Invalid JPEG"),
         "jpeg without end": (jpeg[:-2], "Invalid JPEG"),
         "jpeg of many scans": (many_scans(image, 101), "over 100 scans.*101"),
+        "png of apple": (apple_png(), "no known kind"),
         "cut png": (whole_png[: len(whole_png) // 2], "Invalid PNG"),
         "start of a png": (whole_png[:20], claims),
         "damaged png": (png(64, 64), "Invalid PNG"),

@@ -12,7 +12,7 @@ _TOOLS = _ROOT / "tools"
 
 # From left to right; a module imports what stands before it.
 _RANKS = (
-    ("settings", "atomic", "locking", "stopping", "lazy", "quiet"),
+    ("paths", "settings", "atomic", "locking", "stopping", "lazy", "quiet"),
     ("progress",),
     ("color", "targets"),
     ("layers",),
@@ -31,6 +31,7 @@ _RANK = {name: rank for rank, names in enumerate(_RANKS) for name in names}
 
 # Imports between modules of one rank, and why.
 _NEIGHBORS = {
+    ("settings", "paths"): "settings compare paths by their places",
     ("targets", "color"): "targets are histograms of colors",
     ("evaluation", "pictures"): "evaluation writes contact sheets",
     ("analysis", "export"): "a benchmark times an exported model",

@@ -289,6 +289,12 @@ def test_other_images_are_refused(tmp_path):
         with pytest.raises(ValueError, match="2 images.*before: .*1 images"):
             runs.check_images(tmp_path, other, resuming=True)
     assert (tmp_path / "images.json").read_text() == before
+    former = {part: [f"/moved/{name}" for name in names[part]] for part in names}
+    with pytest.raises(ValueError, match="2 images"):
+        runs.check_images(tmp_path, former, resuming=True)
+    # A run of an earlier version knows them by other names.
+    runs.check_images(tmp_path, former, resuming=True, former=names)
+    runs.check_images(tmp_path, former, resuming=True)
     # A run that has not begun may have others.
     runs.check_images(tmp_path, other, resuming=False)
     assert (tmp_path / "images.json").read_text() != before

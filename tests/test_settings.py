@@ -93,6 +93,20 @@ def test_differences_leave_out_what_may_change():
     assert new.differences(old) == {"kind": ("a", "b"), "size": (1.0, 0.5)}
 
 
+def test_spellings_of_a_place_are_one_value(tmp_path, monkeypatch):
+    @dataclasses.dataclass(frozen=True)
+    class Places(Config):
+        folder: str = setting("a", "A folder.", path=True)
+        others: tuple[str, ...] = setting((), "Folders.", path=True)
+        name: str = setting("a", "No path.")
+
+    monkeypatch.chdir(tmp_path)
+    one = Places(others=("b/../a", "tfds:x/train"))
+    other = Places(str(tmp_path / "a"), ("./a", "tfds:x/train"), "./a")
+    assert one.differences(other) == {"name": ("./a", "a")}
+    assert set(Places("b").differences(other)) == {"folder", "others", "name"}
+
+
 def test_a_changed_field_keeps_its_rules():
     assert _field(Larger, "size").metadata == _field(Small, "size").metadata
     count = _field(Larger, "count").metadata

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import logging as python_logging
+import re
 import shlex
 import shutil
 import sys
@@ -10,7 +12,7 @@ import textwrap
 import tensorflow as tf
 from absl import flags, logging
 
-from selfsup import runs, stopping
+from selfsup import paths, runs, stopping
 from selfsup.settings import value_type
 
 # What bad input, a full disk, a small device or a missing extra end in.
@@ -25,6 +27,9 @@ _USER_ERRORS = (
     flags.Error,
     tf.errors.OpError,
 )
+
+# All but tabs and ends of lines.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _DEFINE = {
     bool: flags.DEFINE_bool,
@@ -73,7 +78,7 @@ class Tool:
         logging.use_absl_handler()
         flags.FLAGS.mark_as_parsed()  # Else logging warns of it.
         logging.set_verbosity(logging.INFO)
-        logging.get_absl_handler().setFormatter(None)
+        logging.get_absl_handler().setFormatter(_Plain())
         # TensorFlow logs the time of each checkpoint there.
         logging.get_absl_logger().addFilter(
             lambda record: not record.getMessage().startswith("Sharding callback")
@@ -88,7 +93,8 @@ class Tool:
                 # TensorFlow turns the end of a function that it called into its own.
                 if stopping.exit_code():
                     _stop()
-                _fail(" ".join(str(error).split()) or type(error).__name__)
+                message = " ".join(str(error).split()) or type(error).__name__
+                _fail(_printable(message))
 
     def _run(self, argv):
         values = flags.FlagValues()
@@ -107,10 +113,11 @@ class Tool:
                 f"Unknown argument. Expected flags only. Received: {rest[0]!r}"
             )
         given = {}
-        for name in fields:
+        for name, field in fields.items():
             value = values[name].value
             if value is not None:
-                given[name] = tuple(value) if isinstance(value, list) else value
+                value = tuple(value) if isinstance(value, list) else value
+                given[name] = _expanded(field, value)
         options = {}
         for field in dataclasses.fields(self.options):
             if field.name in given:
@@ -124,7 +131,7 @@ class Tool:
         options = self.options(**options)
         if getattr(options, "config", None):
             options, given = self._with_file(options, task_given, given)
-        others = [rest] if self.arguments else []
+        others = [list(map(paths.expanded, rest))] if self.arguments else []
         self.main(options, given, *others)
 
     def _with_file(self, options, task_given, given):
@@ -147,7 +154,11 @@ class Tool:
             options = dataclasses.replace(options, task=named)
         fields = {name: value for name, value in content.items() if name != "task"}
         config = self.configs[named]
-        return options, config.merged(config.upgraded(fields), given)
+        fields = {
+            name: _expanded(config.__dataclass_fields__.get(name), value)
+            for name, value in config.upgraded(fields).items()
+        }
+        return options, config.merged(fields, given)
 
     def _fields(self):
         """Returns the fields by name, those of the options first."""
@@ -188,6 +199,15 @@ class Tool:
         return text + _default_text(defaults)
 
 
+def _expanded(field, value):
+    """Returns a value with the home folder in place of `~`, where it is a path."""
+    if field is None or not field.metadata["path"] or value is None:
+        return value
+    if isinstance(value, str):
+        return paths.expanded(value)
+    return tuple(map(paths.expanded, value))
+
+
 def _default_text(values):
     """Formats defaults by name: (default: 8), (default: 16 sample; 8 paper, modern)."""
     groups = {}
@@ -199,6 +219,18 @@ def _default_text(values):
         if value not in (None, (), [], "")
     ]
     return f" (default: {'; '.join(shown)})" if shown else ""
+
+
+class _Plain(python_logging.Formatter):
+    """Shows the message alone, without what a terminal would obey."""
+
+    def format(self, record):
+        return _printable(super().format(record))
+
+
+def _printable(text):
+    """Escapes characters that control a terminal; files' names may hold them."""
+    return _CONTROL.sub(lambda match: repr(match.group())[1:-1], text)
 
 
 def _fail(message):

@@ -46,7 +46,7 @@ class Options(Config):
     what: str = setting(
         "input", "What is measured.", choices=("input", "train", "segment", "serve")
     )
-    data: tuple[str, ...] = setting((), "Sources. Default: embedded photos.")
+    data: tuple[str, ...] = setting((), "Sources. Default: embedded photos.", path=True)
     network: str = changed(RunConfig, "network", "vgg16")
     width: float = changed(RunConfig, "width", 1.0)
     crop_size: int = changed(RunConfig, "crop_size", 352)
@@ -62,7 +62,7 @@ class Options(Config):
         2, "Finest stride of concatenating; 1 takes over 20 GB.", choices=(1, 2, 4)
     )
     requests: int = setting(1000, "Requests over which memory is watched.", 1)
-    output: str | None = setting(None, "JSON file with the result.")
+    output: str | None = setting(None, "JSON file with the result.", path=True)
 
 
 def _measure(options):

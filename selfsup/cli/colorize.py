@@ -26,9 +26,9 @@ class Options(Config):
     """Flags that are no settings of the result."""
 
     ckpt: str = setting(
-        "sample", "Workdir, .keras file, or the name of a model of the zoo."
+        "sample", "Workdir, .keras file, or the name of a model of the zoo.", path=True
     )
-    output: str = setting(None, "Folder of the colored images.")
+    output: str = setting(None, "Folder of the colored images.", path=True)
 
 
 def main(options, given, images):

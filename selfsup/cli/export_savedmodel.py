@@ -29,12 +29,13 @@ class Options(Config):
     """Flags that are no settings of the export."""
 
     ckpt: str = setting(
-        None, "Workdir, .keras file, or the name of a model of the zoo."
+        None, "Workdir, .keras file, or the name of a model of the zoo.", path=True
     )
     output: str = setting(
         None,
         "Folder of the served model; its versions lie there. Or a file: .onnx, "
         ".tflite.",
+        path=True,
     )
 
 

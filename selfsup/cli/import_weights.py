@@ -30,8 +30,9 @@ class Options(Config):
         None,
         "Caffe's .caffemodel.h5 file, a .h5 file of keras.applications, or imagenet: "
         "what Keras downloaded of --network. For export: a workdir or .keras file.",
+        path=True,
     )
-    output: str = setting(None, "File to write: .keras, or .caffemodel.h5.")
+    output: str = setting(None, "File to write: .keras, or .caffemodel.h5.", path=True)
     gray: bool = setting(False, "Make a backbone for RGB one for gray.")
     overwrite: bool = setting(False, "Replace a file that exists.")
     network: str | None = setting(None, "Default: by the file.", choices=NETWORKS)

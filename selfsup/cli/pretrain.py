@@ -31,7 +31,9 @@ class Options(RunOptions):
     task: str = setting(
         "colorization", f"Proxy task: {' or '.join(TASKS)}.", choices=TASKS
     )
-    workdir: str | None = setting(None, "Folder of the run. Default: runs/TASK.")
+    workdir: str | None = setting(
+        None, "Folder of the run. Default: runs/TASK.", path=True
+    )
 
 
 def defaults(*chosen):

@@ -21,9 +21,10 @@ class PipelineConfig(Config):
         (),
         "Image sources, mixed in proportion to their sizes: folders, list files, "
         "image files or tfds:NAME/SPLIT. Empty: the embedded photographs.",
+        path=True,
     )
     val_data: tuple[str, ...] = setting(
-        (), "Held-out sources. Empty: val_fraction of data is held out."
+        (), "Held-out sources. Empty: val_fraction of data is held out.", path=True
     )
     val_fraction: float = setting(
         0.0, "Fraction of the files (embedded photographs: scenes) held out.", 0

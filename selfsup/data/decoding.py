@@ -1,10 +1,11 @@
 """Decoding of whole images of every kind, the same for training and reading.
 
-JPEG, PNG and GIF are decoded by TensorFlow, the rest by OpenCV. All become RGB
-of 8 bits: gray is repeated, 16 bits are rounded to 8, transparent pixels lie on
-white, the first frame of an animation counts, and the EXIF orientation of JPEG,
-PNG, WebP and TIFF is applied. Not done: OpenCV drops the alpha of TIFF with one
-color channel and of BMP, and color profiles are ignored.
+JPEG, PNG and GIF are decoded by TensorFlow, AVIF by Pillow, the rest by OpenCV.
+All become RGB of 8 bits: gray is repeated, 16 bits are rounded to 8, transparent
+pixels lie on white, the first frame of an animation counts, and the EXIF orientation
+of JPEG, PNG, WebP, AVIF and TIFF is applied. White of float pixels is 1, or 255 or
+65535 where they go so far; other ranges are refused. Not done: OpenCV drops the alpha
+of TIFF with one color channel and of BMP, and color profiles are ignored.
 
 A JPEG without the mark of its end is refused, as TensorFlow and Pillow do by
 default, and what follows the mark is ignored. Without the mark nothing says
@@ -27,6 +28,15 @@ MAX_PIXELS = headers.MAX_PIXELS
 DCT_METHOD = "INTEGER_ACCURATE"
 
 _OPENCV_FLAGS = cv2.IMREAD_UNCHANGED
+
+# Values of white in float images: their own, and those of bytes and words.
+_WHITES = (1.0, 255.0, 65535.0)
+
+# Sharpening and scaling go beyond black and white by so much of the range.
+OVERSHOOT = 0.1
+
+# A brightest pixel below this share of the range says nothing about the range.
+_TOO_DARK = 1 / 16
 
 
 def load_image(path):
@@ -175,13 +185,25 @@ def decode_gif(encoded, limit=MAX_PIXELS):
 
 
 def _decode_other(encoded):
-    image = tf.numpy_function(_decode_with_opencv, [encoded], tf.uint8, stateful=False)
+    image = tf.numpy_function(_decode_in_python, [encoded], tf.uint8, stateful=False)
     return tf.ensure_shape(image, [None, None, 3])
 
 
-def _decode_with_opencv(encoded):
-    """Decodes TIFF, WebP, BMP and what else OpenCV knows to `[H, W, 3]` uint8."""
+def _decode_in_python(encoded):
+    """Decodes TIFF, WebP, BMP and what else is known to `[H, W, 3]` uint8."""
+    if headers.is_apple_png(encoded):
+        raise ValueError(
+            "The file is a PNG as Apple changes it for its devices (CgBI). Expected "
+            "a plain PNG"
+        )
     headers.claimed_size(encoded)  # OpenCV allocates before it reads.
+    if headers.is_avif(encoded):
+        # OpenCV leaves those of 10 and 12 bits nearly black.
+        return to_rgb8(headers.avif_pixels(encoded))
+    return _decode_with_opencv(encoded)
+
+
+def _decode_with_opencv(encoded):
     try:
         image = cv2.imdecode(np.frombuffer(encoded, np.uint8), _OPENCV_FLAGS)
     except cv2.error as error:
@@ -199,17 +221,22 @@ def to_rgb8(image, multiplied=False):
 
     Args:
         image: `[H, W]`, or `[H, W, C]` in OpenCV's order (BGR, BGRA); uint8,
-            uint16, or float in `[0, 1]`.
+            uint16, or float; white of float is 1, 255 or 65535.
         multiplied: Whether colors have been multiplied with alpha already.
 
     Returns:
         `[H, W, 3]`, uint8 RGB; transparent pixels lie on white.
+
+    Raises:
+        ValueError: If the pixels are of another type, or float of no known range.
     """
     image = image[..., None] if image.ndim == 2 else image
     if image.dtype == np.uint16:
         image = np.round(image / 257.0).astype(np.uint8)
     elif np.issubdtype(image.dtype, np.floating):
-        image = np.round(np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8)
+        colors = 1 if image.shape[-1] < 3 else 3
+        parts = image[..., :colors], image[..., colors:]
+        image = np.concatenate([_float_to_bytes(part) for part in parts], axis=-1)
     elif image.dtype != np.uint8:
         raise ValueError(
             f"Expected pixels of uint8, uint16 or float. Received: {image.dtype}"
@@ -224,3 +251,20 @@ def to_rgb8(image, multiplied=False):
         color = color * (1.0 if multiplied else weight) + 255.0 * (1.0 - weight)
         color = np.round(np.minimum(color, 255.0)).astype(np.uint8)
     return np.ascontiguousarray(color)
+
+
+def _float_to_bytes(values):
+    """Brings float values of a range that is known by its brightest to uint8."""
+    if not values.size:
+        return values.astype(np.uint8)
+    # Missing values of maps and of microscopes.
+    values = np.nan_to_num(values, posinf=np.inf, neginf=-np.inf)
+    low, high = float(values.min()), float(values.max())
+    white = next((w for w in _WHITES if high <= w * (1 + OVERSHOOT)), None)
+    known = white == 1.0 or (white is not None and high >= white * _TOO_DARK)
+    if not known or low < -OVERSHOOT * white:
+        raise ValueError(
+            "Float pixels are of no known range. Expected 0 to 1, to 255 or to "
+            f"65535. Received: {low:.6g} to {high:.6g}"
+        )
+    return np.round(np.clip(values / white, 0, 1) * 255).astype(np.uint8)

@@ -1,17 +1,31 @@
 """Finding image files: folders, list files and the embedded photographs."""
 
+import collections
+import functools
 import os
 import pathlib
 import re
 
+from absl import logging
+
+from selfsup import paths
+
 IMAGE_EXTENSIONS = (
+    ".apng",
+    ".avif",
     ".bmp",
+    ".dib",
     ".gif",
+    ".j2c",
+    ".j2k",
     ".jfif",
     ".jp2",
+    ".jpc",
     ".jpe",
     ".jpeg",
     ".jpg",
+    ".mpo",
+    ".pbm",
     ".pgm",
     ".png",
     ".pnm",
@@ -21,14 +35,57 @@ IMAGE_EXTENSIONS = (
     ".webp",
 )
 
+# Photographs of kinds that nothing here reads: phones', and raw ones of cameras.
+UNREAD_EXTENSIONS = frozenset(
+    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .exr .fff .gpr .hdr .heic .heics .heif "
+    ".heifs .hif .iiq .jxl .jxr .k25 .kdc .mef .mos .mrw .nef .nrw .orf .pef .psd .raf "
+    ".raw .rw2 .rwl .sr2 .srf .srw .wdp .x3f .xcf".split()
+)
+
+# Folders that file managers, storage boxes and archivers make beside photographs.
+# Those of a name that begins with a dot are passed over too.
+_FOREIGN_FOLDERS = frozenset(
+    [
+        "#recycle",
+        "#snapshot",
+        "$recycle.bin",
+        "@__thumb",
+        "@eadir",
+        "@recently-snapshot",
+        "@recycle",
+        "@tmp",
+        "__macosx",
+        "_thumbs",
+        "lost+found",
+        "recycler",
+        "system volume information",
+        "thumbnails",
+        "thumbs",
+    ]
+)
+
 PHOTOS = pathlib.Path(__file__).resolve().parent / "photos"
 
 _LABELED = re.compile(r"(.*\S)\s+[+-]?\d+")
 
+# No text has them; tabs and ends of lines are no such.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+
+_SHOWN = 200  # Characters of a wrong line that an error shows.
+
 
 def has_image_extension(path):
     """Returns whether a file's name ends like an image's, in any case."""
-    return os.path.splitext(path)[1].lower() in IMAGE_EXTENSIONS
+    return _ending(path) in IMAGE_EXTENSIONS
+
+
+def is_unread(path):
+    """Returns whether a file's name ends like that of an image that is not read."""
+    return _ending(path) in UNREAD_EXTENSIONS
+
+
+def _ending(path):
+    return os.path.splitext(path)[1].lower()
 
 
 def embedded_photos():
@@ -42,9 +99,12 @@ def photo_scene(path):
 
 
 def find_images(folder):
-    """Lists the image files below a folder, links followed, in a fixed order.
+    """Lists the photographs below a folder, links followed, in a fixed order.
 
-    Each real folder is entered once, so loops of links end.
+    Each real folder is entered once, so loops of links end. Hidden files and
+    folders below it are passed over, and so are those of thumbnails and of deleted
+    files; a line in the log counts them, and the image files of kinds that are not
+    read.
 
     Args:
         folder: Path of the folder.
@@ -60,32 +120,75 @@ def find_images(folder):
     def stop(error):
         raise error
 
-    found, others, seen = [], 0, set()
-    for parent, folders, files in os.walk(folder, onerror=stop, followlinks=True):
+    found, others, seen = [], collections.Counter(), set()
+    hidden = foreign = 0
+    for parent, folders, names in os.walk(folder, onerror=stop, followlinks=True):
         status = os.stat(parent)
         identity = (status.st_dev, status.st_ino)
         if identity in seen:
             folders.clear()
             continue
         seen.add(identity)
-        folders.sort()
-        images = [name for name in files if has_image_extension(name)]
-        others += len(files) - len(images)
-        found += [os.path.join(parent, name) for name in images]
+        entered = sorted(name for name in folders if not _is_foreign(name))
+        foreign += len(folders) - len(entered)
+        folders[:] = entered
+        for name in names:
+            is_image = has_image_extension(name)
+            if name.startswith("."):
+                hidden += is_image
+            elif is_image:
+                found.append(os.path.join(parent, name))
+            else:
+                others[_ending(name)] += 1
+    unread = _unread(others)
+    passed = [
+        f"{count} {what}"
+        for count, what in (
+            (hidden, "hidden files"),
+            (foreign, "hidden or thumbnail folders"),
+        )
+        if count
+    ]
     if not found:
+        received = "; ".join([f"{others.total()} other files", *passed])
         raise ValueError(
             f"Folder {folder} holds no images. Expected files ending in "
             f"{', '.join(IMAGE_EXTENSIONS)}, in it or below it. "
-            f"Received: {others} other files"
+            f"Received: {received}" + (f"; not read are {unread}" if unread else "")
         )
+    if passed:
+        _log_once(logging.INFO, f"Passed over in {folder}: {', '.join(passed)}")
+    if unread:
+        _log_once(logging.WARNING, _left_out(folder, unread))
     return sorted(found)
+
+
+def _is_foreign(name):
+    return name.startswith(".") or name.casefold() in _FOREIGN_FOLDERS
+
+
+def _unread(endings):
+    """Returns counts of the kinds that are not read as text, empty without any."""
+    counts = sorted((end, n) for end, n in endings.items() if end in UNREAD_EXTENSIONS)
+    return ", ".join(f"{count} {ending}" for ending, count in counts)
+
+
+def _left_out(source, unread):
+    return f"Image files of kinds that are not read, left out of {source}: {unread}"
+
+
+# A run lists its folders several times.
+@functools.cache
+def _log_once(level, message):
+    logging.log(level, "%s", message)
 
 
 def read_list(path):
     """Reads a list file: one image path a line, an integer label may follow.
 
     Paths are relative to the list file's folder. Empty lines and lines that
-    begin with `#` are skipped. Labels are not used here.
+    begin with `#` are skipped. Labels are not used here. Image files of kinds that
+    are not read are left out, and counted in a line of the log.
 
     Args:
         path: Path of the list file.
@@ -103,7 +206,17 @@ def read_list(path):
             f"List file {path} names no images. Expected one path a line. "
             "Received: only blank lines and comments"
         )
-    return [_resolve(path, number, line) for number, line in lines]
+    named = [_resolve(path, number, line) for number, line in lines]
+    found = [image for image in named if not is_unread(image)]
+    unread = _unread(collections.Counter(map(_ending, named)))
+    if not found:
+        raise ValueError(
+            f"List file {path} names no images that are read. Expected files ending "
+            f"in {', '.join(IMAGE_EXTENSIONS)}. Received: {unread}"
+        )
+    if unread:
+        _log_once(logging.WARNING, _left_out(path, unread))
+    return found
 
 
 def _resolve(path, number, line):
@@ -111,12 +224,12 @@ def _resolve(path, number, line):
     match = _LABELED.fullmatch(line)
     # The whole line first: "photo 12" may be a file's name.
     for name in [line, match.group(1)] if match else [line]:
-        image = os.path.join(os.path.dirname(path), name)
+        image = os.path.join(os.path.dirname(path), paths.expanded(name))
         if os.path.isfile(image):
             return image
     raise FileNotFoundError(
         f"List file {path}, line {number}, names a missing file. Expected a path "
-        f"relative to the list file's folder. Received: {line!r}"
+        f"relative to the list file's folder. Received: {line[:_SHOWN]!r}"
     )
 
 
@@ -133,12 +246,22 @@ def read_lines(path):
     Raises:
         ValueError: If the file is not UTF-8 text.
     """
+    lines = []
     try:
         with open(path, encoding="utf-8-sig") as file:
-            lines = [(number, line.strip()) for number, line in enumerate(file, 1)]
+            for number, line in enumerate(file, 1):
+                line = line.strip()
+                if _CONTROL.search(line):
+                    raise _not_text(path, f"a control character in line {number}")
+                if line:
+                    lines.append((number, line))
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"File {path} can't be read as a list. Expected UTF-8 text. "
-            f"Received: {error}"
-        ) from error
-    return [(number, line) for number, line in lines if line]
+        raise _not_text(path, f"{error.reason} at byte {error.start}") from error
+    return lines
+
+
+def _not_text(path, received):
+    return ValueError(
+        f"File {path} can't be read as a list. Expected UTF-8 text of one entry a "
+        f"line; image files end in {', '.join(IMAGE_EXTENSIONS)}. Received: {received}"
+    )

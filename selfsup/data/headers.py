@@ -3,6 +3,7 @@
 import io
 import struct
 
+import numpy as np
 from PIL import Image, TiffImagePlugin
 
 # Larger images are taken for damaged headers: 2**28 pixels are 0.8 GB as RGB.
@@ -24,7 +25,7 @@ PILLOW_ERRORS = (
 )
 
 _KINDS = ("AVIF", "BMP", "JPEG", "JPEG2000", "PNG", "PPM", "WEBP")
-_TURNED_KINDS = ("JPEG", "PNG", "WEBP")
+_TURNED_KINDS = ("AVIF", "JPEG", "PNG", "WEBP")
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0")
 _ORIENTATION, _EXTRA_SAMPLES = 0x0112, 338
@@ -66,7 +67,7 @@ def claimed_size(encoded):
 
 
 def orientation(encoded):
-    """Reads the EXIF orientation of a JPEG, PNG or WebP file.
+    """Reads the EXIF orientation of a JPEG, PNG, WebP or AVIF file.
 
     Args:
         encoded: Content of the file.
@@ -87,6 +88,34 @@ def orientation(encoded):
 def is_tiff(encoded):
     """Returns whether a file is TIFF, in either byte order, or BigTIFF."""
     return encoded[:4] in _TIFF
+
+
+def is_avif(encoded):
+    """Returns whether a file that `claimed_size` takes is AVIF."""
+    return encoded[4:8] == b"ftyp"
+
+
+def avif_pixels(encoded):
+    """Decodes an AVIF file, of any depth, as it is stored.
+
+    Returns:
+        `[H, W, 3]` or `[H, W, 4]`, uint8 BGR or BGRA, as OpenCV has it.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    try:
+        image = _opened(encoded, ("AVIF",))
+        kind = "RGBA" if image.has_transparency_data else "RGB"
+        pixels = np.array(image.convert(kind))
+    except PILLOW_ERRORS as error:
+        raise ValueError(f"Pillow can't decode the file: {error}") from error
+    return pixels[..., [2, 1, 0, 3][: pixels.shape[-1]]]
+
+
+def is_apple_png(encoded):
+    """Returns whether a file is a PNG as Apple's tools change it for its devices."""
+    return encoded[:4] == b"\x89PNG" and encoded[12:16] == b"CgBI"
 
 
 def tiff_alpha(encoded):

@@ -1,7 +1,7 @@
 """EXIF orientation: cameras store turned images and a note.
 
-OpenCV applies the note of TIFF files by itself; those of JPEG, PNG and WebP are
-applied here.
+OpenCV applies the note of TIFF files by itself; those of JPEG, PNG, WebP and
+AVIF are applied here.
 """
 
 import tensorflow as tf

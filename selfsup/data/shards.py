@@ -37,6 +37,11 @@ class ShardImages:
     def __len__(self):
         return self._count
 
+    @property
+    def keys(self):
+        """Names that stay when the shards are moved."""
+        return tuple(map(self.name, range(len(self))))
+
     def name(self, index):
         """Returns the specification and the number of an image."""
         return f"{self._spec}#{index}"

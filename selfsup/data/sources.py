@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+from typing import NamedTuple
 
+from selfsup import paths
 from selfsup.data import files, tfds
 from selfsup.data.streams import FileImages, MixedImages
 
@@ -12,7 +14,8 @@ def open_images(specs=(), *, val_specs=(), val_fraction=0.0, subset="all", seed=
 
     Sources are folders (read with all folders below), list files, image files
     and data sets of TensorFlow Datasets as `tfds:NAME/SPLIT`. Several are
-    mixed in proportion to their sizes.
+    mixed in proportion to their sizes. An image that is given twice, by whatever
+    spellings of its path, counts once.
 
     The held-out choice depends only on the seed and the files' names inside
     their source: it survives moving the data, and few files change sides when
@@ -32,8 +35,8 @@ def open_images(specs=(), *, val_specs=(), val_fraction=0.0, subset="all", seed=
 
     Raises:
         FileNotFoundError: If a path does not exist.
-        ValueError: If a source holds no images, or the held-out part or its
-            complement would be empty.
+        ValueError: If a source holds no images, training images are among the
+            held-out ones, or the held-out part or its complement would be empty.
 
     Example:
 
@@ -41,27 +44,69 @@ def open_images(specs=(), *, val_specs=(), val_fraction=0.0, subset="all", seed=
     (46, 6)
     """
     if subset == "val" and val_specs:
-        specs, val_fraction, subset = val_specs, 0.0, "all"
+        specs, val_specs, subset = val_specs, (), "all"
     if subset == "all" or val_specs:
         val_fraction = 0.0
-    named, others = [], []
-    for spec in specs:
-        if str(spec).startswith(tfds.PREFIX):
-            others.append(tfds.open_split(str(spec), val_fraction, subset))
-        else:
-            named += _named_files(str(spec))
-    if not specs:
-        named = [(path, files.photo_scene(path)) for path in files.embedded_photos()]
+    named, splits = _listed(specs)
+    if subset == "train" and val_specs:
+        _check_apart((named, splits), _listed(val_specs))
+    images = [tfds.open_split(spec, val_fraction, subset) for spec in splits]
     if named:
-        paths = [path for path, _ in named]
+        chosen = list(named.values())
         if val_fraction:
-            paths = _split(named, val_fraction, subset, seed)
-        others.insert(0, FileImages(paths))
-    return others[0] if len(others) == 1 else MixedImages(others)
+            chosen = _split(chosen, val_fraction, subset, seed)
+        files_chosen = [file.path for file in chosen], [file.name for file in chosen]
+        images.insert(0, FileImages(*files_chosen))
+    return images[0] if len(images) == 1 else MixedImages(images)
+
+
+class _File(NamedTuple):
+    """A file, its name inside its source, and what is held out together."""
+
+    path: str
+    name: str
+    group: str
+
+
+def _listed(specs):
+    """Lists files and splits of TensorFlow Datasets, each once.
+
+    Returns:
+        A pair: a dict from the place of each file to a `_File`, the first of
+        several spellings, and a list of specifications.
+    """
+    found, splits = [], {}
+    for spec in map(paths.expanded, specs):
+        if spec.startswith(tfds.PREFIX):
+            splits[spec] = None
+        else:
+            found += [_File(path, name, name) for path, name in _named_files(spec)]
+    if not specs:
+        found = [
+            _File(path, os.path.relpath(path, files.PHOTOS), files.photo_scene(path))
+            for path in files.embedded_photos()
+        ]
+    named = {}
+    places = paths.file_places(file.path for file in found)
+    for place, file in zip(places, found, strict=True):
+        named.setdefault(place, file)
+    return named, list(splits)
+
+
+def _check_apart(trained, held_out):
+    """Raises a ValueError if training images are among the held-out ones."""
+    both = [held_out[0][place].path for place in trained[0].keys() & held_out[0].keys()]
+    both += set(trained[1]) & set(held_out[1])
+    if both:
+        count = f"{len(both)} of both, such as {min(both)!r}"
+        raise ValueError(
+            "Training images are among the held-out ones. Expected `val_data` of "
+            f"images that `data` does not name. Received: {count}"
+        )
 
 
 def _named_files(spec):
-    """Returns the files of a source as pairs of path and name for the split."""
+    """Returns the files of a source as pairs of path and name inside of it."""
     if os.path.isdir(spec):
         return [(path, os.path.relpath(path, spec)) for path in files.find_images(spec)]
     if not os.path.exists(spec):
@@ -71,34 +116,28 @@ def _named_files(spec):
         )
     if files.has_image_extension(spec):
         return [(spec, os.path.basename(spec))]
+    if files.is_unread(spec):
+        raise ValueError(
+            "An image source is of a kind that is not read. Expected a file ending in "
+            f"{', '.join(files.IMAGE_EXTENSIONS)}. Received: {spec!r}"
+        )
     folder = os.path.dirname(spec)
     return [(path, os.path.relpath(path, folder)) for path in files.read_list(spec)]
 
 
 def _split(named, fraction, subset, seed):
-    """Returns the paths of one side of the held-out split.
-
-    Files of one group, which are those of one name and one path, stay
-    together.
-    """
-    # A path that two sources name belongs to the group of its first name.
-    group = {}
-    for path, name in named:
-        group.setdefault(os.path.abspath(path), name)
-    names = sorted(set(group.values()), key=lambda name: _rank(name, seed))
-    count = max(1, round(fraction * len(names)))
-    if count >= len(names):
+    """Returns the files of one side of the held-out split; groups stay together."""
+    groups = {file.group for file in named}
+    groups = sorted(groups, key=lambda name: _rank(name, seed))
+    count = max(1, round(fraction * len(groups)))
+    if count >= len(groups):
         raise ValueError(
             "The held-out part would leave nothing to train on. Expected at least "
-            f"2 files and a smaller val_fraction. Received: {len(names)} files, "
+            f"2 files and a smaller val_fraction. Received: {len(groups)} files, "
             f"val_fraction={fraction}"
         )
-    held_out = set(names[:count])
-    return [
-        path
-        for path, _ in named
-        if (group[os.path.abspath(path)] in held_out) == (subset == "val")
-    ]
+    held_out = set(groups[:count])
+    return [file for file in named if (file.group in held_out) == (subset == "val")]
 
 
 def _rank(name, seed):

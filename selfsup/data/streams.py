@@ -1,6 +1,6 @@
 """Collections of encoded images, read as endless streams.
 
-A collection has `len()`, `name(index)`, `has_vanished(index)`,
+A collection has `len()`, `name(index)`, `has_vanished(index)`, `keys`,
 `stream(seed, start, shuffle)` and `read(index, content)`. A stream is a pure function
 of (seed, position): the sample at position `n` is the same wherever the stream starts.
 """
@@ -61,10 +61,15 @@ class FileImages:
 
     Args:
         paths: Paths of the files.
+        keys: What they are called inside their source; None for `paths`.
+
+    Attributes:
+        keys: Names that stay when the source is moved.
     """
 
-    def __init__(self, paths):
+    def __init__(self, paths, keys=None):
         self.sources = tuple(paths)
+        self.keys = self.sources if keys is None else tuple(keys)
 
     def __len__(self):
         return len(self.sources)
@@ -126,6 +131,11 @@ class MixedImages:
 
     def __len__(self):
         return self._offsets[-1]
+
+    @property
+    def keys(self):
+        """Names that stay when the sources are moved."""
+        return tuple(key for part in self._parts for key in part.keys)
 
     def name(self, index):
         """Returns the name of an image."""

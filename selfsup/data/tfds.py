@@ -1,8 +1,9 @@
 """Data sets of TensorFlow Datasets as streams of encoded images."""
 
+from selfsup import paths
 from selfsup.data.shards import ShardImages
 
-PREFIX = "tfds:"
+PREFIX = paths.TFDS
 
 
 def open_split(spec, val_fraction=0.0, subset="all"):

@@ -13,6 +13,7 @@ from selfsup.data import decoding as data_decoding
 from selfsup.export import decoding
 
 _DEFAULT_TAPS = 3
+_OVERSHOOT = data_decoding.OVERSHOOT
 
 _PIXELS = tf.TensorSpec([None, None, None, 3], tf.float32, "pixels")
 
@@ -116,17 +117,26 @@ def _is_map(layer):
 
 
 def _checked(pixels, max_pixels, max_side, together=False):
-    """Refuses what cannot be answered, and holds values inside [0, 1]."""
+    """Refuses what cannot be answered, and holds values inside [0, 1].
+
+    They may lie a little beyond it, as those of scaled images do.
+    """
     shape = tf.shape(pixels)
     count = shape[0] if together else 1
+    low, high = tf.reduce_min(pixels), tf.reduce_max(pixels)
+    finite = tf.reduce_all(tf.math.is_finite(pixels))
+    inside = (low >= -_OVERSHOOT) & (high <= 1.0 + _OVERSHOOT)
     checks = [
         tf.debugging.Assert(
             shape[0] > 0, ["There are no images. Expected at least one."]
         ),
         data_decoding.check_size(shape[1], count * shape[2], max_pixels),
         tf.debugging.Assert(
-            tf.reduce_all(tf.math.is_finite(pixels)),
-            ["Pixels are not finite. Expected numbers in [0, 1]."],
+            finite, ["Pixels are not finite. Expected numbers in [0, 1]."]
+        ),
+        tf.debugging.Assert(
+            inside | ~finite,
+            ["Pixels are beyond [0, 1]. Expected RGB in it. Received:", low, high],
         ),
         *_checked_sides(shape[1:], max_side),
     ]

@@ -1,8 +1,8 @@
 """Settings of transfer to a labeled set: what its tasks share."""
 
 import dataclasses
-import os
 
+from selfsup import paths
 from selfsup.settings import changed, fail, setting
 from selfsup.training.run_config import RunConfig
 
@@ -23,11 +23,13 @@ class DownstreamConfig(RunConfig):
         "",
         "VOCdevkit, or a folder of the same layout (its classes.txt overrides the "
         "20 classes); tfds:voc/2007 for classification.",
+        path=True,
     )
     init: str = setting(
         "random",
         "Weights to start from: random, imagenet, a pretrained workdir, a .keras "
         "file, a .caffemodel.h5 file, or a name from the zoo.",
+        path=True,
     )
     network: str | None = changed(
         RunConfig, "network", None, "Backbone. Default: that of --init, else vgg16."
@@ -80,6 +82,10 @@ class DownstreamConfig(RunConfig):
             if not getattr(self, name):
                 fail(name, getattr(self, name), expected)
 
+    def located(self):
+        """Returns the configuration with paths that mean the same from every folder."""
+        return dataclasses.replace(self, voc_dir=paths.absolute(self.voc_dir))
+
     def resolved(self, description, crop_size, min_size):
         """Returns the configuration with every default that depends on others.
 
@@ -99,22 +105,10 @@ class DownstreamConfig(RunConfig):
         if crop_size < min_size:
             fail("crop_size", crop_size, f"at least {min_size} for {network}")
         return dataclasses.replace(
-            self,
-            voc_dir=absolute(self.voc_dir),
+            self.located(),
             network=network,
             width=description["width"],
             padding=description["padding"],
             crop_size=crop_size,
             eval_every=self.eval_every or max(1, self.max_steps // 40),
         )
-
-
-def absolute(path):
-    """Returns a path that means the same from every folder.
-
-    Args:
-        path: A path, a `tfds:` specification, or None.
-    """
-    if path is None or path.startswith("tfds:"):
-        return path
-    return os.path.abspath(os.path.expanduser(path))

@@ -70,8 +70,8 @@ def _open(task):
     parts = {part: task.open(part) for part in ("train", "held_out", "test")}
     parts = {part: samples for part, samples in parts.items() if samples is not None}
     for part, samples in parts.items():
-        if part != "train":
-            task.check(samples)
+        check = task.check_training if part == "train" else task.check
+        check(samples)
     return parts
 
 
@@ -153,6 +153,7 @@ def evaluate(ckpt, options=None, output=None, strategy=None, kinds=None):
     task_class = tasks.of_run(run, kinds, ckpt)
     options = task_class.EvaluationConfig.from_values(options or {})
     task, samples, options = task_class.for_evaluation(run, options)
+    task.check(samples)
     output = pathlib.Path(output or run.folder / "evaluation").expanduser()
     try:
         output.mkdir(parents=True, exist_ok=True)

@@ -65,12 +65,16 @@ class Phase:
         )
         done = self.checkpoints.restore()
         titles = {"train": "training", "held_out": "held_out"}
-        names = {
-            title: self.task.names(self.parts[part])
-            for part, title in titles.items()
-            if part in self.parts
+        parts = {
+            t: self.parts[part] for part, t in titles.items() if part in self.parts
         }
-        runs.check_images(self.folder, names, resuming=done > 0)
+        names = {title: self.task.names(part) for title, part in parts.items()}
+        # Version 0.1.0 knew photographs by their paths.
+        former = {
+            title: [part.name(index) for index in range(len(part))]
+            for title, part in parts.items()
+        }
+        runs.check_images(self.folder, names, done > 0, former)
         # What was stopped while it was evaluated is evaluated again.
         unfinished = self._schedule().is_stop(done) and self.checkpoints.row.steps > 0
         runs.cut_log(self.folder / "log.csv", done - unfinished)

@@ -73,9 +73,13 @@ class PretrainingConfig(RunConfig):
     """
 
     data: tuple[str, ...] = setting(
-        (), "Images: folder, list file or tfds:NAME/SPLIT. Default: embedded photos."
+        (),
+        "Images: folder, list file or tfds:NAME/SPLIT. Default: embedded photos.",
+        path=True,
     )
-    val_data: tuple[str, ...] = setting((), "Held-out images, given like --data.")
+    val_data: tuple[str, ...] = setting(
+        (), "Held-out images, given like --data.", path=True
+    )
     val_fraction: float = setting(
         0.1, "Share of the images held out where --val_data is not given.", 0, 0.9
     )

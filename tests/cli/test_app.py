@@ -22,8 +22,8 @@ import tool_calls
 class Options(Config):
     """Flags beside the settings."""
 
-    output: str = setting(None, "Folder of the result.")
-    config: str | None = setting(None, "File of settings.")
+    output: str = setting(None, "Folder of the result.", path=True)
+    config: str | None = setting(None, "File of settings.", path=True)
     loud: bool = setting(False, "Say more.")
 
 
@@ -34,6 +34,7 @@ class Bread(Config):
     grams: int = setting(500, "Weight of the loaf.", 1, 5000)
     salt: float = setting(0.02, "Share of salt.", 0, 1)
     seeds: tuple[str, ...] = setting((), "Seeds in it.")
+    recipes: tuple[str, ...] = setting((), "Files of recipes.", path=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +88,7 @@ def test_help_shows_the_text_and_every_flag_with_its_default():
         "  --grams: Weight of the loaf. Only for bread. (default: 500)\n"
         "  --salt: Share of salt. (default: 0.02 bread; 0.01 soup)\n"
         "  --seeds: Seeds in it. Repeatable. Only for bread.\n"
+        "  --recipes: Files of recipes. Repeatable. Only for bread.\n"
         "  --herbs: Herbs. Default: none. Only for soup.\n"
         "  --[no]hot: Whether it is hot. Only for soup. (default: True)\n"
     )
@@ -157,6 +159,20 @@ def test_a_file_that_holds_no_settings_is_named(content, message, tmp_path):
     assert not received
 
 
+def test_the_home_folder_is_meant_in_every_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "config.json").write_text('{"recipes": ["~/a", "b"], "seeds": ["~"]}')
+    flags = "--output ~/o --config=~/config.json ~/x.jpg y~.jpg".split()
+    tool, received = _tool(arguments=True)
+    assert tool_calls.call(tool, *flags) == (0, "")
+    assert tool_calls.call(tool, *flags, "--recipes", "~/c") == (0, "")
+    (options, given, rest), (_, given_too, _) = received
+    assert options.output == str(tmp_path / "o")
+    assert given == {"recipes": (str(tmp_path / "a"), "b"), "seeds": ["~"]}
+    assert given_too["recipes"] == (str(tmp_path / "c"),)
+    assert rest == [str(tmp_path / "x.jpg"), "y~.jpg"]
+
+
 def test_other_arguments_may_stand_among_flags():
     tool, received = _tool(arguments=True)
     tool_calls.call(tool, "a", "--output=o", "b", "--grams=1", "--", "--c")
@@ -202,6 +218,17 @@ def test_a_signal_takes_one_line_that_is_no_error(number, code, swallowed):
     where = "Stopped" if swallowed else "Stopped after step 3 of 5"
     command = shlex.join(sys.orig_argv)
     assert answer == (code, f"{where}. Go on with: {command}\n")
+
+
+def test_what_controls_a_terminal_is_escaped():
+    def work(*arguments):
+        logging.info("a\tb\nc\x1b[31m %s", "d\x07\x9b")
+        raise ValueError("Received: \x1b]0;x\x00")
+
+    tool, _ = _tool(work)
+    assert tool_calls.call(tool, "--output=o").text == (
+        "a\tb\nc\\x1b[31m d\\x07\\x9b\nError: Received: \\x1b]0;x\\x00\n"
+    )
 
 
 def test_errors_of_ours_keep_their_trace():

@@ -11,6 +11,8 @@ import pytest
 from selfsup import data
 from selfsup.data import decoding
 
+import image_files
+
 
 @pytest.fixture
 def bgr(photos):
@@ -300,6 +302,60 @@ def test_unknown_pixels_are_an_error():
 
 
 def test_float_images_are_scaled():
-    image = np.array([[-1, 0, 0.5, 1, 2, np.nan]], np.float32)
+    image = np.array([[-0.05, 0, 0.5, 1, 1.05, np.nan]], np.float32)
     expected = [0, 0, 128, 255, 255, 0]
-    np.testing.assert_array_equal(decoding.to_rgb8(image)[0, :, 0], expected)
+    for white in (1, 255, 65535):
+        found = decoding.to_rgb8(image * white)
+        np.testing.assert_array_equal(found[0, :, 0], expected)
+    # Black says nothing about white.
+    assert not decoding.to_rgb8(np.zeros([2, 2, 3], np.float64)).any()
+
+
+def test_alpha_of_float_images_has_a_range_of_its_own():
+    bgra = np.float32([[[10, 20, 200, 1], [10, 20, 200, 0.5]]])
+    found = decoding.to_rgb8(bgra)
+    np.testing.assert_array_equal(found[0], [[200, 20, 10], [227, 137, 132]])
+
+
+@pytest.mark.parametrize(
+    "low, high", [(0, 2), (0, 1000), (0, 1e6), (-1000, 3000), (-0.5, 0.5), (0, np.inf)]
+)
+def test_float_images_of_another_range_are_named(tmp_path, low, high):
+    image = np.float32([[low, high]])
+    with pytest.raises(ValueError, match=f"no known range.*Received: {low} to "):
+        decoding.to_rgb8(image)
+    if np.isfinite(high):
+        path = write(tmp_path / "x.tif", image)
+        with pytest.raises(ValueError, match=f"x.tif.*Received: {low} to "):
+            data.load_image(path)
+
+
+@pytest.mark.parametrize("depth", [8, 10, 12])
+def test_avif_of_every_depth(tmp_path, photos, depth):
+    bgr = cv2.imread(str(photos / "coffee.jpg"))[:60, :80]
+    image = bgr if depth == 8 else bgr.astype(np.uint16) << (depth - 8)
+    options = cv2.IMWRITE_AVIF_DEPTH, depth, cv2.IMWRITE_AVIF_QUALITY, 95
+    path = write(tmp_path / "x.avif", image, *options)
+    difference = data.load_image(path) - bgr[..., ::-1].astype(float)
+    assert np.abs(difference).mean() < 4
+
+
+def test_alpha_and_orientation_of_avif(tmp_path, photos):
+    image_module = pytest.importorskip("PIL.Image")
+    image = image_module.open(photos / "coffee.jpg").crop((0, 0, 80, 60))
+    exif = image_module.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "turned.avif", exif=exif, quality=95)
+    upright = np.asarray(image.transpose(image_module.Transpose.ROTATE_270))
+    difference = data.load_image(tmp_path / "turned.avif") - upright.astype(float)
+    assert np.abs(difference).mean() < 4
+    image.putalpha(image_module.new("L", image.size, 0))
+    image.save(tmp_path / "clear.avif", quality=95)
+    assert (data.load_image(tmp_path / "clear.avif") == 255).all()
+
+
+def test_pngs_of_apples_devices_are_named(tmp_path):
+    content = image_files.apple_png()
+    (tmp_path / "icon.png").write_bytes(content)
+    with pytest.raises(ValueError, match="icon.png.*CgBI.*plain PNG"):
+        data.load_image(tmp_path / "icon.png")

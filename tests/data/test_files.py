@@ -61,6 +61,60 @@ def test_folders_without_images_are_an_error(tmp_path, names, received):
         files.find_images(str(tmp_path))
 
 
+def test_what_is_no_photograph_of_the_user_is_passed_over(tmp_path, caplog):
+    expected = [
+        touch(tmp_path / name)
+        for name in ("a.jpg", "b/IMG.AVIF", "my.thumbs/c.jpg", "@home/d.png")
+    ]
+    others = (
+        *("._a.jpg", "b/._IMG.AVIF", ".hidden.png", ".DS_Store", "Thumbs.db"),
+        *(
+            ".git/x.jpg",
+            ".thumbnails/normal/x.png",
+            ".Trash/x.jpg",
+            ".Trash-1000/x.jpg",
+        ),
+        *("@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg", "b/@eaDir/x.jpg", "#recycle/x.jpg"),
+        *(
+            "__MACOSX/._a.jpg",
+            "__MACOSX/b/a.jpg",
+            "$RECYCLE.BIN/x.jpg",
+            ".@__thumb/x.jpg",
+        ),
+        *("lost+found/x.jpg", "b/Thumbnails/x.jpg", "@Recycle/x.jpg"),
+    )
+    for name in others:
+        touch(tmp_path / name)
+    with caplog.at_level("INFO"):
+        for _ in range(2):
+            assert files.find_images(str(tmp_path)) == sorted(expected)
+    (line,) = caplog.messages
+    assert line.endswith("3 hidden files, 13 hidden or thumbnail folders")
+
+
+def test_a_hidden_folder_that_is_named_is_read(tmp_path):
+    expected = touch(tmp_path / ".thumbnails" / "a.jpg")
+    assert files.find_images(str(tmp_path / ".thumbnails")) == [expected]
+
+
+def test_image_files_of_kinds_that_are_not_read_are_counted(tmp_path, caplog):
+    for name in ("a.HEIC", "b/c.heic", "d.jxl", "b/e.Cr2", "notes.txt", "._f.heic"):
+        touch(tmp_path / name)
+    counts = "1 .cr2, 2 .heic, 1 .jxl"
+    with pytest.raises(ValueError, match=f"5 other files; not read are {counts}$"):
+        files.find_images(str(tmp_path))
+    (tmp_path / "list.txt").write_text("a.HEIC\nb/c.heic 3\n")
+    with pytest.raises(ValueError, match="names no images that are read.*2 .heic$"):
+        files.read_list(str(tmp_path / "list.txt"))
+    assert not caplog.messages
+    photo = touch(tmp_path / "photo.jpg")
+    (tmp_path / "list.txt").write_text("a.HEIC\nphoto.jpg\n")
+    assert files.find_images(str(tmp_path)) == [photo]
+    assert files.read_list(str(tmp_path / "list.txt")) == [photo]
+    of_folder, of_list = caplog.messages
+    assert of_folder.endswith(f": {counts}") and of_list.endswith("list.txt: 1 .heic")
+
+
 def test_list_files(tmp_path):
     names = ["a.jpg", "sub/b c.png", "ü 7.jpg", "photo 12", "d.jpg"]
     for name in names:
@@ -78,6 +132,33 @@ def test_a_list_that_names_a_missing_file_is_an_error(tmp_path):
     path.write_text("# one\nmissing file.jpg 3\n")
     with pytest.raises(FileNotFoundError, match="line 2.*'missing file.jpg 3'"):
         files.read_list(str(path))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x00\x00\x00\x18ftypheic\x00",
+        b"\xff\xd8\xff\xe0\x00\x10ftyp",
+        b"ok.jpg\nftyp\x1b[31mred\x07.jpg\n",
+    ],
+)
+def test_content_that_is_no_text_is_not_shown(tmp_path, content):
+    path = tmp_path / "list"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="can't be read as a list") as caught:
+        files.read_list(str(path))
+    assert str(caught.value).isprintable() and "ftyp" not in str(caught.value)
+
+
+def test_a_wrong_line_of_many_is_named_at_once(tmp_path):
+    touch(tmp_path / "a.jpg")
+    lines = ["a.jpg 1"] * 100_000
+    lines[70_000] = "b" * 5000 + ".jpg"
+    path = tmp_path / "list.txt"
+    path.write_text("\n".join(lines))
+    with pytest.raises(FileNotFoundError, match="line 70001, .*'bbb") as caught:
+        files.read_list(str(path))
+    assert len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize("content", [b"# only a comment\n\n", b"\xff\xfe\x00"])

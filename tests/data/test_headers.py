@@ -125,7 +125,7 @@ def turned(kind, orientation, **options):
     return content.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["AVIF", "JPEG", "PNG", "WEBP"])
 def test_orientation_is_read(kind):
     assert [headers.orientation(turned(kind, value)) for value in range(10)] == [
         *(1, 1, 2, 3, 4, 5, 6, 7, 8, 1)

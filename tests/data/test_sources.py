@@ -51,11 +51,70 @@ def test_new_files_leave_the_others_in_training(folder):
     assert len(set(before) & set(val)) <= 1
 
 
-def test_a_file_named_by_two_sources_stays_on_one_side(folder):
-    (folder / "list.txt").write_text("\n".join(f"{n:02}.jpg" for n in range(20)))
-    train, val = both([folder, folder / "list.txt"], val_fraction=0.3)
-    assert len(train) + len(val) == 40
-    assert not set(train) & set(val)
+def test_an_image_that_is_given_twice_counts_once(folder, tmp_path, monkeypatch):
+    link = tmp_path.with_name(f"{tmp_path.name}-link")
+    link.symlink_to(folder)
+    (folder / "copy.jpg").symlink_to("03.jpg")
+    lines = [f"{n:02}.jpg" for n in range(20)] + [str(folder / "01.jpg")]
+    (folder / "list.txt").write_text("\n".join(lines))
+    monkeypatch.chdir(folder)
+    spellings = [folder, ".", f"../{folder.name}/", link, link / "05.jpg", "list.txt"]
+    for specs in [spellings, spellings[::-1]]:
+        train, val = both(specs, val_fraction=0.3)
+        assert len(train) == 14 and len(val) == 6
+        assert {os.path.realpath(path) for path in train + val} == {
+            str(folder / f"{n:02}.jpg") for n in range(20)
+        }
+
+
+@pytest.mark.parametrize("spelling", ["folder", "file", "list", "link"])
+def test_training_images_among_the_held_out_ones_are_refused(folder, spelling):
+    other = folder.with_name(f"{folder.name}-other")
+    other.mkdir()
+    (other / "new.jpg").write_bytes(b"")
+    (other / "list.txt").write_text(f"new.jpg\n../{folder.name}/07.jpg 3\n")
+    if spelling == "link":
+        (other / "link.jpg").symlink_to(folder / "07.jpg")
+    held_out = {"folder": folder, "file": folder / "07.jpg", "list": other / "list.txt"}
+    val_specs = [other, held_out.get(spelling, other)]
+    with pytest.raises(ValueError, match=r"\d+ of both, such as .*\.jpg"):
+        data.open_images([folder], val_specs=val_specs, subset="train")
+    # An evaluation may look at what it likes.
+    assert data.open_images([folder], val_specs=val_specs, subset="val")
+
+
+def test_embedded_photographs_held_out_of_themselves_are_refused():
+    photo = files.embedded_photos()[3]
+    with pytest.raises(ValueError, match=f"1 of both, such as {photo!r}"):
+        data.open_images(val_specs=[photo], subset="train")
+
+
+def test_the_home_folder_is_a_source(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder))
+    (folder / "list.txt").write_text("~/03.jpg\n~/no/../04.jpg\n~/05.jpg 7\n")
+    (folder / "no").mkdir()
+    assert len(data.open_images(["~"])) == 20
+    assert len(data.open_images(["~/list.txt", "~/05.jpg"])) == 3
+
+
+def test_keys_stay_when_the_source_moves(folder):
+    inside = folder / "a" / "x.jpg"
+    inside.parent.mkdir()
+    inside.write_bytes(b"")
+    moved = folder.with_name(f"{folder.name}-moved")
+    before = data.open_images([folder]).keys
+    folder.rename(moved)
+    after = data.open_images([moved, *files.embedded_photos()[:2]]).keys
+    moved.rename(folder)
+    assert before[-1] == "a/x.jpg" and before == after[:-2]
+    assert data.open_images().keys[3] == "astronaut.jpg"
+
+
+@pytest.mark.parametrize("name", ["IMG_1.HEIC", "a.jxl", "b.CR2"])
+def test_a_source_of_a_kind_that_is_not_read_is_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x00\x00\x00\x18ftypheic\n\x1b[31m")
+    with pytest.raises(ValueError, match=f"kind that is not read.*{name}'$"):
+        data.open_images([tmp_path / name])
 
 
 @pytest.mark.parametrize("fraction, scenes", [(0.05, 1), (0.1, 2), (0.25, 4)])

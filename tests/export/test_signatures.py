@@ -115,7 +115,12 @@ def test_no_images_and_no_numbers_are_refused(exported, head, name):
         batch[0, 3, 4, 1] = value
         with pytest.raises(tf.errors.InvalidArgumentError, match="not finite"):
             serve(batch)
-    (beyond,) = serve(np.full([1, 20, 20, 3], 7, np.float32)).values()
+    for value in (2.0, 255.0, -0.5):
+        batch[0, 3, 4, 1] = value
+        with pytest.raises(tf.errors.InvalidArgumentError, match="beyond .0, 1"):
+            serve(batch)
+    # Scaling a picture sharpens it a little beyond white.
+    (beyond,) = serve(np.full([1, 20, 20, 3], 1.05, np.float32)).values()
     (white,) = serve(np.ones([1, 20, 20, 3], np.float32)).values()
     np.testing.assert_array_equal(beyond, white)
 

@@ -41,6 +41,17 @@ def test_the_package_is_a_program_too():
     assert not done.stderr
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_flag_that_is_a_path_says_so(path):
+    tool = importlib.import_module(f"selfsup.cli.{path.stem}").TOOL
+    fields = {name: field.metadata["path"] for name, field in tool._fields().items()}
+    expected = set(fields) & {
+        *("ckpt", "config", "data", "init", "output", "sbd_dir", "source"),
+        *("val_data", "voc_dir", "workdir"),
+    }
+    assert {name for name, is_path in fields.items() if is_path} == expected
+
+
 def test_a_run_from_a_shell(tmp_path, photos):
     (tmp_path / "photos").mkdir()
     for path in sorted(photos.glob("*.jpg"))[::8]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from selfsup.data import decoding, files, tfds
 from selfsup.data.streams import FileImages
-from selfsup.data.voc import layout
+from selfsup.data.voc import layout, lists
 
 # Labels of a class in an image. Difficult: all its objects are hard to
 # recognize, so it counts neither as present nor as absent.
@@ -118,7 +118,8 @@ def open_classification(voc_dir, split):
 
 def _open_folder(voc_dir, split):
     folder = layout.resolve(voc_dir, 2007)
-    names, listed = layout.read_split(folder, "Main", split)
+    entries, listed = layout.read_split(folder, "Main", split)
+    names = tuple(entry.name for entry in entries)
     classes = layout.class_names(folder, background=False)
     paths = [layout.split_file(folder, "Main", f"{name}_{split}") for name in classes]
     paths = layout.find_files("file of a class", [[path] for path in paths], listed)
@@ -129,9 +130,12 @@ def _open_folder(voc_dir, split):
 
 def _read_labels(path, names):
     """Returns the labels of one class, `[N]` uint8, in the order of `names`."""
-    labels = {}
+    labels, known = {}, set(names)
     for number, line in files.read_lines(path):
+        if line.startswith("#"):
+            continue
         name, *rest = line.rsplit(None, 1)
+        name = name if name in known else lists.without_ending(name)
         if not rest or rest[0] not in _LABELS or name in labels:
             raise ValueError(
                 f"File {path}, line {number}, is no label. Expected 1, -1 or 0 for an "

@@ -9,11 +9,12 @@ VOC2012/
     SegmentationClass/2007_000032.png
 """
 
-import collections
 import os
 import pathlib
 
-from selfsup.data import files, tfds
+from selfsup import paths
+from selfsup.data import tfds
+from selfsup.data.voc import listing, lists
 
 BACKGROUND = "background"
 
@@ -44,7 +45,6 @@ OBJECTS = (
 # The last index of masks is void.
 MAX_CLASSES = 255
 
-_IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
 CLASSES_FILE = "classes.txt"
 
 
@@ -63,7 +63,7 @@ def resolve(voc_dir, year):
         FileNotFoundError: If there is no folder `voc_dir`.
         ValueError: If it holds no VOC data.
     """
-    voc_dir = os.fspath(voc_dir)
+    voc_dir = paths.expanded(voc_dir)
     if voc_dir.startswith(tfds.PREFIX):
         raise ValueError(
             "Data sets of TensorFlow Datasets have no masks here; tfds:voc/2007 serves "
@@ -117,7 +117,7 @@ def class_names(folder, background):
         ValueError: If `classes.txt` names no class, too many, or one twice.
     """
     path = os.path.join(folder, CLASSES_FILE)
-    names = read_names(path) if os.path.isfile(path) else (BACKGROUND, *OBJECTS)
+    names = lists.read_names(path) if os.path.isfile(path) else (BACKGROUND, *OBJECTS)
     if not background:
         names = tuple(name for name in names if name != BACKGROUND)
     if not 0 < len(names) <= MAX_CLASSES:
@@ -137,11 +137,12 @@ def read_split(folder, task, split):
         split: Name of the split, such as `"train"`.
 
     Returns:
-        A pair of the names and the path of the file that lists them.
+        A pair of a tuple of `lists.Entry` and the path of the file that lists them.
 
     Raises:
         FileNotFoundError: If there is no such split.
-        ValueError: If its file is empty or names an image twice.
+        ValueError: If its file is empty, names an image twice, or has a line that
+            names none.
     """
     path = split_file(folder, task, split)
     if not os.path.isfile(path):
@@ -149,7 +150,7 @@ def read_split(folder, task, split):
             f"A VOC folder has no such split. Expected one of {_splits(folder, task)}, "
             f"or a file {path}. Received: {split!r}"
         )
-    return read_names(path), path
+    return lists.read(path, folder), path
 
 
 def split_file(folder, task, split):
@@ -163,32 +164,6 @@ def _splits(folder, task):
     found = sorted(path.stem for path in lists)
     ends = tuple(f"_{name}" for name in found)
     return [name for name in found if task != "Main" or not name.endswith(ends)]
-
-
-def read_names(path):
-    """Reads a file of names, one a line; blank lines are ignored.
-
-    Args:
-        path: Path of the file.
-
-    Returns:
-        Tuple of names.
-
-    Raises:
-        ValueError: If there is no name, or one twice.
-    """
-    names = tuple(name for _, name in files.read_lines(path))
-    if not names:
-        raise ValueError(
-            f"File {path} lists no names. Expected one a line. Received: only blanks"
-        )
-    name, count = collections.Counter(names).most_common(1)[0]
-    if count > 1:
-        raise ValueError(
-            f"File {path} lists a name twice. Expected every name once. "
-            f"Received: {name!r} in {count} lines"
-        )
-    return names
 
 
 def mask_path(folder, name, parent="SegmentationClass"):
@@ -210,13 +185,12 @@ def find_images(folder, names, listed):
     Raises:
         FileNotFoundError: If images are missing.
     """
-    stems = [os.path.join(folder, "JPEGImages", name) for name in names]
-    choices = [[stem + end for end in _IMAGE_EXTENSIONS] for stem in stems]
+    choices = [listing.image_choices(folder, name) for name in names]
     return find_files("image", choices, listed)
 
 
 def find_files(kind, choices, listed):
-    """Returns the first path that exists of each choice.
+    """Returns the first path that exists of each choice, in any case of its ending.
 
     Args:
         kind: What the files are.
@@ -229,12 +203,33 @@ def find_files(kind, choices, listed):
     Raises:
         FileNotFoundError: If a choice has no path that exists; it names the
             first such and their number.
+        ValueError: If a path exists twice, with its ending in two cases.
     """
-    found = [next(filter(os.path.isfile, paths), None) for paths in choices]
+    there = listing.Listing()
+    found = [next(filter(None, map(there.find, paths)), [None]) for paths in choices]
+    twice = next((paths for paths in found if len(paths) > 1), None)
+    if twice:
+        raise ValueError(
+            f"A split's {kind} is there twice. Expected one file, as listed in "
+            f"{listed}. Received: {' and '.join(twice)}"
+        )
+    found = [path for (path,) in found]
     if None in found:
-        paths = choices[found.index(None)]
+        expected = _joined(choices[found.index(None)])
         raise FileNotFoundError(
-            f"A split's {kind} is missing. Expected {' or '.join(paths)}, as listed in "
+            f"A split's {kind} is missing. Expected {expected}, as listed in "
             f"{listed}. Received: {found.count(None)} of {len(found)} missing"
         )
     return tuple(found)
+
+
+def _joined(choices):
+    """Joins paths; of those that differ in their endings the first is whole."""
+    stems = {}
+    for path in choices:
+        stem, ending = os.path.splitext(path)
+        stems.setdefault(stem, []).append(ending)
+    return " or ".join(
+        stem + first + (f" (or {', '.join(others)})" if others else "")
+        for stem, (first, *others) in stems.items()
+    )

@@ -7,7 +7,8 @@ without the images of VOC 2012's val: 10,582 images.
 
 import os
 
-from selfsup.data.voc import layout
+from selfsup import paths
+from selfsup.data.voc import layout, lists
 
 AUGMENTED = "train_aug"
 
@@ -35,14 +36,14 @@ def augmented_set(folder, sbd_dir):
     inside = ("dataset", os.path.join("benchmark_RELEASE", "dataset"))
     wanted = ("cls", "train.txt", "val.txt")
     sbd_dir = layout.find_folder(
-        "the Semantic Boundaries Dataset", os.fspath(sbd_dir), inside, wanted
+        "the Semantic Boundaries Dataset", paths.expanded(sbd_dir), inside, wanted
     )
     train, val = (
-        set(layout.read_split(folder, "Segmentation", part)[0])
+        {entry.name for entry in layout.read_split(folder, "Segmentation", part)[0]}
         for part in ("train", "val")
     )
-    lists = [os.path.join(sbd_dir, name) for name in wanted[1:]]
-    names = sorted(train.union(*map(layout.read_names, lists)) - val)
+    listed = [os.path.join(sbd_dir, name) for name in wanted[1:]]
+    names = sorted(train.union(*map(lists.read_names, listed)) - val)
     received = {"train": len(train), "val": len(val), AUGMENTED: len(names)}
     own_classes = os.path.isfile(os.path.join(folder, layout.CLASSES_FILE))
     if not own_classes and received != VOC_2012_COUNTS:

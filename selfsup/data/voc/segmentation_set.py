@@ -125,8 +125,17 @@ def _prepared(folder, split):
                 "of the Semantic Boundaries Dataset, or a prepared list. Received: no "
                 f"`sbd_dir`, and no file {path}"
             )
-    names, listed = layout.read_split(folder, "Segmentation", split)
+    entries, listed = layout.read_split(folder, "Segmentation", split)
     found = [
-        [layout.mask_path(folder, name, parent) for parent in parents] for name in names
+        [layout.mask_path(folder, entry.name, parent) for parent in parents]
+        if entry.mask is None
+        else _listed_masks(folder, entry.mask)
+        for entry in entries
     ]
-    return names, listed, found
+    return tuple(entry.name for entry in entries), listed, found
+
+
+def _listed_masks(folder, path):
+    """Returns where the mask may be whose path a list has."""
+    above = path if os.path.isabs(path) else os.path.join(os.path.dirname(folder), path)
+    return [os.path.join(folder, path.lstrip("/")), above]

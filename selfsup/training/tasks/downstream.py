@@ -6,10 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from selfsup import inference, networks, runs
+from selfsup import inference, networks, paths, runs
 from selfsup.data.batching import reading_errors
 from selfsup.settings import Config, setting
-from selfsup.training.downstream_config import absolute
 from selfsup.training.initial_backbone import freeze, initial_backbone, rebalanced
 from selfsup.training.tasks.task import Task
 from selfsup.weights import zoo
@@ -25,7 +24,9 @@ class DownstreamEvaluationConfig(Config):
     default_split: ClassVar[str]
     required: ClassVar[tuple[str, ...]] = ("voc_dir",)
 
-    voc_dir: str | None = setting(None, "Data to evaluate on. Default: the run's.")
+    voc_dir: str | None = setting(
+        None, "Data to evaluate on. Default: the run's.", path=True
+    )
     split: str | None = setting(
         None, "Images to evaluate on. Default: the run's --val_split."
     )
@@ -76,6 +77,10 @@ class DownstreamTask(Task):
         config = self.config
         if workdir is not None:
             config = self._prolonged(workdir)
+        self.config = config = config.located()
+        # Missing data are named before a network is built.
+        for part in ("train", "test"):
+            self.open(part)
         self._initial = initial_backbone(config, self.fc6_padding(config))
         description = networks.describe(self._initial)
         architecture = networks.ARCHITECTURES[description["network"]]
@@ -106,14 +111,14 @@ class DownstreamTask(Task):
         """Opens a split of the labeled set."""
 
     def open(self, part):
+        config = self.config
         if not self._parts:
-            config = self.config
             samples = self.open_split(config.train_split)
             train, held_out = split(samples, config.held_out, config.seed)
             self._parts = {"all": samples, "train": train, "held_out": held_out}
-        if part == "test":
-            name = self.config.val_split
-            return None if name == "none" else self.open_split(name)
+        if part == "test" and part not in self._parts:
+            name = config.val_split
+            self._parts[part] = None if name == "none" else self.open_split(name)
         return self._parts[part]
 
     def names(self, samples):
@@ -155,7 +160,7 @@ def _absolute_init(init):
     # As `runs.open_run` reads it: what exists as a path is one.
     if init in ("random", "imagenet"):
         return init
-    path = absolute(init)
+    path = paths.absolute(init)
     return init if init in zoo.names() and not os.path.exists(path) else path
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from selfsup import data, networks, stopping
+from selfsup import data, networks, paths, runs, stopping
 from selfsup.settings import Config, setting
 from selfsup.training.image_watch import ImageWatch
 from selfsup.training.optimizers import run_momentum
@@ -21,6 +21,7 @@ class PretrainingEvaluationConfig(Config):
         (),
         "Images: folder, list file or tfds:NAME/SPLIT. Default: those that the run "
         "held out.",
+        path=True,
     )
 
 
@@ -40,6 +41,21 @@ class PretrainingTask(Task):
     def __init__(self, config):
         super().__init__(config)
         self._watches = {}
+
+    def resolve(self, workdir=None):
+        config = self.config
+        begun = {} if workdir is None else runs.read_settings(workdir / "config.json")
+        sources = {}
+        for name in ("data", "val_data"):
+            now = tuple(map(paths.absolute, getattr(config, name)))
+            # A resumed run keeps the spelling that it began with.
+            before = tuple((begun or {}).get(name) or ())
+            same = paths.place(before) == paths.place(now)
+            sources[name] = before if same else now
+        self.config = dataclasses.replace(config, **sources)
+
+    def names(self, samples):
+        return list(samples.keys)
 
     def input_config(self, **changes):
         """Returns what the configuration says of the input.

@@ -4,10 +4,13 @@ import dataclasses
 import math
 from typing import ClassVar
 
-from selfsup import data, evaluation, heads, inference, losses, networks
+import numpy as np
+from absl import logging
+
+from selfsup import data, evaluation, heads, inference, losses, networks, paths
 from selfsup.progress import progress_bar
 from selfsup.settings import changed, fail, setting
-from selfsup.training.downstream_config import DownstreamConfig, absolute
+from selfsup.training.downstream_config import DownstreamConfig
 from selfsup.training.run_config import PointConfig
 from selfsup.training.step import WeightedLoss
 from selfsup.training.tasks.downstream import DownstreamEvaluationConfig, DownstreamTask
@@ -26,7 +29,7 @@ _SBD_DIR = "Folder of the SBD masks, for the split train_aug."
 class SegmentationConfig(DownstreamConfig, PointConfig):
     """Settings of segmentation: the paper's on VOC 2012."""
 
-    sbd_dir: str | None = setting(None, _SBD_DIR)
+    sbd_dir: str | None = setting(None, _SBD_DIR, path=True)
     train_split: str | None = changed(
         DownstreamConfig,
         "train_split",
@@ -41,13 +44,18 @@ class SegmentationConfig(DownstreamConfig, PointConfig):
         "Pixels that points keep from the border. Default: 32, less for small crops.",
     )
 
+    def located(self):
+        return dataclasses.replace(
+            super().located(),
+            sbd_dir=paths.absolute(self.sbd_dir),
+            train_split=self.train_split or ("train_aug" if self.sbd_dir else "train"),
+        )
+
     def resolved(self, *args):
         config = super().resolved(*args)
         margin = min(32, config.crop_size * 32 // 448)
         return dataclasses.replace(
             config,
-            sbd_dir=absolute(self.sbd_dir),
-            train_split=self.train_split or ("train_aug" if self.sbd_dir else "train"),
             point_margin=margin if self.point_margin is None else self.point_margin,
         )
 
@@ -58,7 +66,7 @@ class SegmentationEvaluationConfig(DownstreamEvaluationConfig):
 
     default_split: ClassVar[str] = "val"
 
-    sbd_dir: str | None = setting(None, _SBD_DIR)
+    sbd_dir: str | None = setting(None, _SBD_DIR, path=True)
     flip: bool = setting(False, "Average with the mirror image.")
     scales: str = setting(
         "1", "Factors on the image's size to average over: 0.75,1,1.25."
@@ -101,17 +109,12 @@ class Segmentation(DownstreamTask):
 
     def check(self, samples):
         # Reads every mask, so that a bad one is found before the training.
-        labeled = False
-        for index in progress_bar(
-            range(len(samples)), f"checking {samples.split}", leave=False
-        ):
-            labeled |= bool((samples.mask(index) != data.voc.VOID).any())
-        if not labeled:
-            raise ValueError(
-                "The masks to measure on are void everywhere. Expected more images, or "
-                f"a greater share by --held_out. Received: {len(samples)} of split "
-                f"{samples.split!r} of {samples.folder}"
-            )
+        held_out = samples.split == self.config.train_split
+        advice = "; or a greater share of the masks by --held_out" if held_out else ""
+        _check_classes(samples, "measure on", advice)
+
+    def check_training(self, samples):
+        _check_classes(samples, "learn from", "", until_all_are_seen=True)
 
     def model(self, backbone, samples):
         config = self.config
@@ -174,3 +177,37 @@ class Segmentation(DownstreamTask):
                 )
 
         return {"split": options.split, **results, **chosen}, draw
+
+
+def _check_classes(samples, purpose, advice, until_all_are_seen=False):
+    """Refuses masks of fewer than two classes, and warns of classes without a pixel.
+
+    With one class alone, every prediction of it would be perfect.
+    """
+    classes, void = samples.classes, data.voc.VOID
+    counts = np.zeros(void + 1, np.int64)
+    for index in progress_bar(
+        range(len(samples)), f"checking {samples.split}", leave=False
+    ):
+        counts += np.bincount(samples.mask(index).ravel(), minlength=len(counts))
+        if until_all_are_seen and counts[: len(classes)].all():
+            return
+    missing = [name for name, count in zip(classes, counts, strict=False) if not count]
+    where = f"split {samples.split!r} of {samples.folder}"
+    if len(classes) - len(missing) < 2:
+        shown = [name for name in classes if name not in missing]
+        share = counts[void] / counts.sum()
+        raise ValueError(
+            f"The masks to {purpose} show fewer than two classes. Expected pixels of "
+            f"0 to {len(classes) - 1}, a number for each class{advice}. Received: "
+            f"{', '.join(shown) or 'none'} in {len(samples)} masks of {where}, and "
+            f"{100 * share:.0f} % of {void}, which is void"
+        )
+    if missing:
+        logging.warning(
+            "No pixel of %s in the %d masks to %s of %s",
+            ", ".join(missing),
+            len(samples),
+            purpose,
+            where,
+        )

@@ -61,6 +61,9 @@ class Task:
     def check(self, samples):
         """Raises a ValueError if samples cannot be measured on."""
 
+    def check_training(self, samples):
+        """Raises a ValueError if nothing can be learned from samples."""
+
     def backbone(self, samples):
         """Builds the backbone that the run starts from; `samples` train it."""
 

@@ -79,7 +79,7 @@ def test_splits(tmp_path, tools):
     path = tmp_path / "ImageSets" / "Main" / "train.txt"
     tools.write_lines(path, ["b", "", " a ", "c"])
     names, listed = layout.read_split(tmp_path, "Main", "train")
-    assert names == ("b", "a", "c")
+    assert [entry.name for entry in names] == ["b", "a", "c"]
     assert listed == str(path)
 
 

@@ -107,6 +107,48 @@ def test_missing_files_are_named_when_opening(folder):
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("{0}.jpg", "{0}.JPG", "{0} 1", "{0}.jpg\t0", "JPEGImages/{0}.jpg"),
+        "/JPEGImages/{0}.jpg /SegmentationClass/{0}.png",
+        "VOC2012/JPEGImages/{0}.jpg VOC2012/SegmentationClass/{0}.png",
+        "{0} SegmentationClass/{0}.png",
+    ],
+)
+def test_lists_of_other_projects(folder, line):
+    names = folder.names[:3]
+    lines = ["# made by hand", "", *(line.format(name) for name in names)]
+    folder.split("other", lines)
+    samples = voc.open_segmentation(folder.root, "other")
+    assert samples.names == tuple(names)
+    assert samples.mask_paths == tuple(str(folder.mask(name)) for name in names)
+
+
+def test_a_list_decides_where_its_masks_are(folder, tools):
+    name = folder.names[3]
+    tools.save_mask(folder.mask(name, "Mine"), np.full([20, 24], 9))
+    folder.split("other", [f"/JPEGImages/{name}.jpg /Mine/{name}.png"])
+    assert (voc.open_segmentation(folder.root, "other").mask(0) == 9).all()
+
+
+def test_endings_in_capitals(folder):
+    for name in folder.names:
+        folder.mask(name).rename(folder.mask(name).with_suffix(".PNG"))
+        folder.image(name).rename(folder.image(name).with_suffix(".Jpg"))
+    samples = voc.open_segmentation(folder.root, "train")
+    assert len(samples) == 7 and samples.mask(0).shape == (40, 60)
+    assert samples.mask_paths[0].endswith(".PNG")
+
+
+def test_two_masks_of_an_image_are_named(folder):
+    name = folder.names[2]
+    shutil.copy(folder.mask(name), folder.mask(name).with_suffix(".PNG"))
+    expected = rf"mask is there twice.*{name}\.PNG and .*{name}\.png$"
+    with pytest.raises(ValueError, match=expected):
+        voc.open_segmentation(folder.root, "train")
+
+
 def test_bad_folders_and_splits(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match="Received: '.*none'"):
         voc.open_segmentation(tmp_path / "none", "train")

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from selfsup import networks
+from selfsup import networks, runs
 from selfsup.training import ColorizationConfig, tasks
 from selfsup.training.tasks.pretraining import PretrainingTask
 
@@ -43,7 +43,34 @@ def test_there_need_be_nothing_held_out(folder):
 def test_images_may_be_held_out_by_name(folder, photos):
     task = _task(folder, val_data=(str(photos / "rocket.jpg"),))
     assert len(task.open("train")) == 8
-    assert task.names(task.open("held_out")) == [str(photos / "rocket.jpg")]
+    assert task.open("held_out").name(0) == str(photos / "rocket.jpg")
+
+
+def test_names_stay_when_the_images_move(folder, tmp_path):
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    before, after = (_task(place).open("train") for place in (folder, moved))
+    assert before.sources != after.sources
+    assert _task(folder).names(before) == _task(moved).names(after)
+
+
+def test_sources_mean_the_same_from_every_folder(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    task = _task(folder.name, val_data=("tfds:a/b", folder.name))
+    task.resolve(tmp_path)
+    assert task.config.data == (str(folder),)
+    assert task.config.val_data == ("tfds:a/b", str(folder))
+
+
+def test_a_resumed_run_keeps_the_spelling_that_it_began_with(folder, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    runs.write_json(tmp_path / "config.json", {"data": [str(link)]})
+    task = _task(folder)
+    task.resolve(tmp_path)
+    assert task.config.data == (str(link),)
+    task = _task(folder.parent)
+    task.resolve(tmp_path)
+    assert task.config.data == (str(folder.parent),)
 
 
 def test_settings_reach_the_input(folder):

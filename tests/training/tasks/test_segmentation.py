@@ -1,5 +1,6 @@
 """Segmentation: its batches, losses and score, a whole run and its evaluation."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -158,10 +159,87 @@ def test_held_out_masks_must_have_a_label(tmp_path, photos):
     for name in folder.names[:2]:
         with Image.open(folder.image(name)) as image:
             folder.save_mask(name, np.full(image.size[::-1], voc_folders.VOID))
+    folder.save_mask(folder.names[2], np.arange(48 * 60).reshape(48, 60) % 3)
     task.check(samples)
-    with pytest.raises(ValueError, match="2 of split 'train' of .*/VOC") as error:
+    with pytest.raises(
+        ValueError, match="2 masks of split 'train' of .*/VOC, and 100 %"
+    ):
         task.check(samples.subset([0, 1]))
-    assert "--held_out" in str(error.value)
+
+
+@pytest.fixture
+def drawn(tmp_path, photos):
+    """A folder of three classes, whose masks show two of them."""
+    folder = voc_folders.Folder(tmp_path / "VOC", photos, train=4, val=2)
+    for name in folder.names:
+        with Image.open(folder.image(name)) as image:
+            mask = np.zeros(image.size[::-1])
+        mask[:9, :9] = 2
+        folder.save_mask(name, mask)
+    return folder
+
+
+def test_classes_without_a_pixel_are_named(drawn, caplog):
+    task = _task(drawn, train_split="train")
+    task.check_training(task.open_split("train"))
+    task.check(task.open_split("val"))
+    of_train, of_val = caplog.messages
+    assert of_train.startswith(
+        "No pixel of middle in the 4 masks to learn from of split"
+    )
+    assert of_val.startswith("No pixel of middle in the 2 masks to measure on of split")
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_masks_of_one_class_are_refused_before_training(drawn, tmp_path, value):
+    for name in drawn.names:
+        with Image.open(drawn.mask(name)) as image:
+            mask = np.array(image)
+        # As black and white masks: white is void.
+        drawn.save_mask(name, np.where(mask == 2, value, 0))
+    message = (
+        "fewer than two classes. Expected pixels of 0 to 2.*Received: background in"
+    )
+    with pytest.raises(ValueError, match=f"learn from show {message} 3 masks"):
+        training.train_voc(_config(drawn, held_out=0.25), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    task = _task(drawn, train_split="train")
+    with pytest.raises(ValueError, match=f"measure on show {message} 4") as caught:
+        task.check(task.open_split("train"))
+    assert "--held_out" in str(caught.value)
+    with pytest.raises(ValueError, match=f"measure on show {message} 2") as caught:
+        task.check(task.open_split("val"))
+    assert "--held_out" not in str(caught.value)
+
+
+def test_training_masks_are_read_until_all_classes_are_seen(folder):
+    task = _task(folder, train_split="train")
+    samples = task.open_split("train")
+    (folder.root / "unread.png").write_bytes(b"")
+    paths = (samples.mask_paths[0],) + (str(folder.root / "unread.png"),) * 9
+    read = dataclasses.replace(samples, mask_paths=paths)
+    assert len(np.unique(samples.mask(0))) == 4
+    task.check_training(read)
+    with pytest.raises(ValueError, match="unread.png"):
+        task.check(read)
+
+
+def test_missing_data_are_named_before_a_network_is_built(tmp_path, monkeypatch):
+    def build(*arguments):
+        raise AssertionError("built")
+
+    monkeypatch.setattr("selfsup.training.tasks.downstream.initial_backbone", build)
+    config = training.SegmentationConfig(voc_dir=str(tmp_path / "missing"), **TINY)
+    with pytest.raises(FileNotFoundError, match="missing"):
+        training.train_voc(config, tmp_path / "run")
+
+
+def test_an_evaluation_refuses_masks_of_one_class(workdir, drawn, tmp_path):
+    for name in drawn.names:
+        with Image.open(drawn.mask(name)) as image:
+            drawn.save_mask(name, np.zeros(image.size[::-1]))
+    with pytest.raises(ValueError, match="fewer than two classes"):
+        training.eval_voc(workdir, tmp_path / "report", voc_dir=str(drawn.root))
 
 
 def test_a_workdir_holds_everything(workdir, folder):
