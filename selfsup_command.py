@@ -28,8 +28,8 @@ def main(argv=None):
     # Until the tool begins; then signals are those of `selfsup.stopping`.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    # Of TensorFlow errors alone. What OpenCV and Pillow write of damaged files the tools
-    # say in lines of their own.
+    # Of TensorFlow errors alone. What OpenCV and Pillow write of damaged files the
+    # tools say in lines of their own.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     warnings.filterwarnings("ignore", module="PIL")

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from selfsup.data import headers, orientation
+from selfsup.data import headers, orientation, scans, strips
 
 MAX_PIXELS = headers.MAX_PIXELS
 
@@ -134,7 +134,12 @@ def check_size(height, width, limit=MAX_PIXELS):
 def decode_jpeg(encoded, limit=MAX_PIXELS):
     """Decodes a JPEG as it is stored, `[H, W, 3]`, uint8 RGB; runs in graphs."""
     shape = tf.io.extract_jpeg_shape(encoded)
-    with tf.control_dependencies([check_size(shape[0], shape[1], limit)]):
+    checks = [check_size(shape[0], shape[1], limit)]
+    with tf.control_dependencies(checks):
+        few = scans.are_few(encoded)
+    with tf.control_dependencies(
+        [tf.cond(few, tf.no_op, lambda: scans.check(encoded))]
+    ):
         return tf.io.decode_jpeg(encoded, channels=3, dct_method=DCT_METHOD)
 
 
@@ -148,12 +153,16 @@ def decode_png(encoded, limit=MAX_PIXELS):
 
     def deep():
         image = tf.io.decode_png(encoded, channels=4, dtype=tf.uint16)
-        return tf.cast(tf.round(tf.cast(image, tf.float32) / 257.0), tf.uint8)
+        return strips.mapped(lambda rows: on_white(_to_8_bits(rows)), image)
 
     def plain():
-        return tf.io.decode_png(encoded, channels=4)
+        return on_white(tf.io.decode_png(encoded, channels=4))
 
-    return on_white(tf.cond(tf.strings.substr(encoded, 24, 1) == b"\x10", deep, plain))
+    return tf.cond(tf.strings.substr(encoded, 24, 1) == b"\x10", deep, plain)
+
+
+def _to_8_bits(image):
+    return tf.cast(tf.round(tf.cast(image, tf.float32) / 257.0), tf.uint8)
 
 
 def on_white(rgba):
@@ -166,14 +175,14 @@ def on_white(rgba):
         `[H, W, 3]`, uint8.
     """
 
-    def blend():
-        values = tf.cast(rgba, tf.float32)
+    def blend(rows):
+        values = tf.cast(rows, tf.float32)
         alpha = values[..., 3:] / 255.0
         blended = values[..., :3] * alpha + 255.0 * (1.0 - alpha)
         return tf.cast(tf.round(blended), tf.uint8)
 
     opaque = tf.reduce_all(rgba[..., 3] == 255)
-    return tf.cond(opaque, lambda: rgba[..., :3], blend)
+    return tf.cond(opaque, lambda: rgba[..., :3], lambda: strips.mapped(blend, rgba))
 
 
 def decode_gif(encoded, limit=MAX_PIXELS):
@@ -231,12 +240,23 @@ def to_rgb8(image, multiplied=False):
         ValueError: If the pixels are of another type, or float of no known range.
     """
     image = image[..., None] if image.ndim == 2 else image
-    if image.dtype == np.uint16:
-        image = np.round(image / 257.0).astype(np.uint8)
-    elif np.issubdtype(image.dtype, np.floating):
+    if np.issubdtype(image.dtype, np.floating):
+        # Of the whole image: its brightest pixel tells the range.
         colors = 1 if image.shape[-1] < 3 else 3
         parts = image[..., :colors], image[..., colors:]
         image = np.concatenate([_float_to_bytes(part) for part in parts], axis=-1)
+    rgb = np.empty((*image.shape[:2], 3), np.uint8)
+    # In strips, as the numbers between have 8 bytes.
+    step = max(1, strips.PIXELS // image.shape[1])
+    for start in range(0, len(image), step):
+        rows = slice(start, start + step)
+        rgb[rows] = _rows_to_rgb8(image[rows], multiplied)
+    return rgb
+
+
+def _rows_to_rgb8(image, multiplied):
+    if image.dtype == np.uint16:
+        image = np.round(image / 257.0).astype(np.uint8)
     elif image.dtype != np.uint8:
         raise ValueError(
             f"Expected pixels of uint8, uint16 or float. Received: {image.dtype}"
@@ -250,7 +270,7 @@ def to_rgb8(image, multiplied=False):
         weight = alpha / 255.0
         color = color * (1.0 if multiplied else weight) + 255.0 * (1.0 - weight)
         color = np.round(np.minimum(color, 255.0)).astype(np.uint8)
-    return np.ascontiguousarray(color)
+    return color
 
 
 def _float_to_bytes(values):

@@ -13,7 +13,7 @@ around the points are interpolated from the window's pixels directly.
 import tensorflow as tf
 
 from selfsup import targets as targets_lib
-from selfsup.data import decoding, orientation
+from selfsup.data import decoding, orientation, scans, strips
 from selfsup.data.whole_images import as_network_input
 
 # Reductions that the JPEG decoder makes on the fly.
@@ -148,19 +148,23 @@ def read_window(encoded, side, position, crop_size):
         window = image[y : y + size, x : x + size]
         return tf.cond(ratio > 1, lambda: _block_means(window, ratio), lambda: window)
 
-    # The whole decoder has an error ready for sizes that must not be decoded.
+    # The whole decoder has an error ready for files that must not be decoded.
     pixels = tf.reduce_prod(tf.cast(shape, tf.int64))
     fast &= (pixels > 0) & (pixels <= decoding.MAX_PIXELS)
+    fast = tf.cond(fast, lambda: scans.are_few(encoded), lambda: False)
     branches = [lambda ratio=ratio: from_jpeg(ratio) for ratio in _RATIOS]
     window = tf.switch_case(tf.where(fast, choice, len(_RATIOS)), [*branches, from_any])
     return tf.ensure_shape(window, [None, None, 3])
 
 
 def _block_means(image, ratio):
-    size = tf.shape(image)[0] // ratio
-    blocks = tf.reshape(image, tf.stack([size, ratio, size, ratio, 3]))
-    means = tf.reduce_mean(tf.cast(blocks, tf.float32), axis=[1, 3])
-    return tf.cast(tf.round(means), tf.uint8)
+    def means(rows):
+        height, width = tf.shape(rows)[0] // ratio, tf.shape(rows)[1] // ratio
+        blocks = tf.reshape(rows, tf.stack([height, ratio, width, ratio, 3]))
+        averages = tf.reduce_mean(tf.cast(blocks, tf.float32), axis=[1, 3])
+        return tf.cast(tf.round(averages), tf.uint8)
+
+    return strips.mapped(means, image, ratio)
 
 
 def resize_gray(window, mirror, crop_size):

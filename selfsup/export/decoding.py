@@ -7,9 +7,9 @@ transparent pixels lie on white, EXIF orientation is applied.
 
 import tensorflow as tf
 
-from selfsup.data import decoding
+from selfsup.data import decoding, reading
 from selfsup.data.orientation import turned
-from selfsup.export import orientation, reading, scans
+from selfsup.export import orientation
 
 KINDS = "JPEG or PNG"
 
@@ -48,8 +48,7 @@ def decode(encoded, max_pixels):
 
 
 def _jpeg(encoded, max_pixels):
-    with tf.control_dependencies([scans.check(encoded)]):
-        image = decoding.decode_jpeg(tf.identity(encoded), max_pixels)
+    image = decoding.decode_jpeg(encoded, max_pixels)
     return turned(image, orientation.jpeg_orientation(encoded))
 
 

@@ -5,8 +5,7 @@ The same answers as `data.headers.orientation`, which is Python.
 
 import tensorflow as tf
 
-from selfsup.data import orientation
-from selfsup.export import reading
+from selfsup.data import orientation, reading
 
 _EXIF = b"Exif\0\0"
 _TAG, _SHORT = 0x0112, 3

@@ -8,7 +8,7 @@ import time
 import tensorflow as tf
 from absl import logging
 
-from selfsup import atomic
+from selfsup import atomic, weights
 
 # What restoring a damaged checkpoint, or one of another model, ends in.
 _DOES_NOT_FIT = (AssertionError, LookupError, ValueError, tf.errors.OpError)
@@ -140,7 +140,6 @@ def save_model(model, path):
     # `include_optimizer=False` is ignored for `.keras` files.
     optimizer, model.optimizer = getattr(model, "optimizer", None), None
     try:
-        with atomic.write(path) as unfinished:
-            model.save(unfinished)
+        weights.save(model, path, overwrite=True)
     finally:
         model.optimizer = optimizer

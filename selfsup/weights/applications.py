@@ -82,6 +82,7 @@ def load(network=None, path=None):
         )
     application = _MODELS[found](weights=None, include_top="predictions" in layers)
     try:
+        _check_shapes(application, path)
         application.load_weights(path)
     except hdf5.UNREADABLE as error:
         raise ValueError(
@@ -89,6 +90,20 @@ def load(network=None, path=None):
             f"Received: {path} ({' '.join(str(error).split())})"
         ) from error
     return convert(application, origin=str(path))
+
+
+def _check_shapes(application, path):
+    """Compares a file's arrays with the weights; Keras reads an array first."""
+    with hdf5.opened(path) as file:
+        groups = [file[layer] for layer in file.attrs["layer_names"]]
+        shapes = [
+            group[name].shape
+            for group in groups
+            for name in group.attrs.get("weight_names", ())
+        ]
+    expected = [tuple(weight.shape) for weight in application.weights]
+    if sorted(shapes) != sorted(expected):
+        raise ValueError(f"{len(shapes)} arrays of other shapes or number")
 
 
 def find(network):

@@ -4,10 +4,12 @@ import pathlib
 import zipfile
 import zlib
 
+import h5py
 import keras
+import tensorflow as tf
 
 from selfsup import atomic, layers
-from selfsup.weights import adaptation, applications, assignment, caffe, hdf5
+from selfsup.weights import adaptation, applications, assignment, caffe, hdf5, saving
 
 # Prefixes of the layers of a head; their weights are left out.
 _HEAD = ("h_fc1", "prediction")
@@ -86,14 +88,44 @@ def read_model(path):
         return import_model(path)[0]
     damaged = (AttributeError, zipfile.BadZipFile, zlib.error, *hdf5.UNREADABLE)
     try:
-        if not zipfile.is_zipfile(path):
-            raise ValueError("truncated, or of another kind")
-        return keras.saving.load_model(path, compile=False)
+        _check_archive(path)
+        model = keras.saving.load_model(path, compile=False)
+        _check_finite(model)
+        return model
     except damaged as error:
         raise ValueError(
             "A model cannot be read. Expected a whole .keras file, or a .h5 file of "
             f"weights to import. Received: {path} ({atomic.first_line(error)})"
         ) from error
+
+
+def _check_archive(path):
+    """Refuses an archive of more, or much larger, parts than a model has."""
+    if not zipfile.is_zipfile(path):
+        raise ValueError("truncated, or of another kind")
+    size = pathlib.Path(path).stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        parts = sorted(member.filename for member in members)
+        if parts != sorted(saving.PARTS):
+            raise ValueError(f"the parts {', '.join(parts)}")
+        unpacked = sum(member.file_size for member in members)
+        if unpacked > hdf5.MOST_EXPANSION * size:
+            raise ValueError(f"parts of {unpacked:,} bytes in {size:,}")
+        with archive.open(saving.WEIGHTS) as part, h5py.File(part) as file:
+            hdf5.check(file, size, f"{path}: {saving.WEIGHTS}")
+
+
+def _check_finite(model):
+    wrong = [
+        variable.path
+        for variable in model.weights
+        # Of TensorFlow, as NumPy does not know of bfloat16.
+        if tf.as_dtype(variable.dtype).is_floating
+        and not tf.reduce_all(tf.math.is_finite(variable.value))
+    ]
+    if wrong:
+        raise ValueError(f"NaN or infinity in {', '.join(wrong)}")
 
 
 def import_model(source, network=None, **options):

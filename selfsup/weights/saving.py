@@ -1,6 +1,7 @@
 """Models written to `.keras` files, large ones without a copy in memory."""
 
 import functools
+import json
 import pathlib
 import shutil
 import zipfile
@@ -9,6 +10,21 @@ import keras
 
 from selfsup import atomic
 from selfsup.weights import memory
+
+# The parts of a `.keras` file.
+WEIGHTS = "model.weights.h5"
+PARTS = ("metadata.json", "config.json", WEIGHTS)
+
+# Arguments that Keras added after 3.12, and what it writes where they are not used.
+# Earlier versions refuse them.
+_ADDED = {
+    "input_axes": None,
+    "output_axes": None,
+    "quantization_config": None,
+    "renorm": False,
+    "renorm_clipping": None,
+    "renorm_momentum": 0.99,
+}
 
 
 def save(model, path, overwrite=False):
@@ -37,11 +53,24 @@ def save(model, path, overwrite=False):
         shutil.rmtree(folder, ignore_errors=True)
         try:
             _save_to_folder(model, folder)
+            config = json.loads((folder / "config.json").read_text())
+            (folder / "config.json").write_text(json.dumps(_readable(config)))
             with zipfile.ZipFile(unfinished, "w") as archive:
-                for name in ("metadata.json", "config.json", "model.weights.h5"):
+                for name in PARTS:
                     archive.write(folder / name, name)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _readable(config):
+    """Returns a configuration without what earlier versions of Keras do not know."""
+    if isinstance(config, dict):
+        return {
+            name: _readable(value)
+            for name, value in config.items()
+            if name not in _ADDED or value != _ADDED[name]
+        }
+    return [_readable(x) for x in config] if isinstance(config, list) else config
 
 
 def checked_output(path, suffix, overwrite):

@@ -1,6 +1,7 @@
 """The tools' files are a few lines over `selfsup.cli`, and one runs from outside."""
 
 import ast
+import importlib
 import json
 import os
 import shutil

@@ -161,7 +161,7 @@ def test_a_model_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(model, "save", full)
+    monkeypatch.setattr(keras.saving, "save_model", full)
     with pytest.raises(OSError, match="could not be written.*model.keras"):
         save_model(model, path)
     assert path.read_bytes() == before

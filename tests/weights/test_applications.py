@@ -168,6 +168,13 @@ def test_files_of_other_kinds_are_refused(tmp_path):
         file.attrs["layer_names"] = [b"conv1_bn", b"conv4_block6_3_conv"]
     with pytest.raises(ValueError, match="whole file for resnet50. Received: .*other"):
         applications.load(None, other)
+    with h5py.File(other, "w") as file:
+        file.attrs["layer_names"] = [b"conv1_bn", b"conv4_block6_3_conv"]
+        for name in ("conv1_bn", "conv4_block6_3_conv"):
+            file[f"{name}/x"] = np.ones(1000)
+            file[name].attrs["weight_names"] = [b"x"] * 3
+    with pytest.raises(ValueError, match="6 arrays of other shapes or number"):
+        applications.load(None, other)
     # The second version is another network.
     with h5py.File(other, "w") as file:
         file.attrs["layer_names"] = [b"conv4_block6_3_conv"]

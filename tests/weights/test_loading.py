@@ -1,5 +1,8 @@
 """Loading and importing: every kind of source, strict checks, clear errors."""
 
+import io
+import zipfile
+
 import h5py
 import keras
 import numpy as np
@@ -185,3 +188,49 @@ def test_other_files(tmp_path):
     path.write_text("text")
     with pytest.raises(ValueError, match=f"not HDF5.*Received: {path}"):
         weights.import_model(path)
+
+
+def _repacked(path, to, change, compression=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(to, "w", compression) as new:
+        for name, content in change({x: old.read(x) for x in old.namelist()}).items():
+            new.writestr(name, content)
+    return to
+
+
+def _with_external_storage(parts):
+    file = io.BytesIO(parts["model.weights.h5"])
+    with h5py.File(file, "r+") as weights_file:
+        weights_file.create_dataset("x", (4,), "u1", external=[("/etc/passwd", 0, 4)])
+    return {**parts, "model.weights.h5": file.getvalue()}
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (_with_external_storage, "/x, an array in another file"),
+        (lambda parts: {**parts, "assets/x": "y"}, "the parts assets/x, config"),
+        (lambda parts: {**parts, "metadata.json": bytes(10**9 // 4)}, "parts of 250"),
+    ],
+    ids=["external storage", "other part", "large part"],
+)
+def test_archives_that_are_more_than_a_model(change, message, workdir, tmp_path):
+    path = workdir / "backbone.keras"
+    spoiled = _repacked(path, tmp_path / "x.keras", change, zipfile.ZIP_DEFLATED)
+    with pytest.raises(ValueError, match=message) as error:
+        weights.read_model(spoiled)
+    assert str(spoiled) in str(error.value)
+
+
+def test_compressed_archives_are_read(backbone, workdir, tmp_path):
+    path = workdir / "backbone.keras"
+    packed = _repacked(path, tmp_path / "x.keras", dict, zipfile.ZIP_DEFLATED)
+    _assert_holds(weights.read_model(packed), assignment.arrays(backbone))
+
+
+def test_weights_that_are_not_finite_are_named(tmp_path):
+    model = fakes.network("vgg16")
+    kernel = model.get_layer("conv1_1").kernel
+    kernel.assign(kernel * np.nan)
+    model.save(tmp_path / "x.keras")
+    with pytest.raises(ValueError, match="NaN or infinity in conv1_1/kernel"):
+        weights.read_model(tmp_path / "x.keras")

@@ -2,21 +2,14 @@
 
 import io
 import pathlib
-import zlib
 
 import numpy as np
-import scipy.io
 from PIL import Image
 
 from selfsup import atomic
 from selfsup.data import decoding, headers
 from selfsup.data.crops import VOID
-
-_UNREADABLE = (
-    *headers.PILLOW_ERRORS,
-    scipy.io.matlab.MatReadError,
-    zlib.error,
-)
+from selfsup.data.voc import mat_files
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -38,8 +31,8 @@ def read_mask(path, size, num_classes):
             and these classes.
     """
     try:
-        mask = _read_mat(path) if path.endswith(".mat") else _read_indices(path)
-    except _UNREADABLE as error:
+        mask = mat_files.read(path) if path.endswith(".mat") else _read_indices(path)
+    except headers.PILLOW_ERRORS as error:
         raise ValueError(
             "A mask can't be read. Expected indices: a PNG file with a palette or of "
             "gray, of at most 8 bits, or a .mat file with GTcls.Segmentation of uint8. "
@@ -94,12 +87,3 @@ def _read_indices(path):
         # Pillow stretches gray of 2 and 4 bits to the range of 8.
         pixels //= 255 // (2 ** encoded[24] - 1)
     return pixels
-
-
-def _read_mat(path):
-    """Reads the classes' mask of the Semantic Boundaries Dataset, `[H, W]` uint8."""
-    content = scipy.io.loadmat(path, variable_names=["GTcls"])
-    mask = np.asarray(content["GTcls"]["Segmentation"][0, 0])
-    if mask.ndim != 2 or mask.dtype != np.uint8:
-        raise ValueError(f"Segmentation is {mask.dtype} of shape {mask.shape}.")
-    return mask

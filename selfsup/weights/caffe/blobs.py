@@ -122,8 +122,7 @@ def opened(path):
     """
     with hdf5.opened(path) as file:
         try:
-            data = file.get("data")
-            datasets = dict(_datasets(data)) if isinstance(data, h5py.Group) else {}
+            datasets = hdf5.datasets(file.get("data"))
             record = dict(json.loads(file.attrs.get(_RECORD, "{}")))
         except hdf5.UNREADABLE as error:
             raise ValueError(
@@ -136,16 +135,6 @@ def opened(path):
                 f"Received: {path} with {', '.join(file) or 'nothing'}"
             )
         yield Blobs(path, datasets, record)
-
-
-def _datasets(group, prefix=""):
-    """Lists the arrays below a group, whatever the depth, by name."""
-    for name in group:
-        item = group.get(name)
-        if isinstance(item, h5py.Group):
-            yield from _datasets(item, f"{prefix}{name}/")
-        elif item is not None:
-            yield f"{prefix}{name}", item
 
 
 def write(path, blobs, record):

@@ -1,5 +1,7 @@
 """Import of Caffe's weights."""
 
+import math
+
 import numpy as np
 
 from selfsup import color, heads, networks
@@ -9,6 +11,9 @@ from selfsup.weights.caffe import assignments, names, recognition
 from selfsup.weights.caffe import blobs as blob_files
 
 _BORDERS = ("separate", "absorbed")
+
+# A width that is built in no time, and how many values need no check.
+_NARROW, _ALWAYS = 1 / 16, 2**24
 
 # Arguments of the builders that only files written by `save` record.
 _RECORDED = ("fc6_padding", "dropout", "bn_momentum", "pool1")
@@ -86,7 +91,7 @@ def load(
         if network == "alexnet":
             arguments["lrn"] = file.record.get("lrn", True) if lrn is None else lrn
         head = recognition.find_head(blobs)
-        model, taps = _build(arguments, file.record, head)
+        model, taps = _build(arguments, blobs, head)
         variables = assignment.parameters(model)
         planned = _plan_units(blobs, description, variables, absorbed)
         if head is not None:
@@ -100,20 +105,28 @@ def load(
     return model, report
 
 
-def _build(arguments, record, head):
-    recorded = record if record.get("network") == arguments["network"] else {}
-    backbone = networks.build(
-        {
-            **{name: recorded[name] for name in _RECORDED if name in recorded},
-            **arguments,
-            # These take neither time nor memory.
-            "kernel_initializer": "zeros",
-        }
-    )
+def _build(arguments, blobs, head):
+    recorded = blobs.record
+    if recorded.get("network") != arguments["network"]:
+        recorded = {}
+    arguments = {
+        **{name: recorded[name] for name in _RECORDED if name in recorded},
+        **arguments,
+        # These take neither time nor memory.
+        "kernel_initializer": "zeros",
+    }
+    width = arguments["width"]
+    if width > 1:
+        # The weights' number is nearly that of a narrow network times the square.
+        narrow = networks.build({**arguments, "width": _NARROW}).count_params()
+        _check_size(blobs, narrow * (width / _NARROW) ** 2)
+    backbone = networks.build(arguments)
     if head is None:
         return backbone, None
     taps = networks.taps(backbone)
     taps = recognition.find_taps(taps, head.inputs) or taps
+    inputs, outputs = sum(tap.channels for tap in taps), head.bins * 2
+    _check_size(blobs, head.units * (inputs + outputs))
     model = heads.colorizer(
         backbone,
         taps,
@@ -123,6 +136,19 @@ def _build(arguments, record, head):
         alignment=recorded.get("alignment", "centers"),
     )
     return model, taps
+
+
+def _check_size(blobs, needed):
+    """Refuses to build what needs far more values than the file holds.
+
+    The width, and the units and bins of the head, are numbers in the file.
+    """
+    held = sum(map(math.prod, blobs.shapes.values()))
+    if needed > 2 * held + _ALWAYS:
+        raise ValueError(
+            "The file is too small for its network. Expected all weights, about "
+            f"{needed:,.0f} values. Received: {blobs.path} with {held:,}"
+        )
 
 
 def _plan_units(blobs, description, variables, absorbed):

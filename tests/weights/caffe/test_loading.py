@@ -445,3 +445,21 @@ def test_invalid_conventions_are_refused(files, scale):
         caffe.load(files / "vgg16.h5", input_scale=scale)
     with pytest.raises(ValueError, match="Received: input_mean=nan,"):
         caffe.load(files / "vgg16.h5", input_mean=np.nan)
+
+
+def test_networks_larger_than_the_file_are_not_built(tmp_path):
+    # The first axes of a VGG-16 of width 16, which has 35 billion weights.
+    layers = {
+        name: [np.ones((filters * 16, 1, 1, 1))]
+        for name, filters, _ in caffe_files.VGG16
+    }
+    path = caffe_files.write(tmp_path / "x.h5", layers)
+    with pytest.raises(ValueError, match=f"too small.*Received: {path} with"):
+        caffe.load(path)
+
+
+def test_heads_larger_than_the_file_are_not_built(tmp_path):
+    layers = {**caffe_files.vgg16(32), "h_fc1": [np.ones((10**6, 1))]}
+    path = caffe_files.write(tmp_path / "x.h5", layers)
+    with pytest.raises(ValueError, match=f"too small.*Received: {path} with"):
+        caffe.load(path)

@@ -5,7 +5,7 @@ import struct
 import pytest
 import tensorflow as tf
 
-from selfsup.export import reading
+from selfsup.data import reading
 
 CONTENT = bytes(range(250, 256)) + bytes(range(6))
 

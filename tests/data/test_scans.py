@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from selfsup.export import reading, scans
+from selfsup.data import decoding, partial_decode, reading, scans
 
 import image_files
 
@@ -76,3 +76,18 @@ def test_segments_are_limited_but_not_restarts(monkeypatch):
     check(jpeg)
     with pytest.raises(tf.errors.InvalidArgumentError, match="or 30 segments"):
         check(jpeg[:2] + 30 * b"\xff\xfe\0\3a" + jpeg[2:])
+
+
+def test_few_scans_need_no_count(image):
+    for scans_count, few in ((10, True), (100, True), (101, False)):
+        jpeg = image_files.many_scans(image, scans_count)
+        assert bool(scans.are_few(tf.constant(jpeg))) == few
+    assert bool(scans.are_few(tf.constant(b"")))
+
+
+def test_every_reader_refuses_many_scans(image):
+    jpeg = image_files.many_scans(image, 101)
+    with pytest.raises(ValueError, match="x.jpg.*over 100 scans"):
+        decoding.decode_bytes(jpeg, "x.jpg")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="over 100 scans"):
+        partial_decode.read_window(tf.constant(jpeg), 128.0, [0.5, 0.5], 64)
