@@ -103,7 +103,7 @@ def _damage(kind, folder):
         return str(image)
     if kind == "image missing":
         image.unlink()
-        return f"Expected {image} or "
+        return f"Expected {image} (or .jpeg, "
     if kind == "name without image":
         folder.split("val", [*folder.names[10:], "unheard_of"])
         return f"as listed in {listed}. Received: 1 of 5 missing"
