@@ -207,7 +207,8 @@ def _fail(message):
 
 def _stop(done=""):
     where = f"Stopped {done}".strip()
-    command = shlex.join(sys.orig_argv)
+    # What is done would be done again.
+    command = shlex.join(a for a in sys.orig_argv if a.lstrip("-") != "overwrite")
     _end(f"{where}. Go on with: {command}", stopping.exit_code())
 
 

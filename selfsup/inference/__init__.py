@@ -7,8 +7,10 @@ __all__, __getattr__, __dir__ = lazy.exports(
     {
         "check_classes": "segmentation",
         "class_map_predictor": "segmentation",
+        "DEFAULT_SIDE": "image_coloring",
+        "color_image": "colorization",
         "color_photograph": "photographs",
-        "colorize": "colorization",
+        "colorize": "image_coloring",
         "colorizer_predictor": "colorization",
         "dense_predictor": "colorization",
         "over_replicas": "replicas",
