@@ -12,7 +12,7 @@ _TOOLS = _ROOT / "tools"
 
 # From left to right; a module imports what stands before it.
 _RANKS = (
-    ("settings", "atomic", "locking", "stopping", "lazy"),
+    ("settings", "atomic", "locking", "stopping", "backend", "lazy"),
     ("progress",),
     ("color", "targets"),
     ("layers",),

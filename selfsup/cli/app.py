@@ -10,7 +10,7 @@ import textwrap
 import tensorflow as tf
 from absl import flags, logging
 
-from selfsup import runs, stopping
+from selfsup import backend, runs, stopping
 from selfsup.settings import value_type
 
 # What bad input, a full disk, a small device or a missing extra end in.
@@ -78,6 +78,7 @@ class Tool:
         logging.get_absl_logger().addFilter(
             lambda record: not record.getMessage().startswith("Sharding callback")
         )
+        backend.use_defaults()
         argv = sys.argv if argv is None else argv
         with stopping.handled():
             try:

@@ -1,6 +1,6 @@
 """Compiled predictors for every kind of model, and whole photographs."""
 
-from selfsup import lazy
+from selfsup import backend, lazy
 
 __all__, __getattr__, __dir__ = lazy.exports(
     __name__,
@@ -21,4 +21,5 @@ __all__, __getattr__, __dir__ = lazy.exports(
         "segment": "segmentation",
         "takes_color": "segmentation",
     },
+    check=backend.require_tensorflow,
 )

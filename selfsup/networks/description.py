@@ -1,6 +1,7 @@
 """The arguments that a network was built with, read off its layers."""
 
 import keras
+import numpy as np
 
 from selfsup import layers
 from selfsup.networks import units
@@ -68,8 +69,13 @@ def describe(model):
     }
     if "rescaling" in found:
         layer = found["rescaling"]
-        description["rescaling"] = [layer.scale, layer.offset]
+        description["rescaling"] = [_flat(layer.scale), layer.offset]
     return {**description, **{x: _OPTIONS[x](found) for x in network.options}}
+
+
+def _flat(scale):
+    """Returns a number, or the list of one for each channel, without brackets."""
+    return scale if isinstance(scale, (int, float)) else np.ravel(scale).tolist()
 
 
 def build(description):
