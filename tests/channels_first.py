@@ -36,7 +36,9 @@ def outputs(models, prefix=""):
     """Returns what models answer to an image, arrays by name."""
     answers = {}
     for name, model in models.items():
-        answer = model(fakes.image(1, 96, 96, model.input.shape[-1]), training=False)
+        answer = model(
+            fakes.image(1, 96, 96, model.inputs[0].shape[-1]), training=False
+        )
         for key, value in (
             answer if isinstance(answer, dict) else {"": answer}
         ).items():

@@ -1,7 +1,6 @@
 """The arguments that a network was built with, read off its layers."""
 
 import keras
-import numpy as np
 
 from selfsup import layers
 from selfsup.networks import units
@@ -75,7 +74,9 @@ def describe(model):
 
 def _flat(scale):
     """Returns a number, or the list of one for each channel, without brackets."""
-    return scale if isinstance(scale, (int, float)) else np.ravel(scale).tolist()
+    while isinstance(scale, list) and isinstance(scale[0], list):
+        scale = scale[0]
+    return scale
 
 
 def build(description):
