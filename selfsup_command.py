@@ -10,6 +10,23 @@ import sys
 import warnings
 
 
+def _require_tensorflow():
+    try:
+        import selfsup  # noqa: F401  Keeps the greeting away.
+
+        keras = sys.modules["keras"]
+
+        backend = keras.config.backend()
+    except (AssertionError, ImportError, ValueError) as error:
+        # Of other work's settings: not installed, or unknown.
+        backend = f"{os.environ.get('KERAS_BACKEND', '')} ({error})".strip()
+    if backend != "tensorflow":
+        sys.exit(
+            "Error: Keras runs on another backend. Expected the TensorFlow backend. "
+            f"Received: {' '.join(backend.split())}, from KERAS_BACKEND or keras.json"
+        )
+
+
 def main(argv=None):
     """Runs a tool by its name and ends the process.
 
@@ -33,6 +50,7 @@ def main(argv=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     warnings.filterwarnings("ignore", module="PIL")
+    _require_tensorflow()
     from selfsup.cli import command
 
     command.main(sys.argv if argv is None else argv)

@@ -1,6 +1,7 @@
 """Atomic writing of files and folders."""
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import shutil
@@ -37,7 +38,10 @@ def write(path):
         OSError: If the file cannot be written; it names `path`.
     """
     path = pathlib.Path(path)
-    unfinished = path.with_name(f".{path.stem}-unfinished{path.suffix}")
+    # Short, as the file's name may have all of the 255 bytes that systems allow. What
+    # a kill leaves is overwritten by the next attempt.
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    unfinished = path.with_name(f".{digest}-unfinished{path.suffix}")
     try:
         yield unfinished
         os.replace(unfinished, path)

@@ -235,7 +235,9 @@ def classifier(backbone, classes, *, multi_label=True):
     (None, 20)
     """
     check_positive("classes", classes)
-    x = keras.layers.GlobalAveragePooling2D(name="average")(backbone.output)
+    x = keras.layers.GlobalAveragePooling2D(
+        data_format="channels_last", name="average"
+    )(backbone.output)
     x = keras.layers.Dense(
         classes,
         kernel_initializer="he_normal",

@@ -3,7 +3,7 @@
 import importlib
 
 
-def exports(package, names=(), modules=()):
+def exports(package, names=(), modules=(), check=None):
     """Returns what a lazy package defines: `__all__`, `__getattr__`, `__dir__`.
 
     No name may be that of a submodule: once it is imported, Python itself sets the
@@ -13,6 +13,7 @@ def exports(package, names=(), modules=()):
         package: The `__name__` of the package.
         names: Dict of public names and the submodules that define them.
         modules: Submodules that are public themselves.
+        check: Function that raises an error where the names are of no use.
 
     Returns:
         A tuple of the sorted list of all names and the two functions.
@@ -30,6 +31,8 @@ def exports(package, names=(), modules=()):
         if name in modules:
             return importlib.import_module(f"{package}.{name}")
         if name in names:
+            if check is not None:
+                check()
             return getattr(importlib.import_module(f"{package}.{names[name]}"), name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 

@@ -28,6 +28,21 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(error, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
 
+@pytest.mark.parametrize("name", ["x" * 251 + ".png", "写" * 83 + "xx.png"])
+def test_the_longest_names_are_written(name, tmp_path):
+    assert len(name.encode()) == 255
+    with atomic.write(tmp_path / name) as unfinished:
+        unfinished.write_text("new")
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_files_of_one_folder_do_not_meet(tmp_path):
+    with atomic.write(tmp_path / "a.png") as one, atomic.write(tmp_path / "b.png") as b:
+        one.write_text("a")
+        b.write_text("b")
+    assert (tmp_path / "a.png").read_text() == "a"
+
+
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(OSError, match="could not be written.*gone/a.txt"):
         with atomic.write(tmp_path / "gone" / "a.txt") as unfinished:

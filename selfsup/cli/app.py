@@ -12,7 +12,7 @@ import textwrap
 import tensorflow as tf
 from absl import flags, logging
 
-from selfsup import paths, runs, stopping
+from selfsup import backend, paths, runs, stopping
 from selfsup.settings import value_type
 
 # What bad input, a full disk, a small device or a missing extra end in.
@@ -83,6 +83,7 @@ class Tool:
         logging.get_absl_logger().addFilter(
             lambda record: not record.getMessage().startswith("Sharding callback")
         )
+        backend.use_defaults()
         argv = sys.argv if argv is None else argv
         with stopping.handled():
             try:
@@ -239,7 +240,8 @@ def _fail(message):
 
 def _stop(done=""):
     where = f"Stopped {done}".strip()
-    command = shlex.join(sys.orig_argv)
+    # What is done would be done again.
+    command = shlex.join(a for a in sys.orig_argv if a.lstrip("-") != "overwrite")
     _end(f"{where}. Go on with: {command}", stopping.exit_code())
 
 

@@ -5,10 +5,14 @@
 
 Writes a PNG for each image: its colors are predicted, and the mean of R, G and
 B stays, within 1 of 255. Folders are entered; a result keeps its path below its
-folder. sheet.png shows gray, colored and, of color photographs, true pictures.
+folder. sheet.png shows gray, colored and, of color photographs, true pictures;
+sheet-2.png, sheet-3.png and so on those beyond a hundred.
 Read are JPEG, PNG, TIFF, WebP, BMP, GIF and others; CMYK, 16 bits, palettes and
-EXIF orientation too. An image that cannot be read is named in the end, with a
-non-zero exit code; the others are colored.
+EXIF orientation too. An image that cannot be read, or a result that cannot be
+written, is named in the end, with a non-zero exit code; the others are colored.
+
+The same command goes on where it was stopped or killed: results that are there
+are kept. colored.jsonl says what they were made of and with.
 """
 
 import dataclasses
@@ -18,6 +22,7 @@ from absl import logging
 from selfsup import runs
 from selfsup.cli.app import Tool
 from selfsup.evaluation import ColorizeConfig, color_files
+from selfsup.evaluation.coloring_sheets import SHEET
 from selfsup.settings import Config, setting
 
 
@@ -36,7 +41,8 @@ def main(options, given, images):
     config = ColorizeConfig.from_values(given)
     run = runs.open_run(options.ckpt, ["colorizer"])
     written = color_files(run.model, images, options.output, config, run.side)
-    logging.info("Look at %s", written[-1])
+    sheets = [path for path in written if path.name == SHEET]
+    logging.info("Look at %s", sheets[0] if sheets else options.output)
 
 
 TOOL = Tool(__doc__, main, Options, {"colorize": ColorizeConfig}, arguments=True)

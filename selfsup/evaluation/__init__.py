@@ -1,6 +1,6 @@
 """What a trained model is worth, measured on held-out images."""
 
-from selfsup import lazy
+from selfsup import backend, lazy
 
 __all__, __getattr__, __dir__ = lazy.exports(
     __name__,
@@ -23,4 +23,5 @@ __all__, __getattr__, __dir__ = lazy.exports(
         "prediction_sheet": "figures",
         "segmentation_figures": "figures",
     },
+    check=backend.require_tensorflow,
 )

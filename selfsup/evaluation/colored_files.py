@@ -1,31 +1,27 @@
-"""Colored copies of image files, with a contact sheet."""
+"""Colored copies of image files, with contact sheets."""
 
 import collections
+import contextlib
 import dataclasses
-import itertools
+import os
 import pathlib
 
-import numpy as np
+import tensorflow as tf
 from absl import logging
 
-from selfsup import color, data, heads, inference, pictures
-from selfsup.data import files
+from selfsup import atomic, color, data, heads, inference, locking, pictures, stopping
+from selfsup.data.decoding import decode_bytes
+from selfsup.evaluation.coloring_record import NAME, Record, digest
+from selfsup.evaluation.coloring_sheets import PAGES, SHEET, Sheets
+from selfsup.evaluation.journal import fingerprint
+from selfsup.evaluation.result_names import result_paths
 from selfsup.progress import progress_bar
 from selfsup.settings import Config, setting
 
-# Shortest side that the network sees, if nothing is known of its training.
-DEFAULT_SIDE = 256
+_NAMED = 20  # Failures that an error names.
 
-SHEET = "sheet.png"
-
-_SHOWN = 24  # Images on a contact sheet.
-_ROWS = 8  # Of them below each other.
-_HEIGHT = 160  # Of each, in pixels.
-_WIDEST = 2  # Greatest width of each, in heights.
-
-# An image whose channels differ by so many of 255 levels in a tenth of its
-# pixels is a color image. Scans of gray prints have a tint, but a weaker one.
-_COLORFUL = 24
+# What a single image may end in: damaged, too large, or on a full disk.
+_FAILURES = (OSError, ValueError, MemoryError, tf.errors.OpError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +31,7 @@ class ColorizeConfig(Config):
     side: int | None = setting(
         None,
         "Shortest side that the network sees, in pixels. Default: the mean of its "
-        f"training, or {DEFAULT_SIDE} where that is not known.",
+        f"training, or {inference.DEFAULT_SIDE} where that is not known.",
         1,
         2048,
     )
@@ -58,15 +54,19 @@ class ColorizeConfig(Config):
         "png, which keeps the gray exactly, or jpg, which is smaller.",
         choices=("png", "jpg"),
     )
-    sheet: bool = setting(True, f"Whether to draw a contact sheet, {SHEET}.")
-    overwrite: bool = setting(False, "Whether to replace existing results.")
+    sheet: bool = setting(True, f"Whether to draw contact sheets, {SHEET} and more.")
+    overwrite: bool = setting(
+        False, "Whether to make existing results anew; without, they are kept."
+    )
 
 
 def color_files(model, inputs, output, config=None, short_side=None):
-    """Colors image files, and writes the results with a contact sheet.
+    """Colors image files, and writes the results with contact sheets.
 
     Images are read as in training: upright, 8 bits, transparent pixels on
-    white. Unreadable ones are left out, and named in the end.
+    white. Those that cannot be read or written are left out, and named in the
+    end. The same call goes on where an earlier one stopped: results that are there
+    and whole are kept. `colored.jsonl` says what they were made of.
 
     Args:
         model: A colorizer for points.
@@ -78,166 +78,194 @@ def color_files(model, inputs, output, config=None, short_side=None):
             or None.
 
     Returns:
-        The paths that were written, the contact sheet last.
+        The paths of all results, and those of the contact sheets behind them.
 
     Raises:
         FileNotFoundError: If an input does not exist; nothing is written then.
         ValueError: If the model is no colorizer, there are no images, results
-            exist already; nothing is written then. If images could not be
-            read: all others have been written.
-        OSError: If a result cannot be written.
+            of other images or with other settings exist; nothing is written
+            then. If images could not be read: all others have been written.
+        BlockingIOError: If another process works in the folder.
+        OSError: If results cannot be written; all others have been.
+        stopping.Stopped: If the program was asked to stop.
     """
     config = config or ColorizeConfig()
     heads.check_kind(model, ["colorizer"])
-    sheet = pathlib.Path(output, SHEET)
-    jobs = result_paths(inputs, output, config.format, [SHEET] if config.sheet else [])
-    results = [*jobs.values(), *([sheet] if config.sheet else [])]
-    existing = [path for path in results if path.exists()]
-    if existing and not config.overwrite:
-        raise ValueError(
-            f"{len(existing)} of {len(results)} results exist already. Expected "
-            f"another --output, or --overwrite. Received: {existing[0]}"
-        )
-    predict = inference.dense_predictor(model)
-    short_side = config.side or short_side or DEFAULT_SIDE
-    options = short_side, config.hue_mode, config.chroma_mode, config.saturation
-    shown, unreadable, written = [], [], []
-    chosen = set(data.evenly_spaced(jobs, _SHOWN)) if config.sheet else ()
-    for number, source in enumerate(progress_bar(jobs, "coloring")):
+    if not os.path.exists(output):
+        output = os.path.expanduser(output)
+    jobs = result_paths(inputs, output, config.format, PAGES)
+    with locking.locked(_made(output)):
+        names = {image: str(path.relative_to(output)) for image, path in jobs.items()}
+        sheets = _Coloring(model, output, config, short_side).run(names)
+    return [*jobs.values(), *sheets]
+
+
+class _Coloring:
+    """One call's work on a folder that is locked."""
+
+    def __init__(self, model, output, config, short_side):
+        self.model, self.config, self.record = model, config, Record(output)
+        self.folder, self.done, self.failures = pathlib.Path(output), set(), []
+        self.options = {
+            "short_side": config.side or short_side or inference.DEFAULT_SIDE,
+            "hue_mode": config.hue_mode,
+            "chroma_mode": config.chroma_mode,
+            "saturation": config.saturation,
+        }
+        self.settings = {
+            "model": fingerprint(model),
+            **self.options,
+            "format": config.format,
+        }
+
+    def run(self, names):
+        """Colors what is not done.
+
+        Args:
+            names: Dict from images to the names of their results in the folder.
+
+        Returns:
+            Paths of the contact sheets.
+        """
+        if self.config.overwrite:
+            for name in names.values():
+                with contextlib.suppress(OSError):
+                    os.unlink(self.folder / name)
+        else:
+            self._check(names)
+            self._find_done(names)
+        self.record.begin(self.settings, set(names.values()) - self.done)
+        if self.done:
+            logging.info("%d of %d results are kept", len(self.done), len(names))
+        sheets = Sheets(self.record) if self.config.sheet else None
+        try:
+            self._color(names, sheets)
+        except stopping.Stopped:
+            done = f"after {len(self.done)} of {len(names)} images"
+            raise stopping.Stopped(done) from None
+        if self.failures:
+            raise self._failed(len(names))
+        return sheets.paths if sheets else []
+
+    def _check(self, names):
+        """Refuses results that are not of an earlier part of the same work."""
+        differing = self.record.differences(self.settings)
+        if differing:
+            raise ValueError(
+                "The results were made with another model or other settings. Expected "
+                "the same ones to go on, another --output, or --overwrite. "
+                f"Received: {'; '.join(differing)} in {self.folder}"
+            )
+        known = {**self.record.results, **self.record.sheets}
+        expected = [*names.values(), *([SHEET] if self.config.sheet else [])]
+        there = [name for name in expected if os.path.lexists(self.folder / name)]
+        foreign = [name for name in there if name not in known]
+        if foreign:
+            raise ValueError(
+                f"{len(there)} of {len(expected)} results exist already, of another "
+                "origin. Expected another --output, or --overwrite. "
+                f"Received: {self.folder / foreign[0]}, which {NAME} does not name"
+            )
+
+    def _find_done(self, names):
+        """Finds the results that are there and whole."""
+        there = {
+            source: name
+            for source, name in names.items()
+            if os.path.lexists(self.folder / name)
+        }
+        hidden = not there
+        for source, name in progress_bar(
+            there.items(), "checking", disable=hidden, leave=False
+        ):
+            with contextlib.suppress(OSError):  # It is named when it is to be read.
+                if digest(source) != self.record.results[name]["source_sha256"]:
+                    raise ValueError(
+                        "A result was made of another image. Expected another "
+                        f"--output, or --overwrite. Received: {self.folder / name}, "
+                        f"made of {self.record.results[name]['source']}"
+                    )
+            if self.record.is_whole(name):
+                self.done.add(name)
+
+    def _color(self, names, sheets):
+        own = set(names.values())
+        for name in [name for name in self.record.results if name not in own]:
+            # Of an earlier call for other images.
+            if sheets and self.record.is_whole(name):
+                self._show(sheets, name)
+        predict = None
+        for source, name in progress_bar(names.items(), "coloring"):
+            shown = ()
+            if name not in self.done:
+                # Compiling takes seconds, which a finished call need not spend.
+                predict = predict or inference.dense_predictor(self.model)
+                shown = self._color_one(predict, source, name)
+            if sheets and name in self.done:
+                self._show(sheets, name, *shown)
+        if sheets:
+            self._show(sheets)
+
+    def _color_one(self, predict, source, name):
+        """Colors an image; returns it and its result, or nothing if that failed."""
+        path, step = self.folder / name, "read"
         try:
             image = data.load_image(source)
-        except (OSError, ValueError) as error:
-            logging.warning("Left out: %s", error)
-            unreadable.append(str(error).rsplit("Received: ", 1)[-1])
-            continue
-        colored = inference.color_photograph(predict, image, *options)
-        pictures.save_image(jobs[source], colored)
-        written.append(jobs[source])
-        if number in chosen:
-            shown.append((_shrunk(image), _shrunk(colored)))
-    if shown:
-        pictures.save_image(sheet, _sheet(shown))
-        written.append(sheet)
-    if unreadable:
-        raise ValueError(
-            f"{len(unreadable)} of {len(jobs)} images could not be read; the others "
-            f"are done. Expected readable images. Received: {'; '.join(unreadable)}"
+            step = "colored"
+            colored = inference.color_photograph(predict, image, **self.options)
+            step = "written"
+            encoded = pictures.encode_image(path, colored)
+            self.record.add_result(name, source, encoded)
+            pictures.save_encoded(path, encoded)
+            if self.config.format != "png":
+                # Shown as it is read when the work goes on.
+                colored = decode_bytes(encoded, name)
+        except _FAILURES as error:
+            self._leave_out(step, error, source)
+            return ()
+        self.done.add(name)
+        return image, colored
+
+    def _show(self, sheets, *result):
+        try:
+            sheets.add(*result) if result else sheets.close()
+        except _FAILURES as error:
+            self._leave_out("drawn", error, SHEET)
+
+    def _leave_out(self, step, error, path):
+        # TensorFlow turns the end of a function that it called into its own.
+        stopping.check()
+        text = " ".join(str(error).split())
+        if "Received: " not in text:
+            text = f"Received: {path} ({atomic.first_line(error)})"
+        logging.warning("Left out: %s", text)
+        self.failures.append((step, text.rpartition("Received: ")[2]))
+
+    def _failed(self, total):
+        counts = collections.Counter(step for step, _ in self.failures)
+        named = [message for _, message in self.failures[:_NAMED]]
+        if len(self.failures) > _NAMED:
+            named.append(f"and {len(self.failures) - _NAMED} more")
+        how = ", ".join(
+            f"{count} could not be {step}" for step, count in counts.items()
         )
-    return written
-
-
-def result_paths(inputs, output, extension, reserved=()):
-    """Finds the images of files and folders, and a name for each result.
-
-    A file's result has its name, an image in a folder keeps its path below that
-    folder; the ending is replaced. Where two would get the same name, in
-    whatever case, the old ending stays before the new one (`a.jpg.png`), and a
-    number follows if that is not enough. An image that is named twice comes
-    once. Images below `output` are left out of the folders around it: they are
-    results of an earlier call.
-
-    Args:
-        inputs: Paths of image files and of folders, whose folders are entered.
-        output: Folder of the results.
-        extension: Ending of the results, such as `"png"`.
-        reserved: Names of files in `output` that no result may have.
-
-    Returns:
-        A dict from the path of each image to that of its result.
-
-    Raises:
-        FileNotFoundError: If an input does not exist.
-        ValueError: If there are no inputs, a folder holds no images, or a result
-            would replace one of the images.
-    """
-    output = pathlib.Path(output)
-    names = _find(inputs, output)
-    if not names:
-        raise ValueError(
-            "There are no images. Expected image files or folders. "
-            f"Received: {', '.join(map(str, inputs)) or 'none'}"
+        kind = OSError if counts.keys() & {"written", "drawn"} else ValueError
+        return kind(
+            f"{how.replace('could', f'of {total} images could', 1)}; the others are "
+            "done. Expected readable images, and room for the results. "
+            f"Received: {'; '.join(named)}"
         )
-    # `casefold`: to some file systems A.png and a.png are the same.
-    stems = {source: str(name.with_suffix("")) for source, name in names.items()}
-    counts = collections.Counter(map(str.casefold, stems.values()))
-    taken, jobs = {name.casefold() for name in reserved}, {}
-    for source, name in names.items():
-        plain = [stems[source]] if counts[stems[source].casefold()] == 1 else []
-        numbered = (f"{name}-{number}" for number in itertools.count(2))
-        candidates = itertools.chain(plain, [name], numbered)
-        results = (f"{stem}.{extension}" for stem in candidates)
-        result = next(path for path in results if path.casefold() not in taken)
-        taken.add(result.casefold())
-        jobs[source] = output / result
-    sources = {source.resolve() for source in jobs}
-    for result in jobs.values():
-        if result.resolve() in sources:
-            raise _among_images(result)
-    return jobs
 
 
-def _find(inputs, output):
-    """Returns a dict from images to their paths below the folder of results."""
-    found, output = {}, output.resolve()
-    for path in map(pathlib.Path, inputs):
-        if not path.exists():
-            raise FileNotFoundError(
-                "An input does not exist. Expected an image file or a folder. "
-                f"Received: {path}"
-            )
-        folder = path.resolve()
-        if folder == output:
-            raise _among_images(path)
-        images = map(pathlib.Path, files.find_images(path)) if path.is_dir() else [path]
-        for image in images:
-            real = image.resolve()
-            if folder in output.parents and output in real.parents:
-                continue
-            name = image.relative_to(path if path.is_dir() else path.parent)
-            found.setdefault(real, (image, name))
-    return dict(found.values())
-
-
-def _among_images(path):
-    return ValueError(
-        "A result would replace an image, or be colored itself the next time. "
-        f"Expected another folder for the results. Received: {path}"
-    )
-
-
-def _shrunk(image):
-    """Shrinks an image to what a contact sheet shows of it."""
-    height, width = image.shape[:2]
-    scale = min(1.0, _HEIGHT / height, _WIDEST * _HEIGHT / width)
-    return pictures.resize(image, scale)
-
-
-def _sheet(pairs):
-    """Draws gray, colored and, where the image had color, true pictures."""
-    colorful = [is_colorful(image) for image, _ in pairs]
-    titles = ["gray", "colored", "true"][: 3 if any(colorful) else 2]
-    blank = np.full((1, 1, 3), 255, np.uint8)
-    rows = []
-    for (image, colored), has_color in zip(pairs, colorful, strict=True):
-        gray = np.rint(image.mean(-1, keepdims=True)).astype(np.uint8)
-        row = gray, colored, image if has_color else blank
-        rows.append([_framed(picture) for picture in row[: len(titles)]])
-    columns = -(-len(rows) // _ROWS)
-    groups = [rows[column::columns] for column in range(columns)]
-    return pictures.grouped_sheet(groups, titles * columns, _HEIGHT)
-
-
-def _framed(image):
-    """Adds white below a very wide image, which would widen its column."""
-    height, width = image.shape[:2]
-    white = max(0, -(-width // _WIDEST) - height)
-    return np.pad(image, [(0, white), (0, 0), (0, 0)], constant_values=255)
-
-
-def is_colorful(image):
-    """Returns whether an image has colors worth showing beside predicted ones.
-
-    Args:
-        image: `[H, W, 3]`, uint8.
-    """
-    return bool(np.percentile(np.ptp(image, axis=-1), 90) >= _COLORFUL)
+def _made(folder):
+    """Makes the folder of the results; it may exist."""
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise ValueError(f"The output must be a folder. Received: {folder}, a file")
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            "The output could not be written. Expected a folder that can be made. "
+            f"Received: {folder} ({error.strerror})"
+        ) from error
+    return folder

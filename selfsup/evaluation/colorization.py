@@ -105,7 +105,7 @@ def image_metrics(predict, images, short_side=None):
     Args:
         predict: What `dense_predictor` returned.
         images: Iterable of `[H, W, 3]`, float32 in `[0, 1]`.
-        short_side: As in `colorize`.
+        short_side: As in `color_image`.
 
     Returns:
         A dict: `rmse` over all images (root of the mean squared error of RGB in
@@ -115,7 +115,7 @@ def image_metrics(predict, images, short_side=None):
     """
     errors = {"": [], "_gray": []}
     for image in images:
-        colored = inference.colorize(predict, image, short_side)
+        colored = inference.color_image(predict, image, short_side)
         gray = np.mean(image, -1, keepdims=True)
         for name, other in (("", colored), ("_gray", gray)):
             errors[name].append(float(np.mean(np.square(other - image))))

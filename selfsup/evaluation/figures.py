@@ -7,7 +7,7 @@ import numpy as np
 from absl import logging
 
 from selfsup import data, pictures, stopping
-from selfsup.inference import class_map_predictor, colorize, segment, takes_color
+from selfsup.inference import class_map_predictor, color_image, segment, takes_color
 
 # Images that are looked at for a choice of colorful ones.
 _CANDIDATES = 48
@@ -65,7 +65,7 @@ def colorization_sheet(predict, groups, short_side=None):
         predict: What `dense_predictor` returned.
         groups: Dict from a title to a list of `[H, W, 3]`, float32 in
             `[0, 1]`; each has its columns.
-        short_side: As in `colorize`.
+        short_side: As in `color_image`.
 
     Returns:
         `[H, W, 3]`, uint8.
@@ -77,7 +77,7 @@ def colorization_sheet(predict, groups, short_side=None):
     def triple(image):
         stopping.check()
         gray = np.mean(image, -1, keepdims=True)
-        return [gray, colorize(predict, image, short_side), image]
+        return [gray, color_image(predict, image, short_side), image]
 
     return pictures.grouped_sheet(
         [list(map(triple, images)) for images in groups.values()],

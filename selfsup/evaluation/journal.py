@@ -69,6 +69,7 @@ class Journal:
 def fingerprint(model):
     """Returns a short digest of a model's weights."""
     digest = hashlib.sha256()
-    for variable in model.variables:
+    # Not `variables`: the seeds of dropout are others each time a model is loaded.
+    for variable in model.weights:
         digest.update(np.ascontiguousarray(variable.numpy()))
     return digest.hexdigest()[:16]

@@ -1,14 +1,16 @@
 """Compiled predictors for every kind of model, and whole photographs."""
 
-from selfsup import lazy
+from selfsup import backend, lazy
 
 __all__, __getattr__, __dir__ = lazy.exports(
     __name__,
     {
         "check_classes": "segmentation",
         "class_map_predictor": "segmentation",
+        "DEFAULT_SIDE": "image_coloring",
+        "color_image": "colorization",
         "color_photograph": "photographs",
-        "colorize": "colorization",
+        "colorize": "image_coloring",
         "colorizer_predictor": "colorization",
         "dense_predictor": "colorization",
         "over_replicas": "replicas",
@@ -19,4 +21,5 @@ __all__, __getattr__, __dir__ = lazy.exports(
         "segment": "segmentation",
         "takes_color": "segmentation",
     },
+    check=backend.require_tensorflow,
 )

@@ -67,8 +67,13 @@ def dense_predictor(model):
     return predict
 
 
-def colorize(
-    predict, image, short_side=None, hue_mode="expectation_faded", chroma_mode="median"
+def color_image(
+    predict,
+    image,
+    short_side=None,
+    hue_mode="expectation_faded",
+    chroma_mode="median",
+    saturation=1.0,
 ):
     """Colors an image, at its own size.
 
@@ -83,6 +88,7 @@ def colorize(
         hue_mode: How a hue is taken from its histogram, see
             `color.histograms_to_rgb`.
         chroma_mode: How a chroma is.
+        saturation: Factor of all colors; 0 gives gray.
 
     Returns:
         `[H, W, 3]`, float32 in `[0, 1]`, NumPy.
@@ -92,7 +98,9 @@ def colorize(
     """
     image = tf.convert_to_tensor(image, tf.float32)
     gray = image if image.shape[-1] == 1 else color.rgb_to_gray(image)
-    offsets = predicted_chroma_offsets(predict, gray, short_side, hue_mode, chroma_mode)
+    offsets = saturation * predicted_chroma_offsets(
+        predict, gray, short_side, hue_mode, chroma_mode
+    )
     return color.with_gray(tf.image.resize(offsets, gray.shape[:2]), gray).numpy()
 
 
@@ -108,9 +116,9 @@ def predicted_chroma_offsets(
     Args:
         predict: What `dense_predictor` returned.
         gray: `[H, W, 1]`, float32 in `[0, 1]`.
-        short_side: As in `colorize`.
-        hue_mode: As in `colorize`.
-        chroma_mode: As in `colorize`.
+        short_side: As in `color_image`.
+        hue_mode: As in `color_image`.
+        chroma_mode: As in `color_image`.
 
     Returns:
         `[h, w, 3]`, float32 in `[-1, 1]`, summing to 0 over the channels; its
@@ -160,8 +168,8 @@ def predicted_rgb(outputs, gray, hue_mode="expectation_faded", chroma_mode="medi
             `[B, H, W, K]`, logits, or `ab` `[B, H, W, 2]`.
         gray: `[B, H, W, 1]`, float32 in `[0, 1]`, what the network saw, before
             its mean was subtracted.
-        hue_mode: As in `colorize`; a and b have no modes.
-        chroma_mode: As in `colorize`.
+        hue_mode: As in `color_image`; a and b have no modes.
+        chroma_mode: As in `color_image`.
 
     Returns:
         `[B, H, W, 3]`, float32 in `[0, 1]`, whose mean over channels is `gray`.

@@ -20,7 +20,7 @@ def color_photograph(
 ):
     """Colors a photograph at its own size.
 
-    The numbers of `colorize`, rounded. The mean of R, G and B of each pixel is
+    The numbers of `color_image`, rounded. The mean of R, G and B of each pixel is
     kept, but for the rounding of each channel, which moves it by half a level
     of 255 at most; chroma shrinks where the gamut ends. What has the full size
     is done in strips of rows, which changes no number.
@@ -33,9 +33,9 @@ def color_photograph(
     Args:
         predict: What `dense_predictor` returned.
         image: `[H, W, 3]`, uint8 RGB, gray or color.
-        short_side: As in `colorize`.
-        hue_mode: As in `colorize`.
-        chroma_mode: As in `colorize`.
+        short_side: As in `color_image`.
+        hue_mode: As in `color_image`.
+        chroma_mode: As in `color_image`.
         saturation: Factor of all colors; 0 gives gray.
 
     Returns:

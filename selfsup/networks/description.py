@@ -68,8 +68,15 @@ def describe(model):
     }
     if "rescaling" in found:
         layer = found["rescaling"]
-        description["rescaling"] = [layer.scale, layer.offset]
+        description["rescaling"] = [_flat(layer.scale), layer.offset]
     return {**description, **{x: _OPTIONS[x](found) for x in network.options}}
+
+
+def _flat(scale):
+    """Returns a number, or the list of one for each channel, without brackets."""
+    while isinstance(scale, list) and isinstance(scale[0], list):
+        scale = scale[0]
+    return scale
 
 
 def build(description):

@@ -113,8 +113,12 @@ def resnet(
         x = layers.CeilMaxPooling2D(3, 2, name="pool1")(x)
     else:
         # Zeros are as good as minus infinity here: x is not negative.
-        x = keras.layers.ZeroPadding2D(1, name="pool1_pad")(x)
-        x = keras.layers.MaxPooling2D(3, 2, name="pool1")(x)
+        x = keras.layers.ZeroPadding2D(
+            1, data_format="channels_last", name="pool1_pad"
+        )(x)
+        x = keras.layers.MaxPooling2D(3, 2, data_format="channels_last", name="pool1")(
+            x
+        )
     for index, blocks in enumerate(stages):
         for block in blocks:
             first = block == blocks[0]

@@ -140,7 +140,9 @@ class Units:
         )
         if padded and not same:
             x = keras.layers.ZeroPadding2D(
-                ((before, after), (before, after)), name=f"{name}_pad"
+                ((before, after), (before, after)),
+                data_format="channels_last",
+                name=f"{name}_pad",
             )(x)
         return keras.layers.Conv2D(
             filters,
@@ -148,6 +150,7 @@ class Units:
             strides=strides,
             # With stride 1 "same" is a fixed pad, whatever the size.
             padding="same" if same else "valid",
+            data_format="channels_last",
             use_bias=False,
             kernel_initializer=self.kernel_initializer,
             name=name,
@@ -283,6 +286,9 @@ def image_input(channels, rescaling=None):
     if rescaling is None:
         return inputs, inputs
     scale, offset = _checked(rescaling, channels)
+    # Nested: Keras takes a flat list for another axis where its setting says
+    # `channels_first`.
+    scale = [[scale]] if isinstance(scale, list) else scale
     return inputs, keras.layers.Rescaling(scale, offset, name="rescaling")(inputs)
 
 

@@ -2,14 +2,23 @@
 
 from selfsup.pictures.charts import class_table_chart, curves
 from selfsup.pictures.segmentation import segmentation_sheet
-from selfsup.pictures.sheets import contact_sheet, grouped_sheet, resize, save_image
+from selfsup.pictures.sheets import (
+    contact_sheet,
+    encode_image,
+    grouped_sheet,
+    resize,
+    save_encoded,
+    save_image,
+)
 
 __all__ = [
     "class_table_chart",
     "contact_sheet",
     "curves",
+    "encode_image",
     "grouped_sheet",
     "resize",
+    "save_encoded",
     "save_image",
     "segmentation_sheet",
 ]

@@ -7,16 +7,17 @@ import cv2
 import numpy as np
 
 from selfsup import atomic
-from selfsup.pictures.text import text_width, write
+from selfsup.pictures.text import shortened, text_width, write
 
 _MARGIN = 6
 _HEADER = 26
+_CAPTION = 18
 
 # Greatest width of a picture on a sheet, in heights.
 _WIDEST = 4
 
 
-def contact_sheet(rows, titles, height=160):
+def contact_sheet(rows, titles, height=160, captions=None):
     """Lays pictures out in rows under column titles.
 
     Args:
@@ -25,6 +26,8 @@ def contact_sheet(rows, titles, height=160):
             differ.
         titles: Text above each column.
         height: Height that all pictures are scaled to, in pixels.
+        captions: For each row a list of texts below it, each as wide as an equal
+            share of the columns; what does not fit is left out. None for none.
 
     Returns:
         `[H, W, 3]`, uint8.
@@ -43,23 +46,26 @@ def contact_sheet(rows, titles, height=160):
         for column, title in enumerate(titles)
     ]
     gutter = max(text_width(label) for label, _ in rows) + 2 * _MARGIN
-    total = gutter + sum(width + _MARGIN for width in widths)
-    sheet = np.full((_HEADER + len(rows) * (height + _MARGIN), total, 3), 255, np.uint8)
-    x = gutter
-    for title, width in zip(titles, widths, strict=True):
+    lefts = [gutter + sum(widths[:i]) + i * _MARGIN for i in range(len(widths) + 1)]
+    pitch = height + _MARGIN + (_CAPTION if captions else 0)
+    sheet = np.full((_HEADER + len(rows) * pitch, lefts[-1], 3), 255, np.uint8)
+    for title, x in zip(titles, lefts, strict=False):
         write(sheet, title, x, _HEADER - 9)
-        x += width + _MARGIN
     for index, ((label, _), row) in enumerate(zip(rows, cells, strict=True)):
-        y = _HEADER + index * (height + _MARGIN)
+        y = _HEADER + index * pitch
         write(sheet, label, _MARGIN, y + 16)
-        x = gutter
-        for cell, width in zip(row, widths, strict=True):
+        for cell, x in zip(row, lefts, strict=False):
             sheet[y : y + height, x : x + cell.shape[1]] = cell
-            x += width + _MARGIN
+        texts = captions[index] if captions else []
+        for number, text in enumerate(texts):
+            share = len(titles) // len(texts)
+            left, right = lefts[number * share], lefts[(number + 1) * share]
+            text = shortened(text, right - left - _MARGIN)
+            write(sheet, text, left, y + height + _CAPTION - 5)
     return sheet
 
 
-def grouped_sheet(groups, titles, height=160):
+def grouped_sheet(groups, titles, height=160, captions=None):
     """Lays groups of rows side by side; shorter ones end in white.
 
     Args:
@@ -67,6 +73,7 @@ def grouped_sheet(groups, titles, height=160):
             in `contact_sheet`.
         titles: Text above each column of all groups.
         height: As in `contact_sheet`.
+        captions: For each group a list of the texts below its rows, or None.
 
     Returns:
         `[H, W, 3]`, uint8.
@@ -76,7 +83,8 @@ def grouped_sheet(groups, titles, height=160):
     """
     blank = [np.ones((1, 1, 3), np.float32)] * (len(titles) // len(groups))
     rows = itertools.zip_longest(*groups, fillvalue=blank)
-    return contact_sheet([("", sum(row, [])) for row in rows], titles, height)
+    texts = captions and list(itertools.zip_longest(*captions, fillvalue=""))
+    return contact_sheet([("", sum(row, [])) for row in rows], titles, height, texts)
 
 
 def save_image(path, image):
@@ -89,15 +97,48 @@ def save_image(path, image):
     Raises:
         OSError: If it cannot be written.
     """
-    done, encoded = cv2.imencode(pathlib.Path(path).suffix, image[..., ::-1])
+    save_encoded(path, encode_image(path, image))
+
+
+def encode_image(path, image):
+    """Encodes a picture for a file.
+
+    Args:
+        path: Path of the file; its ending selects the format.
+        image: `[H, W, 3]`, uint8 RGB.
+
+    Returns:
+        Bytes.
+
+    Raises:
+        OSError: If it cannot be encoded.
+    """
+    try:
+        done, encoded = cv2.imencode(pathlib.Path(path).suffix, image[..., ::-1])
+    except cv2.error:  # Such as a JPEG of more than 65,500 pixels in a row.
+        done = False
     if not done:
         raise OSError(
-            "A picture could not be encoded. Expected an ending such as .png or "
-            f".jpg. Received: {path}"
+            "A picture could not be encoded. Expected an ending such as .png or .jpg, "
+            f"and a size that this format has. Received: {path}, "
+            f"{image.shape[0]} x {image.shape[1]} pixels"
         )
+    return encoded.tobytes()
+
+
+def save_encoded(path, encoded):
+    """Writes an encoded picture atomically; missing folders are made.
+
+    Args:
+        path: Path of the file.
+        encoded: Bytes.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
     with atomic.write(path) as unfinished:
         unfinished.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(encoded.tobytes())
+        unfinished.write_bytes(encoded)
 
 
 def as_float_rgb(image):

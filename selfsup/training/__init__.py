@@ -1,6 +1,6 @@
 """Training: one engine, and one file a task."""
 
-from selfsup import lazy
+from selfsup import backend, lazy
 
 __all__, __getattr__, __dir__ = lazy.exports(
     __name__,
@@ -17,4 +17,5 @@ __all__, __getattr__, __dir__ = lazy.exports(
         "train_voc": "faces",
     },
     modules=["optimizers", "tasks"],
+    check=backend.require_tensorflow,
 )

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from selfsup import runs
+from selfsup import backend, runs
 from selfsup.locking import locked
 from selfsup.training import tasks
 from selfsup.training.checkpoints import save_model
@@ -35,11 +35,13 @@ def train(task, workdir, overwrite=False, strategy=None):
 
     Raises:
         FileNotFoundError: If images, labels or weights are missing.
-        ValueError: If the settings, the data or the folder do not fit.
+        ValueError: If the settings, the data or the folder do not fit, or Keras
+            computes in another type than float32.
         FloatingPointError: If a loss is not finite.
         MemoryError: If the batch is too large for the device.
         OSError: If something cannot be written.
     """
+    backend.require_float32()
     workdir = pathlib.Path(workdir).expanduser()
     strategy = strategy or default_strategy()
     replicas = strategy.num_replicas_in_sync

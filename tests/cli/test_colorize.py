@@ -32,6 +32,7 @@ def place(tmp_path_factory, photos):
     cv2.imwrite(str(place / "in" / "a.jpg"), image)
     cv2.imwrite(str(place / "in" / "deep" / "a.png"), image)
     cv2.imwrite(str(place / "one.tif"), image)
+    cv2.imwrite(str(place / "-dash.tif"), image[:, ::-1])
     (place / "bad").mkdir()
     cv2.imwrite(str(place / "bad" / "good.bmp"), image)
     (place / "bad" / "text.jpg").write_text("no image")
@@ -46,6 +47,9 @@ def answers(place):
         # Flags may stand behind the images.
         "default": [place / "in", place / "one.tif", f"--output={place / 'default'}"],
         "again": [place / "in", f"--output={place / 'default'}"],
+        "settings": [place / "in", f"--output={place / 'default'}", "--saturation=2"],
+        "home": ["~/one.tif", "--output=~/home", "--ckpt=~/run", "--", "-dash.tif"],
+        "file": [place / "in", f"--output={place / 'one.tif'}"],
         "bad": [
             *(run, "--output", place / "bad_out", "--nosheet", place / "bad"),
             *"--side=16 --hue_mode=mode --chroma_mode=expectation".split(),
@@ -62,6 +66,8 @@ def answers(place):
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SELFSUP_MODELS", str(place / "models"))
+        patch.setenv("HOME", str(place))
+        patch.chdir(place)
         return {
             name: tool_calls.call(TOOL, *arguments) for name, arguments in calls.items()
         }
@@ -80,12 +86,13 @@ def _found(folder):
         os.path.relpath(os.path.join(parent, name), folder)
         for parent, _, names in os.walk(folder)
         for name in names
+        if name != ".lock"
     )
 
 
 def test_the_zoos_sample_model_colors_files_and_folders(place, answers):
     assert answers["default"].code == 0, answers["default"].text
-    names = ["a.png", "deep/a.png", "one.png", "sheet.png"]
+    names = ["a.png", "colored.jsonl", "deep/a.png", "one.png", "sheet.png"]
     assert _found(place / "default") == names
     before = cv2.imread(str(place / "one.tif")).astype(float)
     after = cv2.imread(str(place / "default" / "one.png")).astype(float)
@@ -95,13 +102,25 @@ def test_the_zoos_sample_model_colors_files_and_folders(place, answers):
 
 def test_unreadable_images_end_in_an_error_after_the_rest(place, answers):
     assert re.search("1 of 2 images .*text.jpg", answers["bad"].error_line())
-    assert _found(place / "bad_out") == ["good.jpg"]
+    assert _found(place / "bad_out") == ["colored.jsonl", "good.jpg"]
+
+
+def test_the_same_call_goes_on(place, answers):
+    assert answers["again"].code == 0
+    assert "2 of 2 results are kept" in answers["again"].text
+
+
+def test_home_and_names_that_look_like_flags(place, answers):
+    assert answers["home"].code == 0, answers["home"].text
+    names = ["-dash.png", "colored.jsonl", "one.png", "sheet.png"]
+    assert _found(place / "home") == names
 
 
 @pytest.mark.parametrize(
     "call, message",
     [
-        ("again", "3 of 3 results exist already.*--overwrite"),
+        ("settings", r"--overwrite. Received: saturation \(there 1.0, now 2.0\)"),
+        ("file", "The output must be a folder. Received: .*one.tif, a file"),
         ("nothing", "There are no images"),
         ("backbone", "Expected a colorizer. Received: .*, a backbone"),
         ("mode", "`hue_mode` must be one of expectation_faded"),

@@ -1,16 +1,19 @@
 """Files of every kind are colored, bad ones named, nothing replaced unasked."""
 
+import contextlib
 import os
+from types import SimpleNamespace
 
 import cv2
 import keras
 import numpy as np
 import PIL.Image
 import pytest
+import tensorflow as tf
 
-from selfsup import data, heads, inference, networks
-from selfsup.evaluation import colored_files
-from selfsup.evaluation.colored_files import ColorizeConfig, result_paths
+from selfsup import data, heads, inference, locking, networks, pictures, stopping
+from selfsup.evaluation import colored_files, coloring_record
+from selfsup.evaluation.colored_files import ColorizeConfig
 
 import fakes
 
@@ -43,6 +46,11 @@ def _read(path):
 def _color(model, inputs, output, side=20, **settings):
     config = ColorizeConfig(side=side, **settings)
     return colored_files.color_files(model, inputs, output, config)
+
+
+def _found(folder):
+    """The names of what a person sees in a folder, without the record."""
+    return sorted(n for n in os.listdir(folder) if n not in (".lock", "colored.jsonl"))
 
 
 def _save_all_kinds(picture, folder):
@@ -107,7 +115,7 @@ def test_results_are_those_of_the_library(model, photos, tmp_path):
         predict, image, 32, "mode", "expectation", 2.0
     )
     np.testing.assert_array_equal(_read(path), expected)
-    assert os.listdir(tmp_path) == ["coffee.png"]
+    assert _found(tmp_path) == ["coffee.png"]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +153,7 @@ def test_unreadable_images_are_named_when_the_rest_is_done(model, picture, tmp_p
     message = str(caught.value)
     assert "2 of 4 images could not be read" in message
     assert "torn.jpg" in message and "text.png" in message and "good" not in message
-    assert sorted(os.listdir(out)) == ["good.png", "sheet.png", "z.png"]
+    assert _found(out) == ["good.png", "sheet.png", "z.png"]
 
 
 @pytest.mark.usefixtures("quick")
@@ -153,7 +161,7 @@ def test_only_unreadable_images_leave_nothing(model, tmp_path):
     (tmp_path / "text.png").write_text("no image")
     with pytest.raises(ValueError, match="1 of 1 images"):
         _color(model, [tmp_path / "text.png"], tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert _found(tmp_path / "out") == []
 
 
 @pytest.mark.usefixtures("quick")
@@ -164,7 +172,7 @@ def test_existing_results_are_replaced_only_when_asked(model, picture, tmp_path)
     (out / "a.png").write_text("mine")
     with pytest.raises(ValueError, match="1 of 2 results exist.*a.png"):
         _color(model, [tmp_path / "a.jpg"], out)
-    assert (out / "a.png").read_text() == "mine" and len(os.listdir(out)) == 1
+    assert (out / "a.png").read_text() == "mine" and _found(out) == ["a.png"]
     _color(model, [tmp_path / "a.jpg"], out, overwrite=True)
     assert _read(out / "a.png").shape == (40, 60, 3)
 
@@ -175,6 +183,7 @@ def test_all_existing_results_are_counted(model, picture, tmp_path):
         picture.save(tmp_path / f"{name}.bmp")
     out = tmp_path / "out"
     _color(model, [tmp_path / f"{name}.bmp" for name in "abc"], out, sheet=False)
+    (out / "colored.jsonl").unlink()
     with pytest.raises(ValueError, match="3 of 6 results exist.*a.png"):
         _color(model, [tmp_path], out)
 
@@ -202,15 +211,6 @@ def test_sheet_shows_gray_colored_and_the_true_colors_if_any(model, picture, tmp
     rows = np.array_split(sheet[26:, -200:], 2)
     assert np.ptp(rows[0], axis=-1).max() == 0
     assert np.percentile(np.ptp(rows[1], axis=-1), 90) > 60
-
-
-def test_sheet_of_many_images_is_bounded(picture):
-    small = np.asarray(picture.resize((30, 20)))
-    wide = np.zeros((2, 320, 3), np.uint8)
-    one = colored_files._sheet([(small, small)])
-    sheet = colored_files._sheet([(small, small)] * 23 + [(wide, small)])
-    assert sheet.shape[0] < 8.1 * one.shape[0]
-    assert sheet.shape[1] < 3.5 * one.shape[1]
 
 
 def test_other_models_are_refused_before_anything_is_written(picture, tmp_path):
@@ -244,98 +244,218 @@ def test_settings_out_of_range_are_refused(field, value, expected):
         ColorizeConfig(**{field: value})
 
 
-def test_tinted_prints_are_not_color_images(picture):
-    gray = np.asarray(picture.convert("L").convert("RGB"))
-    tinted = np.clip(gray.astype(int) + [9, 0, -9], 0, 255).astype(np.uint8)
-    assert not colored_files.is_colorful(gray)
-    assert not colored_files.is_colorful(tinted)
-    assert colored_files.is_colorful(np.asarray(picture))
-
-
-# Names of the results.
+# Going on, failing, and stopping.
 
 
 @pytest.fixture
-def tree(tmp_path):
-    def make(*names):
-        for name in names:
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(b"")
-        return tmp_path
-
-    return make
+def folder(picture, tmp_path):
+    """Four images below `in`."""
+    (tmp_path / "in").mkdir()
+    for number, name in enumerate("abcd"):
+        picture.rotate(90 * number).save(tmp_path / "in" / f"{name}.bmp")
+    return tmp_path
 
 
-def _names(results, output):
-    return [str(path.relative_to(output)) for path in results.values()]
+@pytest.fixture
+def colored(monkeypatch):
+    """Counts the images that are colored, and may do something before one."""
+    calls, before = [], {}
+    color = inference.color_photograph
+
+    def count(*arguments, **options):
+        calls.append(1)
+        before.get(len(calls) - 1, lambda: None)()
+        return color(*arguments, **options)
+
+    monkeypatch.setattr(inference, "color_photograph", count)
+    return SimpleNamespace(calls=calls, before=before)
 
 
-def test_folders_keep_their_paths_and_files_their_names(tree):
-    root = tree("in/b.tif", "in/deep/er/a.b.JPG", "in/notes.txt", "c.webp")
-    results = result_paths([root / "in", root / "c.webp"], root / "out", "png")
-    assert _names(results, root / "out") == ["b.png", "deep/er/a.b.png", "c.png"]
-    assert [image.name for image in results] == ["b.tif", "a.b.JPG", "c.webp"]
+def _bytes(folder):
+    return {name: (folder / name).read_bytes() for name in _found(folder)}
 
 
-def test_equal_names_get_their_old_endings(tree):
-    root = tree("in/a.jpg", "in/a.png", "in/b.jpg")
-    results = result_paths([root / "in"], root / "out", "png")
-    assert _names(results, root / "out") == ["a.jpg.png", "a.png.png", "b.png"]
+def _raise(error):
+    raise error
 
 
-def test_what_is_still_equal_gets_numbers(tree):
-    root = tree("x/a.jpg", "y/a.jpg", "z/A.JPG", "z/a.jpg.gif", "w/a.jpg-2.bmp")
-    paths = [root / n for n in ("x", "y/a.jpg", "z/A.JPG", "z/a.jpg.gif", "w")]
-    names = _names(result_paths(paths, root / "out", "png"), root / "out")
-    assert names[:3] == ["a.jpg.png", "a.jpg-2.png", "A.JPG-3.png"]
-    assert names[3:] == ["a.jpg.gif.png", "a.jpg-2.bmp.png"]
-    assert len({name.casefold() for name in names}) == 5
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", ["png", "jpg"])
+@pytest.mark.parametrize("place", ["before", "rename", "append"])
+def test_a_killed_call_goes_on_and_ends_as_the_unbroken(
+    model, folder, colored, monkeypatch, kind, place
+):
+    _color(model, [folder / "in"], folder / "one", format=kind)
+    target = {
+        "before": (data, "load_image"),
+        "rename": (os, "replace"),
+        "append": (coloring_record.Record, "_append"),
+    }[place]
+    # Whatever a kill cuts short, nothing in the process runs after it.
+    killed = type("Killed", (BaseException,), {})
+    real, count = getattr(*target), iter(range(100))
+    for last in (1, 4, 7):
+
+        def stop(*arguments, last=last):
+            return _raise(killed) if next(count) == last else real(*arguments)
+
+        monkeypatch.setattr(*target, stop)
+        with contextlib.suppress(killed):
+            _color(model, [folder / "in"], folder / "out", format=kind)
+    monkeypatch.setattr(*target, real)
+    _color(model, [folder / "in"], folder / "out", format=kind)
+    assert _bytes(folder / "out") == _bytes(folder / "one")
+    done = len(colored.calls)
+    _color(model, [folder / "in"], folder / "out", format=kind)
+    assert len(colored.calls) == done
 
 
-def test_reserved_names_are_not_taken(tree):
-    root = tree("sheet.jpg")
-    results = result_paths([root / "sheet.jpg"], root / "o", "png", ["sheet.png"])
-    assert _names(results, root / "o") == ["sheet.jpg.png"]
+@pytest.mark.usefixtures("quick")
+def test_what_is_done_is_kept_and_what_is_torn_made_anew(model, folder, colored):
+    out = folder / "out"
+    _color(model, [folder / "in"], out)
+    expected, times = _bytes(out), {p.name: p.stat().st_mtime_ns for p in out.iterdir()}
+    (out / "b.png").write_bytes((out / "b.png").read_bytes()[:-300])
+    (out / "c.png").write_bytes(b"")
+    with (out / "colored.jsonl").open("a") as file:
+        file.write('{"result": "d.p')
+    _color(model, [folder / "in"], out)
+    assert len(colored.calls) == 6 and _bytes(out) == expected
+    assert (out / "a.png").stat().st_mtime_ns == times["a.png"]
+    # A person's own work on a result stays.
+    picture = PIL.Image.open(out / "a.png").convert("L")
+    picture.save(out / "a.png")
+    mine = (out / "a.png").read_bytes()
+    _color(model, [folder / "in"], out)
+    assert len(colored.calls) == 6 and (out / "a.png").read_bytes() == mine
 
 
-def test_an_image_named_twice_comes_once(tree):
-    root = tree("in/a.jpg")
-    os.symlink(root / "in" / "a.jpg", root / "in" / "link.jpg")
-    inputs = [root / "in", root / "in" / "a.jpg", root / "in" / ".." / "in"]
-    results = result_paths(inputs, root / "out", "png")
-    assert _names(results, root / "out") == ["a.png"]
+@pytest.mark.usefixtures("quick")
+def test_results_of_other_models_settings_and_images_are_refused(
+    model, folder, picture, colored
+):
+    out, one = folder / "out", folder / "in" / "a.bmp"
+    _color(model, [folder / "in"], out)
+    for settings in ({"saturation": 2.0}, {"side": 30}, {"format": "jpg"}):
+        with pytest.raises(
+            ValueError, match=f"other settings.*--overwrite.*{list(settings)[0]}"
+        ):
+            _color(model, [folder / "in"], out, **settings)
+    other = fakes.randomize(keras.models.clone_model(model), seed=5)
+    with pytest.raises(ValueError, match=r"other settings.*Received: model \(there"):
+        _color(other, [folder / "in"], out)
+    before = _bytes(out)
+    picture.resize((9, 9)).save(one)
+    with pytest.raises(
+        ValueError, match="of another image.*--overwrite.*a.png, made of"
+    ):
+        _color(model, [folder / "in"], out)
+    assert _bytes(out) == before and len(colored.calls) == 4
+    _color(model, [folder / "in"], out, saturation=2.0, overwrite=True)
+    assert len(colored.calls) == 8
+    assert _read(out / "a.png").shape == (9, 9, 3)
 
 
-def test_results_of_an_earlier_call_are_not_read(tree):
-    root = tree("in/a.jpg", "in/out/a.png")
-    results = result_paths([root / "in"], root / "in" / "out", "png")
-    assert _names(results, root / "in" / "out") == ["a.png"]
-    # Named by itself it is an input.
-    results = result_paths([root / "in" / "out"], root / "other", "png")
-    assert len(results) == 1
+@pytest.mark.usefixtures("quick")
+def test_the_sheet_shows_results_of_earlier_calls_too(model, folder):
+    out, images = folder / "out", sorted((folder / "in").iterdir())
+    _color(model, images, folder / "one")
+    _color(model, images[:2], out)
+    _color(model, images[2:], out)
+    assert _bytes(out)["sheet.png"] == _bytes(folder / "one")["sheet.png"]
 
 
-@pytest.mark.parametrize("output", ["in", "in/../in"])
-def test_an_image_is_never_replaced_by_its_result(tree, output):
-    root = tree("in/a.png", "in/b.jpg")
-    with pytest.raises(ValueError, match="would replace an image.*Received: .*a.png"):
-        result_paths([root / "in" / "a.png"], root / output, "png")
-    # Beside it is allowed where the names differ; a folder would grow each time.
-    results = result_paths([root / "in" / "b.jpg"], root / output, "png")
-    assert _names(results, root / output) == ["b.png"]
-    with pytest.raises(ValueError, match="Expected another folder.*Received: .*in$"):
-        result_paths([root / "in"], root / output, "png")
+@pytest.mark.usefixtures("quick")
+def test_an_image_that_cannot_be_colored_or_written_ends_nothing(
+    model, folder, colored, monkeypatch
+):
+    out = folder / "out"
+    colored.before[1] = lambda: _raise(
+        tf.errors.ResourceExhaustedError(None, None, "OOM")
+    )
+    write = pictures.save_encoded
+
+    def full(path, encoded):
+        return (
+            _raise(OSError(28, "No space left"))
+            if path.stem == "c"
+            else write(path, encoded)
+        )
+
+    monkeypatch.setattr(pictures, "save_encoded", full)
+    colored.calls.clear()
+    with pytest.raises(OSError) as caught:
+        _color(model, [folder / "in"], out)
+    message = str(caught.value)
+    assert message.startswith(
+        "1 of 4 images could not be colored, 1 could not be written"
+    )
+    assert "b.bmp (OOM)" in message and "c.bmp (No space left)" in message
+    assert _found(out) == ["a.png", "d.png", "sheet.png"]
+    monkeypatch.setattr(pictures, "save_encoded", write)
+    colored.before.clear()
+    _color(model, [folder / "in"], out)
+    assert _found(out) == ["a.png", "b.png", "c.png", "d.png", "sheet.png"]
 
 
-def test_missing_inputs_are_named(tree):
-    with pytest.raises(FileNotFoundError, match="does not exist.*nowhere.jpg"):
-        result_paths([tree() / "nowhere.jpg"], tree() / "out", "png")
+@pytest.mark.usefixtures("quick")
+def test_a_folder_in_the_place_of_a_result_ends_nothing(model, folder):
+    out = folder / "out"
+    (out / "a.png" / "x").mkdir(parents=True)
+    with pytest.raises(OSError, match="1 of 4 images could not be written.*a.png"):
+        _color(model, [folder / "in"], out, overwrite=True)
+    assert _found(out) == ["a.png", "b.png", "c.png", "d.png", "sheet.png"]
 
 
-def test_no_inputs_are_an_error(tree):
-    with pytest.raises(ValueError, match="no images. Expected .*Received: none"):
-        result_paths([], tree() / "out", "png")
-    root = tree("in/out/a.png")
-    with pytest.raises(ValueError, match="no images. Expected .*Received: .*in"):
-        result_paths([root / "in"], root / "in" / "out", "png")
+@pytest.mark.usefixtures("quick")
+def test_a_call_that_is_stopped_says_how_many_are_done(model, folder, colored):
+    colored.before[2] = lambda: _raise(stopping.Stopped())
+    with pytest.raises(stopping.Stopped, match="^after 2 of 4 images$"):
+        _color(model, [folder / "in"], folder / "out")
+    assert _found(folder / "out") == ["a.png", "b.png"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_folder_that_another_process_has_is_refused(model, folder):
+    (folder / "out").mkdir()
+    with locking.locked(folder / "out"):
+        with pytest.raises(BlockingIOError, match="Another process"):
+            _color(model, [folder / "in"], folder / "out")
+    assert _found(folder / "out") == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_many_failures_are_counted_and_some_named(model, tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(30):
+        (tmp_path / "in" / f"{number:02}.jpg").touch()
+    with pytest.raises(ValueError, match="30 of 30 .*19.jpg.*; and 10 more$") as caught:
+        _color(model, [tmp_path / "in"], tmp_path / "out")
+    assert "20.jpg" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("quick")
+def test_any_legal_name_is_colored(model, picture, tmp_path):
+    names = [
+        "x" * 251 + ".png",
+        "写" * 83 + "x.tiff",
+        "two\nlines.png",
+        "-dash.png",
+        "Same.png",
+        "same.png",
+        os.fsdecode(b"\xff\xfe.png"),
+        "写" * 80 + ".jpg",
+    ]
+    (tmp_path / "in").mkdir()
+    for name in names:
+        kind = "TIFF" if name.endswith("tiff") else "PNG"
+        picture.save(tmp_path / "in" / name, kind)
+    written = _color(model, [tmp_path / "in"], tmp_path / "out")
+    assert len(written) == len(names) + 1
+    assert all(_read_any(path).shape == (40, 60, 3) for path in written[:-1])
+    _color(model, [tmp_path / "in"], tmp_path / "out")
+    assert len(_found(tmp_path / "out")) == len(names) + 1
+
+
+def _read_any(path):
+    return cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)

@@ -116,7 +116,7 @@ def test_nothing_to_evaluate_is_an_error():
 def test_image_metrics_agree_with_scikit_image():
     images = [RNG.random((9, 12, 3), dtype=np.float32) for _ in range(3)]
     metrics = colorization.image_metrics(fakes.always(20, 12), images)
-    colored = [inference.colorize(fakes.always(20, 12), image) for image in images]
+    colored = [inference.color_image(fakes.always(20, 12), image) for image in images]
     mse = [
         skimage.metrics.mean_squared_error(a, b)
         for a, b in zip(images, colored, strict=True)

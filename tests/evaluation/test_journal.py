@@ -109,3 +109,10 @@ def test_fingerprints_differ_where_weights_do():
     assert fingerprint(model) == first
     model.layers[0].bias.assign([0.0, 1e-6])
     assert fingerprint(model) != first
+
+
+def test_fingerprints_are_the_same_each_time_a_model_is_loaded(tmp_path):
+    layers = keras.layers.Dense(2), keras.layers.Dropout(0.5)
+    keras.Sequential([keras.Input((2,)), *layers]).save(tmp_path / "m.keras")
+    one, other = (keras.models.load_model(tmp_path / "m.keras") for _ in range(2))
+    assert fingerprint(one) == fingerprint(other)

@@ -88,7 +88,7 @@ def computed(exported, image):
     model, gray = exported.model, data.as_network_input(image)
     if exported.kind == "colorizer":
         dense, pixels = heads.dense(model), image / np.float32(255)
-        rgb = inference.colorize(dense, pixels, exported.side)
+        rgb = inference.color_image(dense, pixels, exported.side)
         return {"rgb": rgb}, {"colorized_bytes": np.rint(255 * rgb)}
     if exported.kind == "segmenter":
         logits = heads.dense(model)(gray[None])["classes"]

@@ -47,13 +47,13 @@ def answers(exported, image, config=None):
         ("lab", SIDE, {}),
     ],
 )
-def test_colors_are_those_of_colorize(tiny, image, loss, side, modes):
+def test_colors_are_those_of_color_image(tiny, image, loss, side, modes):
     model = heads.colorizer(*tiny, 8, loss=loss, hidden=8, hidden_stddev=10.0)
     maps, small = answers(
         ExportedModel("colorizer", model, side), image, ExportConfig(**modes)
     )
     predict = inference.dense_predictor(model)
-    expected = inference.colorize(predict, image / np.float32(255), side, **modes)
+    expected = inference.color_image(predict, image / np.float32(255), side, **modes)
     assert np.ptp(expected, axis=-1).max() > 0.1, "nothing is colored"
     np.testing.assert_allclose(maps["rgb"], expected, atol=1e-5)
     png = tf.io.decode_png(small["colorized_bytes"]).numpy()

@@ -29,7 +29,7 @@ def _constant(constants):
 @pytest.mark.parametrize("shape", [(1, 1), (9, 31), (33, 16)])
 def test_coloring_keeps_the_gray_and_takes_the_predicted_color(shape, short_side):
     image = RNG.uniform(0.4, 0.6, (*shape, 3)).astype(np.float32)
-    rgb = colorization.colorize(fakes.always(10, 3), image, short_side)
+    rgb = colorization.color_image(fakes.always(10, 3), image, short_side)
     gray = image.mean(-1, keepdims=True)
     np.testing.assert_allclose(rgb.mean(-1, keepdims=True), gray, atol=1e-6)
     hue, chroma = color.rgb_to_hue_chroma(rgb)
@@ -64,7 +64,7 @@ def test_differences_sum_to_zero_and_make_the_color():
     differences = colorization.predicted_chroma_offsets(predict, gray, short_side=3)
     assert differences.shape == (3, 4, 3)
     np.testing.assert_allclose(np.sum(differences, -1), 0, atol=1e-6)
-    colored = colorization.colorize(predict, gray, short_side=3)
+    colored = colorization.color_image(predict, gray, short_side=3)
     np.testing.assert_allclose(
         colored - gray, np.broadcast_to(differences[0, 0], (9, 12, 3)), atol=1e-6
     )
@@ -111,8 +111,8 @@ def test_gray_and_color_images_are_colored_alike():
     image = RNG.random((8, 9, 3), dtype=np.float32)
     gray = image.mean(-1, keepdims=True)
     np.testing.assert_allclose(
-        colorization.colorize(fakes.always(5, 9), image),
-        colorization.colorize(fakes.always(5, 9), gray),
+        colorization.color_image(fakes.always(5, 9), image),
+        colorization.color_image(fakes.always(5, 9), gray),
         atol=1e-5,
     )
 
@@ -125,7 +125,7 @@ def test_lab_prediction_is_decoded_at_its_scale():
         scaled = tf.constant(ab / 110.0)
         return {"ab": tf.broadcast_to(scaled, [*gray.shape[:3], 2])}
 
-    rgb = colorization.colorize(predict, image)
+    rgb = colorization.color_image(predict, image)
     expected = color.gray_ab_to_rgb(image, np.broadcast_to(ab, (6, 6, 2)))
     np.testing.assert_allclose(rgb, expected, atol=1e-5)
 

@@ -31,7 +31,7 @@ def test_equals_the_coloring_of_the_whole(shape, short_side, monkeypatch):
     monkeypatch.setattr(photographs, "_STRIP_PIXELS", 100)
     colored = photographs.color_photograph(uneven, image, short_side)
     np.testing.assert_array_equal(colored, one)
-    whole = colorization.colorize(uneven, image / np.float32(255), short_side)
+    whole = colorization.color_image(uneven, image / np.float32(255), short_side)
     # 0.5 is the rounding to 8 bits.
     assert np.abs(colored - 255 * whole).max() < 0.51
 

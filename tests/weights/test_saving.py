@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from selfsup import heads, networks
+from selfsup import atomic, heads, networks
 from selfsup.weights import memory, saving
 
 import contracts
@@ -127,7 +127,10 @@ def test_failure_leaves_nothing_behind(model, tmp_path, monkeypatch):
 
 
 def test_what_a_kill_left_does_not_disturb(model, tmp_path):
-    left = tmp_path / ".x-unfinished.folder"
+    with atomic.write(tmp_path / "x.keras") as unfinished:
+        left = unfinished.with_suffix(".folder")
+        unfinished.touch()
+    (tmp_path / "x.keras").unlink()
     left.mkdir()
     (left / "model.weights.h5").write_text("half")
     saving.save(model, tmp_path / "x.keras")

@@ -88,7 +88,7 @@ def _by_keras(model, short_side):
 
     def color(encoded):
         image = decode_bytes(encoded, "image") / np.float32(255.0)
-        rgb = inference.colorize(predict, image, short_side)
+        rgb = inference.color_image(predict, image, short_side)
         return tf.io.encode_png(np.rint(255.0 * rgb).astype(np.uint8)).numpy()
 
     return color
