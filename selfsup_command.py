@@ -4,6 +4,7 @@ A module beside the package: importing the package takes seconds, in which a sig
 would end in a traceback.
 """
 
+import importlib
 import os
 import signal
 import sys
@@ -12,9 +13,9 @@ import warnings
 
 def _require_tensorflow():
     try:
-        import selfsup  # noqa: F401  Keeps the greeting away.
-
-        keras = sys.modules["keras"]
+        # First, as it keeps the greeting away.
+        importlib.import_module("selfsup")
+        import keras
 
         backend = keras.config.backend()
     except (AssertionError, ImportError, ValueError) as error:
