@@ -14,7 +14,7 @@ from selfsup import backend, inference, training
 import channels_first
 import tool_calls
 
-_NAMES = [*channels_first.NETWORKS, "classifier", "colorizerhue", "colorizerchroma"]
+_NAMES = [*channels_first.NETWORKS, "classifierclasses", "colorizerhue", "colorizerchroma"]
 
 
 @pytest.fixture(scope="module")
