@@ -36,12 +36,11 @@ def outputs(models, prefix=""):
     """Returns what models answer to an image, arrays by name."""
     answers = {}
     for name, model in models.items():
-        answer = model(
-            fakes.image(1, 96, 96, model.inputs[0].shape[-1]), training=False
-        )
-        for key, value in (
-            answer if isinstance(answer, dict) else {"": answer}
-        ).items():
+        image = fakes.image(1, 96, 96, model.inputs[0].shape[-1])
+        given = {"gray": image} if isinstance(model.input, dict) else image
+        answer = model(given, training=False)
+        answer = answer if isinstance(answer, dict) else {"": answer}
+        for key, value in answer.items():
             answers[f"{prefix}{name}{key}"] = keras.ops.convert_to_numpy(value)
     return answers
 

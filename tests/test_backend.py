@@ -14,7 +14,8 @@ from selfsup import backend, inference, training
 import channels_first
 import tool_calls
 
-_NAMES = [*channels_first.NETWORKS, "classifier", "colorizerhue", "colorizerchroma"]
+_HEADS = ["classifierclasses", "colorizerhue", "colorizerchroma"]
+_NAMES = [*channels_first.NETWORKS, *_HEADS]
 
 
 @pytest.fixture(scope="module")

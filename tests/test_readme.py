@@ -48,7 +48,7 @@ def test_code_runs(number, tmp_path, monkeypatch, photos):
 
 
 def test_there_is_code_to_run_and_the_shortening_applies():
-    assert (len(CODE), len(REQUESTS)) == (3, 2)
+    assert (len(CODE), len(REQUESTS)) == (4, 2)
     for long, _ in SHORTER:
         assert any(long in block for block in CODE)
 
