@@ -82,7 +82,7 @@ class Tool:
         except KeyboardInterrupt:
             _fail("Stopped. The same command goes on from the newest checkpoint.")
         except _USER_ERRORS as error:
-            _fail(" ".join(str(error).split()) or type(error).__name__)
+            _fail(_one_line(error))
 
     def _run(self, argv):
         values = flags.FlagValues()
@@ -195,6 +195,22 @@ def _default_text(values):
     return f" (default: {'; '.join(shown)})" if shown else ""
 
 
+def _one_line(error):
+    """Returns what an error says in one line, naming the file it is about."""
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        text = (
+            "A file or folder cannot be used. Expected one that can be read or written "
+            f"there. Received: {error.filename} ({error.strerror})"
+        )
+    return " ".join(text.split()) or type(error).__name__
+
+
 def _fail(message):
+    # A file's content may be in it, and would steer the terminal.
+    message = "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "replace").decode()
+        for c in message
+    )
     sys.stderr.write(f"Error: {message}\n")
     sys.exit(1)
