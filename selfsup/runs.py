@@ -241,9 +241,45 @@ def open_run(path, kinds=(*heads.KINDS, heads.BACKBONE)):
         reports,
         model,
         settings,
-        _read_object(folder / "results.json", "results"),
-        _trained_side(settings) or (read_json(folder / zoo.METADATA) or {}).get("side"),
+        _read_results(folder / "results.json"),
+        _trained_side(settings) or _zoo_side(folder / zoo.METADATA),
     )
+
+
+def _read_results(path):
+    """Reads a `results.json` and checks what other code takes from it."""
+    results = _read_object(path, "results")
+    classes, constants = ((results or {}).get(x) for x in ("classes", "constants"))
+    if classes is not None and not (
+        isinstance(classes, list) and all(isinstance(x, str) for x in classes)
+    ):
+        _fail_results("a list of names as `classes`", classes, path)
+    if constants is not None and not (
+        isinstance(constants, dict) and all(map(_is_numbers, constants.values()))
+    ):
+        _fail_results("lists of numbers by name as `constants`", constants, path)
+    return results
+
+
+def _is_numbers(value):
+    return isinstance(value, list) and all(isinstance(x, int | float) for x in value)
+
+
+def _fail_results(expected, received, path):
+    raise ValueError(
+        f"The results of a run are not valid. Expected {expected}. "
+        f"Received: {received!r} in {path}"
+    )
+
+
+def _zoo_side(path):
+    side = (_read_object(path, "metadata") or {}).get("side")
+    if side is not None and (not isinstance(side, int) or side < 1):
+        raise ValueError(
+            "The metadata of a model are not valid. Expected a positive number of "
+            f"pixels as `side`. Received: {side!r} in {path}"
+        )
+    return side
 
 
 def _trained_side(settings):
@@ -296,12 +332,14 @@ def read_json(path):
         ValueError: If the file is not JSON.
     """
     try:
-        return json.loads(pathlib.Path(path).read_text())
+        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    # A folder of that name; another kind of file; lists within lists without end.
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(
-            f"A settings file cannot be read. Expected JSON. Received: {path} ({error})"
+            "A file of settings or results cannot be read. Expected JSON. "
+            f"Received: {path} ({atomic.first_line(error)})"
         ) from error
 
 

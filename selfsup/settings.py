@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import types
 import typing
 
@@ -195,6 +196,8 @@ def _check(field, value):
         )
     if rules["choices"] and value not in rules["choices"]:
         fail(field.name, value, f"one of {', '.join(map(str, rules['choices']))}")
+    if kind is float and not math.isfinite(value):
+        fail(field.name, value, "a finite number")
     low, high = rules["low"], rules["high"]
     # Written so that NaN fails too.
     if low is not None and not value >= low or high is not None and not value <= high:

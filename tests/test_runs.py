@@ -298,3 +298,33 @@ def test_other_images_are_refused(tmp_path):
     # A run that has not begun may have others.
     runs.check_images(tmp_path, other, resuming=False)
     assert (tmp_path / "images.json").read_text() != before
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("results.json", b'{"classes": 3}', "list of names as `classes`.*Received: 3 "),
+        ("results.json", b'{"classes": [1]}', "list of names as `classes`"),
+        ("results.json", b'{"constants": [1]}', "by name as `constants`"),
+        ("results.json", b'{"constants": {"hue": "x"}}', "by name as `constants`"),
+        ("results.json", b"[1]", "Expected a JSON object. Received: "),
+        ("results.json", b"", "Expected JSON. Received: "),
+        ("config.json", b"\xff\xfe\0", "Expected JSON. Received: "),
+        ("config.json", b"[" * 100_000, "Expected JSON. Received: "),
+        ("model.json", b'"text"', "Expected a JSON object. Received: "),
+        ("model.json", b'{"side": "x"}', "as `side`. Received: 'x' in"),
+        ("config.json", None, "Expected JSON. Received: .*directory"),
+    ],
+)
+def test_files_of_a_wrong_kind_beside_a_model(
+    name, content, message, tmp_path, monkeypatch
+):
+    (tmp_path / "backbone.keras").write_bytes(b"")
+    monkeypatch.setattr(runs.weights, "read_model", lambda path: None)
+    if content is None:
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises((TypeError, ValueError), match=message) as error:
+        runs.open_run(tmp_path)
+    assert str(tmp_path / name) in str(error.value)

@@ -123,3 +123,13 @@ def test_a_changed_field_keeps_its_rules():
 )
 def test_types_of_values(name, kind):
     assert value_type(_field(Small, name)) is kind
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_numbers_must_be_finite(value):
+    @dataclasses.dataclass(frozen=True)
+    class Open(Config):
+        rate: float = setting(1.0, "Without a limit above.", 0)
+
+    with pytest.raises(ValueError, match="must be a finite number. Received: rate="):
+        Open(rate=value)

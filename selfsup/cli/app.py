@@ -94,8 +94,7 @@ class Tool:
                 # TensorFlow turns the end of a function that it called into its own.
                 if stopping.exit_code():
                     _stop()
-                message = " ".join(str(error).split()) or type(error).__name__
-                _fail(_printable(message))
+                _fail(_printable(_one_line(error)))
 
     def _run(self, argv):
         values = flags.FlagValues()
@@ -232,6 +231,17 @@ class _Plain(python_logging.Formatter):
 def _printable(text):
     """Escapes characters that control a terminal; files' names may hold them."""
     return _CONTROL.sub(lambda match: repr(match.group())[1:-1], text)
+
+
+def _one_line(error):
+    """Returns what an error says in one line, naming the file it is about."""
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        text = (
+            "A file or folder cannot be used. Expected one that can be read or written "
+            f"there. Received: {error.filename} ({error.strerror})"
+        )
+    return " ".join(text.split()) or type(error).__name__
 
 
 def _fail(message):

@@ -122,12 +122,14 @@ def entry(name):
     folder = next(f for f in folders if (f / METADATA).is_file())
     try:
         content = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("no JSON object")
         for field in ("files", "sources"):
             content[field] = tuple(File(**file) for file in content.get(field, ()))
         if not content["files"] or content.get("name") != folder.name:
             raise ValueError("no files, or a name other than the folder's")
         return Entry(folder, **content)
-    except (AttributeError, TypeError, ValueError) as error:
+    except (LookupError, OSError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(
             "The metadata of a model cannot be read. Expected JSON with the fields of "
             f"`zoo.Entry`. Received: {folder / METADATA} ({error})"

@@ -249,3 +249,28 @@ def test_what_is_logged_is_shown_as_it_is():
 
     tool, _ = _tool(work)
     assert tool_calls.call(tool, "--output=o") == (0, "50 % of 8\ngray\n")
+
+
+def test_control_characters_are_shown_not_sent():
+    def spoil(*_):
+        raise ValueError("Received: \x1b]0;title\x07 \x9b2J \u202e caf\u00e9 \udcff")
+
+    tool, _ = _tool(spoil)
+    code, text = tool_calls.call(tool, "--output=o")
+    assert code == 1
+    assert text.strip() == (
+        "Error: Received: \\x1b]0;title\\x07 \\x9b2J \\u202e caf\u00e9 \\udcff"
+    )
+
+
+def test_errors_of_the_system_name_the_file(tmp_path):
+    tool, _ = _tool(lambda *_: (tmp_path / "no" / "x").write_text(""))
+    code, text = tool_calls.call(tool, "--output=o")
+    assert code == 1 and f"Received: {tmp_path}/no/x (No such file" in text
+    assert "Errno" not in text
+
+
+def test_settings_that_are_a_folder(tmp_path):
+    tool, _ = _tool()
+    code, text = tool_calls.call(tool, "--output=o", f"--config={tmp_path}")
+    assert code == 1 and f"Expected JSON. Received: {tmp_path} (Is a dir" in text

@@ -148,11 +148,14 @@ class Colorization(PretrainingTask):
         return inference.colorizer_predictor(model)
 
     def measure(self, predict, samples, strategy=None, batches=PERIODIC_BATCHES):
-        dataset = data.pipeline(
-            self.input_config(augment=False), status=True, images=samples
-        )
+        dataset = self.measured_batches(samples).take(batches)
         return evaluation.point_metrics(
-            predict.points, self.watched(dataset.take(batches), samples), self._baseline
+            predict.points, self.watched(dataset, samples), self._baseline
+        )
+
+    def each_once(self, samples):
+        return data.pipeline(
+            self.input_config(augment=False), status=True, images=samples
         )
 
     def draw(self, predict, parts):

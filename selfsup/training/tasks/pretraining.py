@@ -41,6 +41,7 @@ class PretrainingTask(Task):
     def __init__(self, config):
         super().__init__(config)
         self._watches = {}
+        self._measured = {}
 
     def resolve(self, workdir=None):
         config = self.config
@@ -85,6 +86,24 @@ class PretrainingTask(Task):
 
     def watch(self, samples):
         return self._watches[id(samples)]
+
+    def measured_batches(self, samples):
+        """Returns batches of a set to measure on, one dataset for all evaluations.
+
+        TensorFlow keeps the functions of every dataset that was made.
+
+        Args:
+            samples: What `open` returned.
+        """
+        # The set is kept too, so that its id stays its own.
+        kept = self._measured.setdefault(id(samples), [samples])
+        if len(kept) == 1:
+            kept.append(self.each_once(samples))
+        return kept[1]
+
+    def each_once(self, samples):
+        """Returns a dataset with each image of a set once, without augmentation."""
+        raise NotImplementedError
 
     def watched(self, batches, samples):
         """Yields batches with a `status`, after `watch` has seen it."""

@@ -98,8 +98,11 @@ class Rotation(PretrainingTask):
         return inference.point_predictor(model)
 
     def measure(self, predict, samples, strategy=None, batches=PERIODIC_BATCHES):
-        stream = self._stream(samples, augment=False).take(batches)
+        stream = self.measured_batches(samples).take(batches)
         return _measured(predict, self.watched(stream, samples))
+
+    def each_once(self, samples):
+        return self._stream(samples, augment=False)
 
     def draw(self, predict, parts):
         return self._sheet(predict, parts.get("held_out", parts["train"]))
@@ -109,7 +112,7 @@ class Rotation(PretrainingTask):
 
         Returns None where no image of the first batch could be read.
         """
-        inputs, targets, weights, _ = next(iter(self._stream(samples, augment=False)))
+        inputs, targets, weights, _ = next(iter(self.measured_batches(samples)))
         logits, turns = predict(inputs)[heads.LABEL], targets[heads.LABEL].numpy()
         crops = np.clip(inputs["gray"].numpy() + color.GRAY_MEAN, 0, 1)
         rows = [

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from tensorflow.python.framework import func_graph
 
 from selfsup import networks, runs
 from selfsup.training import ColorizationConfig, tasks
@@ -110,3 +111,32 @@ def test_settings_reach_the_backbone(network, folder):
 def test_tasks_of_pretraining_have_a_fixed_length():
     names = [name for name in tasks.names() if tasks.get(name).pretraining]
     assert "colorization" in names and "segmentation" not in names
+
+
+@pytest.mark.parametrize("name", ["colorization", "rotation"])
+def test_another_evaluation_traces_nothing(name, folder, monkeypatch):
+    task_class = tasks.get(name)
+    config = task_class.Config.from_preset(
+        data=(str(folder),), val_fraction=0.25, crop_size=32, width=0.03, batch_size=2
+    )
+    task = task_class(config)
+    parts = {part: task.open(part) for part in ("train", "held_out")}
+    model = task.model(task.backbone(parts["train"]), parts["train"])
+    task.losses(model, parts["train"])
+    predict = task.predictor(model)
+
+    def measure():
+        return {part: task.measure(predict, parts[part]) for part in parts}
+
+    expected, graphs = measure(), []
+    create = func_graph.FuncGraph.__init__
+    monkeypatch.setattr(
+        func_graph.FuncGraph,
+        "__init__",
+        lambda graph, name, *args, **options: (
+            graphs.append(name),
+            create(graph, name, *args, **options),
+        )[1],
+    )
+    assert measure() == expected
+    assert not graphs
