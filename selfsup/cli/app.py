@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import logging as python_logging
-import re
 import shlex
 import shutil
 import sys
@@ -28,8 +27,6 @@ _USER_ERRORS = (
     tf.errors.OpError,
 )
 
-# All but tabs and ends of lines.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _DEFINE = {
     bool: flags.DEFINE_bool,
@@ -229,8 +226,11 @@ class _Plain(python_logging.Formatter):
 
 
 def _printable(text):
-    """Escapes characters that control a terminal; files' names may hold them."""
-    return _CONTROL.sub(lambda match: repr(match.group())[1:-1], text)
+    """Escapes what a terminal would obey; contents and names of files may hold it."""
+    return "".join(
+        c if c.isprintable() or c in "\t\n" else c.encode("unicode_escape").decode()
+        for c in text
+    )
 
 
 def _one_line(error):
