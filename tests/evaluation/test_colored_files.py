@@ -236,7 +236,7 @@ def test_a_folder_that_cannot_be_made_is_named(model, picture, tmp_path):
         ("format", "gif", "png, jpg"),
         ("side", 4096, r"\[1, 2048\]"),
         ("side", -1, r"\[1, 2048\]"),
-        ("saturation", float("nan"), r"\[0, 10\]"),
+        ("saturation", 10.5, r"\[0, 10\]"),
     ],
 )
 def test_settings_out_of_range_are_refused(field, value, expected):

@@ -246,8 +246,13 @@ def test_bad_requests_are_refused_and_the_next_one_is_answered(client, folder, i
     assert client.memory()[1] < before + 300
 
 
-def test_pixels_outside_of_the_range_come_out_as_maps(client, folder):
-    for value in (-1.0, 0.0, 1.0, 7.0):
+def test_pixels_beyond_the_range_are_refused(client, folder):
+    for value in (-1.0, 7.0, np.nan):
+        batch = floats(np.full([1, 20, 30, 3], value))
+        with pytest.raises(c_library.Failure, match="Pixels are (beyond|not finite)"):
+            answer(client, folder("histogram"), "pixels", pixels=batch)
+    # Filters overshoot a little.
+    for value in (-0.05, 0.0, 1.0, 1.05):
         batch = floats(np.full([1, 20, 30, 3], value))
         rgb = answer(client, folder("histogram"), "pixels", pixels=batch)["rgb"]
         assert rgb.min() >= 0 and rgb.max() <= 1

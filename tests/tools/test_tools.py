@@ -53,7 +53,6 @@ def test_every_flag_that_is_a_path_says_so(path):
     assert {name for name, is_path in fields.items() if is_path} == expected
 
 
-@pytest.mark.slow
 def test_a_run_from_a_shell(tmp_path, photos):
     (tmp_path / "photos").mkdir()
     for path in sorted(photos.glob("*.jpg"))[::8]:

@@ -110,7 +110,6 @@ def test_settings_reach_the_model(hypercolumn):
     assert rates == [0.25] * 3
 
 
-@pytest.mark.slow
 def test_lab_loss_starts_with_the_histogram_losses_gradient(few):
     config = _config(
         data=(few,), val_fraction=0.0, loss="lab", hidden_stddev=1e-3, dropout=0.0
@@ -230,12 +229,11 @@ def test_a_run_that_held_out_nothing_needs_images(workdir, tmp_path):
         training.evaluate(moved)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
-        dict(network="vgg16", padding="bias"),
-        dict(network="resnet50"),
+        pytest.param(dict(network="vgg16", padding="bias"), marks=pytest.mark.slow),
+        pytest.param(dict(network="resnet50"), marks=pytest.mark.slow),
         dict(
             loss="lab",
             hypercolumn=False,
