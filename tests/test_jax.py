@@ -1,16 +1,10 @@
 """Keras on JAX, without TensorFlow, computes what it does on TensorFlow."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
+import jax_process
 import numpy as np
 import pytest
 
 import neutral
-
-_ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -18,16 +12,7 @@ def on_jax(tmp_path_factory):
     """All that `on_jax.py` writes: one process, as starting JAX takes long."""
     pytest.importorskip("jax")
     path = tmp_path_factory.mktemp("jax") / "results.npz"
-    env = dict(
-        os.environ,
-        KERAS_BACKEND="jax",
-        JAX_PLATFORMS="cpu",
-        JAX_DISABLE_MOST_OPTIMIZATIONS="1",  # It compiles twice as fast.
-        PYTHONPATH=os.pathsep.join([str(_ROOT), str(_ROOT / "tests")]),
-    )
-    program = [sys.executable, str(_ROOT / "tests" / "on_jax.py"), str(path)]
-    done = subprocess.run(program, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-4000:]
+    jax_process.run("on_jax.py", path)
     return np.load(path)
 
 

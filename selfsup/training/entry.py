@@ -50,19 +50,18 @@ def train(task, workdir, overwrite=False, strategy=None):
     if task.config.deterministic:
         tf.config.experimental.enable_op_determinism()
     with contextlib.ExitStack() as lock:
-        existed = workdir.is_dir()
+        existed = workdir.exists()
         if existed:
             # At once, not when the network was built.
-            lock.enter_context(locked(workdir))
+            lock.enter_context(locked(runs.make(workdir)))
         # What cannot work is refused before anything is written, or overwritten.
         keras.utils.set_random_seed(task.config.seed)
         task.resolve(None if overwrite else workdir)
         parts = _open(task)
         keras.utils.set_random_seed(task.config.seed)
         backbone = task.backbone(parts["train"])
-        runs.make(workdir)
         if not existed:
-            lock.enter_context(locked(workdir))
+            lock.enter_context(locked(runs.make(workdir)))
         runs.prepare(workdir, task.name, task.config, overwrite)
         return _train(task, backbone, parts, workdir, strategy)
 

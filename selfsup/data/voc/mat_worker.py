@@ -13,17 +13,7 @@ import scipy.io
 
 
 def read(path):
-    """Reads the classes' mask of the Semantic Boundaries Dataset.
-
-    Args:
-        path: Path of the file.
-
-    Returns:
-        `[H, W]`, uint8.
-
-    Raises:
-        ValueError: If it holds no such mask. Of a damaged file SciPy raises anything.
-    """
+    """Returns what `mat_files.read` does. Of a damaged file SciPy raises anything."""
     content = scipy.io.loadmat(path, variable_names=["GTcls"])
     mask = np.asarray(content["GTcls"]["Segmentation"][0, 0])
     if mask.ndim != 2 or mask.dtype != np.uint8:

@@ -148,12 +148,12 @@ class Colorization(PretrainingTask):
         return inference.colorizer_predictor(model)
 
     def measure(self, predict, samples, strategy=None, batches=PERIODIC_BATCHES):
-        dataset = self.measured_batches(samples).take(batches)
+        dataset = self.measured_batches(samples, self._each_once).take(batches)
         return evaluation.point_metrics(
             predict.points, self.watched(dataset, samples), self._baseline
         )
 
-    def each_once(self, samples):
+    def _each_once(self, samples):
         return data.pipeline(
             self.input_config(augment=False), status=True, images=samples
         )

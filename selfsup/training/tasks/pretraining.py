@@ -87,23 +87,20 @@ class PretrainingTask(Task):
     def watch(self, samples):
         return self._watches[id(samples)]
 
-    def measured_batches(self, samples):
+    def measured_batches(self, samples, make):
         """Returns batches of a set to measure on, one dataset for all evaluations.
 
         TensorFlow keeps the functions of every dataset that was made.
 
         Args:
             samples: What `open` returned.
+            make: Function of them that makes the dataset.
         """
-        # The set is kept too, so that its id stays its own.
-        kept = self._measured.setdefault(id(samples), [samples])
-        if len(kept) == 1:
-            kept.append(self.each_once(samples))
-        return kept[1]
-
-    def each_once(self, samples):
-        """Returns a dataset with each image of a set once, without augmentation."""
-        raise NotImplementedError
+        key = id(samples)
+        if key not in self._measured:
+            # The set is kept too, so that its id stays its own.
+            self._measured[key] = samples, make(samples)
+        return self._measured[key][1]
 
     def watched(self, batches, samples):
         """Yields batches with a `status`, after `watch` has seen it."""

@@ -98,10 +98,10 @@ class Rotation(PretrainingTask):
         return inference.point_predictor(model)
 
     def measure(self, predict, samples, strategy=None, batches=PERIODIC_BATCHES):
-        stream = self.measured_batches(samples).take(batches)
+        stream = self.measured_batches(samples, self._each_once).take(batches)
         return _measured(predict, self.watched(stream, samples))
 
-    def each_once(self, samples):
+    def _each_once(self, samples):
         return self._stream(samples, augment=False)
 
     def draw(self, predict, parts):
@@ -112,7 +112,9 @@ class Rotation(PretrainingTask):
 
         Returns None where no image of the first batch could be read.
         """
-        inputs, targets, weights, _ = next(iter(self.measured_batches(samples)))
+        inputs, targets, weights, _ = next(
+            iter(self.measured_batches(samples, self._each_once))
+        )
         logits, turns = predict(inputs)[heads.LABEL], targets[heads.LABEL].numpy()
         crops = np.clip(inputs["gray"].numpy() + color.GRAY_MEAN, 0, 1)
         rows = [

@@ -1,16 +1,11 @@
 """The compiled step on JAX is the one of plain Keras, and the benchmark runs there."""
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
+import jax_process
 import numpy as np
 import pytest
 import tiny_step
-
-_ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -18,19 +13,10 @@ def on_jax(tmp_path_factory):
     """What `step_on_jax.py` writes and prints, in one process without TensorFlow."""
     pytest.importorskip("jax")
     path = tmp_path_factory.mktemp("step") / "results.npz"
-    env = dict(
-        os.environ,
-        KERAS_BACKEND="jax",
-        JAX_PLATFORMS="cpu",
-        JAX_DISABLE_MOST_OPTIMIZATIONS="1",  # It compiles twice as fast.
-        PYTHONPATH=os.pathsep.join([str(_ROOT), str(_ROOT / "tests")]),
-    )
     config = tiny_step.config().to_json()
     given = [f"--{name}={value}" for name, value in config.items() if value is not None]
-    program = [sys.executable, str(_ROOT / "tests" / "step_on_jax.py"), str(path)]
-    done = subprocess.run([*program, *given], env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return np.load(path), json.loads(done.stdout.splitlines()[-1])
+    text = jax_process.run("step_on_jax.py", path, *given)
+    return np.load(path), json.loads(text.splitlines()[-1])
 
 
 def test_the_compiled_step_is_that_of_plain_keras(on_jax):
