@@ -99,6 +99,8 @@ def computed(exported, image):
         values = model(color[None])[0].numpy()
         return {"features": values}, {"features": values.mean((0, 1))}
     crops = data.voc.fixed_crops(image, exported.crop_size)
+    if exported.kind == "single_label_classifier":
+        crops = crops[:5]  # Without mirror images, which may have another label.
     (scores,) = model({"gray": crops}).values()
     scores = scores.numpy().mean(0)
     probabilities = 1 / (1 + np.exp(-scores))
