@@ -76,12 +76,14 @@ class _Toy(Task):
         status: Whether batches have a status.
 
     Attributes:
+        constant: What `score_baseline` returns.
         seen: Dict from steps to the weights at which they were measured.
         indices: Numbers of the samples that were trained on, in order.
     """
 
     kind, score = "classifier", "score"
     EvaluationConfig = EvaluationConfig
+    constant = -1.0
 
     def __init__(self, config, stops=(), parts=None, picture=None, status=True):
         super().__init__(config)
@@ -160,6 +162,9 @@ class _Toy(Task):
         """Returns the measures of a step."""
         error = predict({"gray": samples.values})["classes"] - samples.targets
         return {"score": -float(tf.reduce_mean(error**2))}
+
+    def score_baseline(self, samples):
+        return self.constant
 
     def draw(self, predict, parts):
         self._pass("draw", _steps(predict))

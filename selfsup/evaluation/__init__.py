@@ -21,6 +21,7 @@ __all__, __getattr__, __dir__ = lazy.exports(
         "mean_iou": "confusion",
         "point_metrics": "colorization",
         "prediction_sheet": "figures",
+        "random_average_precision": "average_precision",
         "segmentation_figures": "figures",
     },
     check=backend.require_tensorflow,

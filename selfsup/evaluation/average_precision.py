@@ -46,3 +46,28 @@ def average_precision(labels, scores, variant="area"):
     best = np.maximum.accumulate(precision[::-1])[::-1]
     first = [np.argmax(10 * hits >= tenth * hits[-1]) for tenth in range(11)]
     return float(np.mean(best[first]))
+
+
+def random_average_precision(labels):
+    """Returns the mean area of average precision over all rankings of images.
+
+    At rank `k` of `N` stands one of the `P` images of the class with probability
+    `P / N`, and then `(k - 1) (P - 1) / (N - 1)` of those before it are expected to
+    be others of the class. The sum over ranks has a closed form.
+
+    Source: "Exact Expected Average Precision of the Random Baseline for System
+    Evaluation" (Bestgen, 2015).
+
+    Args:
+        labels: `[N]`, as in `average_precision`.
+
+    Returns:
+        A float in `[0, 1]`, NaN if no image is of the class.
+    """
+    labels = np.asarray(labels)
+    count, positives = np.sum(labels != DIFFICULT), np.sum(labels == 1)
+    if not positives:
+        return float("nan")
+    harmonic = np.sum(1 / np.arange(1, count + 1))
+    others = (positives - 1) / max(count - 1, 1)
+    return float((harmonic + (count - harmonic) * others) / count)

@@ -81,8 +81,8 @@ class _Drops(Control):
 class PlateauSearch(_Drops):
     """Lowers the rate where the held-out score stops improving, and ends the run.
 
-    The evaluations and what followed from them are in `schedule.json`, the models
-    of the newest best evaluations in `best/`.
+    The evaluations, the rule and what followed from them are in `schedule.json`, the
+    models of the newest best evaluations in `best/`.
 
     Args:
         steps: Greatest number of steps.
@@ -102,8 +102,25 @@ class PlateauSearch(_Drops):
             if step <= first_step
             and (step % phase.config.eval_every == 0 or step == self.steps)
         ]
-        self.state = Plateau().after_all(self.evaluations)
+        rule = self._rule(phase, before if first_step else {})
+        self.state = rule.after_all(self.evaluations)
         self._set_rate(phase, first_step)
+
+    def _rule(self, phase, before):
+        """Returns the `Plateau` at the start: that of the schedule, if any."""
+        config = phase.config
+        # Every evaluation counted where the schedule does not say: the rate may have
+        # fallen already.
+        min_steps = before.get("min_steps", 0)
+        if not before:
+            # A run that is stuck then has its first drop near that of the authors,
+            # 22,500 of 40,000 steps, and still ends by the rule.
+            half = self.steps // 2
+            min_steps = half if config.min_steps is None else config.min_steps
+        baseline = before.get("baseline")
+        if baseline is None:
+            baseline = phase.task.score_baseline(phase.parts["held_out"])
+        return Plateau(config.patience, baseline=baseline, min_steps=min_steps)
 
     def is_over(self, step):
         return super().is_over(step) or self.state.finished
@@ -145,6 +162,8 @@ class PlateauSearch(_Drops):
             "learning_rate": phase.config.learning_rate,
             "eval_every": phase.config.eval_every,
             "score": phase.task.score,
+            "baseline": self.state.baseline,
+            "min_steps": self.state.min_steps,
             "drops": list(self.state.drops),
             "best_step": self.state.best_step,
             "best_score": self.state.best_score,

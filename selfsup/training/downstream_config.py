@@ -68,6 +68,16 @@ class DownstreamConfig(RunConfig):
     eval_every: int | None = setting(
         None, "Steps between evaluations. Default: max_steps / 40.", 1
     )
+    patience: int = setting(
+        3, "Evaluations without a new best score after which the rate falls.", 1
+    )
+    # `resolved` leaves it: a run keeps in its schedule what it began with.
+    min_steps: int | None = setting(
+        None,
+        "Steps before which evaluations count only once the score is above that of the "
+        "best constant prediction; 0 for all. Default: max_steps / 2.",
+        0,
+    )
     retrain_on_all: bool = setting(
         False, "Train again on all images, by the schedule found.", resumable=True
     )

@@ -119,9 +119,19 @@ def _search(task, backbone, parts, workdir, strategy):
         retrained.train()
         models = retrained.portable()
         retrained.draw_curves()
+    state, score = control.state, f"held_out_{task.score}"
+    if not state.has_left_baseline:
+        logging.warning(
+            "The run learned nothing that can be seen: %s is %.4f, and %.4f without "
+            "looking at the image",
+            score,
+            state.best_score,
+            state.baseline,
+        )
     results = {
-        "best_step": control.state.best_step,
-        f"held_out_{task.score}": control.state.best_score,
+        "best_step": state.best_step,
+        score: state.best_score,
+        f"{score}_baseline": state.baseline,
         "retrained_on_all": task.config.retrain_on_all,
     }
     return phase, models, results

@@ -39,7 +39,7 @@ def test_help_lists_the_contract():
     for name in (
         "task voc_dir sbd_dir init network width padding train_split val_split "
         "fov_blocks trainable crop_size batch_size learning_rate max_steps "
-        "eval_every workdir seed config"
+        "eval_every patience min_steps workdir seed config"
     ).split():
         assert re.search(rf"^  --{name}: ", text, re.MULTILINE), name
     for name in ("color", "retrain_on_all", "overwrite", "deterministic"):

@@ -1,10 +1,15 @@
 """Average precision against scikit-learn, a plain loop and hand-worked rankings."""
 
+import itertools
+
 import numpy as np
 import pytest
 import sklearn.metrics
 
-from selfsup.evaluation.average_precision import average_precision
+from selfsup.evaluation.average_precision import (
+    average_precision,
+    random_average_precision,
+)
 
 NAN = float("nan")
 
@@ -109,3 +114,32 @@ def test_scores_that_are_not_finite_are_refused(scores):
     received = scores[0] if np.isnan(scores[0]) else scores[1]
     with pytest.raises(ValueError, match=f"Received: {received}"):
         average_precision([1, 255], scores)
+
+
+@pytest.mark.parametrize("images", [1, 2, 3, 7])
+def test_random_rankings_have_the_mean_of_all_rankings(images):
+    for positives in range(1, images + 1):
+        labels = np.array([1] * positives + [0] * (images - positives))
+        values = []
+        for places in itertools.combinations(range(images), positives):
+            ranking = np.isin(np.arange(images), places).astype(int)
+            values.append(average_precision(*_ranked(ranking)))
+        expected = pytest.approx(np.mean(values), abs=1e-12)
+        assert random_average_precision(labels) == expected
+
+
+def test_random_rankings_have_the_mean_of_a_sample():
+    labels, _ = _random(0, images=300, share=0.05)
+    rng = np.random.default_rng(1)
+    values = [average_precision(labels, rng.random(len(labels))) for _ in range(3000)]
+    error = np.std(values) / np.sqrt(len(values))
+    expected = pytest.approx(np.mean(values), abs=4 * error)
+    assert random_average_precision(labels) == expected
+    # It is not the share of the class, which equal scores have.
+    equal = average_precision(labels, np.zeros(len(labels)))
+    assert random_average_precision(labels) > equal + 10 * error
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 255], [255], []], ids=str)
+def test_random_rankings_of_a_class_without_images_have_none(labels):
+    assert np.isnan(random_average_precision(labels))

@@ -83,6 +83,8 @@ def test_the_schedule_is_written(searched):
         "learning_rate": 0.01,
         "eval_every": 1,
         "score": "score",
+        "baseline": -1.0,
+        "min_steps": 12,
         "drops": list(DROPS),
         "best_step": BEST,
         "best_score": 0.3,
@@ -139,6 +141,77 @@ def test_kills_between_an_evaluation_and_its_checkpoint_lose_nothing(
     assert_same(_best(search)[1].get_weights(), searched.task.seen[BEST])
     # Rows after that checkpoint were cut from the log, and written again.
     np.testing.assert_equal(toy_task.log(tmp_path), toy_task.log(searched.folder))
+
+
+def _stuck(folder, steps=12, constant=0.3, stops=(), **changes):
+    """A search whose scores are those of a constant prediction until step 12."""
+    search = _search(folder, steps, stops, **changes)
+    search.task.constant = constant
+    return search
+
+
+def test_a_score_at_the_constant_does_not_lower_the_rate(tmp_path):
+    search = _stuck(tmp_path, min_steps=12)
+    search.train()
+    assert list(_rates(tmp_path).values()) == pytest.approx([1e-2] * 12)
+    state = search.control.state
+    assert (state.drops, state.best_step, state.finished) == ((), 12, False)
+    assert state.has_left_baseline
+
+
+def test_a_score_at_the_constant_counts_from_half_of_the_run_on(tmp_path):
+    search = _stuck(tmp_path)
+    search.train()
+    # Those from 6 on: 6, 7 and 8 are no new bests, nor are 9, 10 and 11.
+    assert search.control.state.drops == (8, 11)
+    assert search.control.schedule(search)["min_steps"] == 6
+
+
+def test_patience_is_a_setting(tmp_path):
+    search = _search(tmp_path, patience=1)
+    search.train()
+    # No new bests at 2, 3 and 4.
+    assert (search.control.state.drops, search.control.state.finished) == ((2, 3), True)
+    assert search.control.evaluations[-1][0] == 4
+
+
+def test_a_prolonged_run_goes_on_by_the_rule_and_the_baseline_that_it_began_with(
+    tmp_path,
+):
+    _stuck(tmp_path, steps=4).train()
+    longer = _stuck(tmp_path)
+    longer.task.score_baseline = pytest.fail
+    longer.train()
+    schedule = longer.control.schedule(longer)
+    assert (schedule["min_steps"], schedule["baseline"]) == (2, 0.3)
+    # From half of the new length on it would not have fallen at 4.
+    assert (schedule["drops"], schedule["finished"]) == ([4, 8], True)
+
+
+def test_a_run_of_the_earlier_rule_goes_on_by_it(searched, tmp_path):
+    stopped = _search(tmp_path, stops=[("draw", 6)])
+    with pytest.raises(InterruptedError):
+        stopped.train()
+    path = tmp_path / "schedule.json"
+    before = json.loads(path.read_text())
+    del before["baseline"], before["min_steps"]
+    path.write_text(json.dumps(before))
+    # By the rule of now nothing would count before half of the steps.
+    resumed = _stuck(tmp_path, steps=24, constant=0.5)
+    resumed.train()
+    now = resumed.control.schedule(resumed)
+    expected = searched.control.schedule(searched)
+    assert now == {**expected, "baseline": 0.5, "min_steps": 0}
+    assert_same(resumed.model.get_weights(), searched.model.get_weights())
+    assert not resumed.control.state.has_left_baseline
+
+
+def test_a_schedule_without_a_checkpoint_is_not_gone_on_with(tmp_path):
+    runs.write_json(tmp_path / "schedule.json", {"min_steps": 3, "baseline": 0.9})
+    search = _stuck(tmp_path, min_steps=11)
+    search.train()
+    schedule = search.control.schedule(search)
+    assert (schedule["min_steps"], schedule["baseline"]) == (11, 0.3)
 
 
 def _replay(folder, dropout=0.0, **changes):

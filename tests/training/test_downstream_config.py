@@ -26,6 +26,7 @@ def test_segmentation_is_the_papers():
     assert (config.max_steps, config.eval_every) == (40_000, 1000)
     assert (config.train_split, config.val_split) == ("train", "val")
     assert (config.held_out, config.clip_norm) == (0.1, None)
+    assert (config.patience, config.min_steps) == (3, None)
 
 
 @pytest.mark.parametrize(("network", "crop_size"), [("alexnet", 227), ("vgg16", 224)])
@@ -94,6 +95,8 @@ def test_changing_the_length_of_a_run_keeps_the_period_that_was_resolved():
         {"held_out": 0.0},
         {"max_steps": 0},
         {"eval_every": 0},
+        {"patience": 0},
+        {"min_steps": -1},
         {"clip_norm": -1.0},
         {"dropout": 1.0},
     ],
@@ -130,6 +133,16 @@ def test_paths_mean_the_same_from_every_folder(tmp_path, monkeypatch):
     assert _resolved(voc_dir="tfds:voc/2007").voc_dir == "tfds:voc/2007"
     monkeypatch.setenv("HOME", str(tmp_path))
     assert _resolved(voc_dir="~/VOC").voc_dir == str(tmp_path / "VOC")
+
+
+def test_the_rule_of_a_run_is_not_changed_and_earlier_files_have_the_default():
+    config = _resolved(max_steps=400)
+    changed = dataclasses.replace(config, patience=2, min_steps=50)
+    expected = {"patience": (3, 2), "min_steps": (None, 50)}
+    assert changed.differences(config) == expected
+    content = config.to_json()
+    del content["patience"], content["min_steps"]
+    assert not config.differences(SegmentationConfig.from_json(content))
 
 
 def test_files_of_version_0_1_0_are_read():

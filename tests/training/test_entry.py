@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -117,6 +118,7 @@ def test_a_workdir_of_a_search_holds_everything(retrained):
     assert _json(retrained / "results.json") == {
         "best_step": BEST,
         "held_out_score": 0.3,
+        "held_out_score_baseline": -1.0,
         "retrained_on_all": True,
         "samples": {"train": 8, "held_out": 4},
     }
@@ -153,6 +155,19 @@ def test_without_retraining_the_result_is_that_of_the_search(retrained, tmp_path
         _weights(tmp_path / "classifier.keras"),
         _weights(retrained / "classifier.keras"),
     )
+
+
+@pytest.mark.parametrize("constant", [0.3, 0.2])
+def test_a_search_that_learned_nothing_says_so(constant, tmp_path, caplog):
+    task = _search(max_steps=6)
+    task.constant = constant
+    results = training.train(task, tmp_path)
+    assert results["held_out_score"] == 0.3
+    assert results["held_out_score_baseline"] == constant
+    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    line = "learned nothing.* held_out_score is 0.3000, and 0.3000 without looking"
+    assert len(warnings) == (constant == 0.3)
+    assert all(re.search(line, warning) for warning in warnings)
 
 
 @pytest.mark.parametrize("run", ["pretrained", "retrained"])

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import ClassVar
 
+import numpy as np
+
 from selfsup import data, evaluation, heads, inference, losses
 from selfsup.settings import changed, fail, setting
 from selfsup.training.downstream_config import DownstreamConfig
@@ -116,6 +118,10 @@ class Classification(DownstreamTask):
         return evaluation.classification_metrics(
             samples.labels, scores, samples.classes
         )
+
+    def score_baseline(self, samples):
+        by_class = map(evaluation.random_average_precision, samples.labels.T)
+        return float(np.nanmean(list(by_class)))
 
     def report(self, model, samples, strategy, journal):
         metrics, _ = evaluation.evaluate_classification(

@@ -152,6 +152,12 @@ class Segmentation(DownstreamTask):
         )
         return {"mean_iou": evaluation.mean_iou(sum(confusions))}
 
+    def score_baseline(self, samples):
+        counts = _pixel_counts(samples)[: len(samples.classes)]
+        confusion = np.zeros((len(counts), len(counts)), np.int64)
+        confusion[:, np.argmax(counts)] = counts
+        return evaluation.mean_iou(confusion)
+
     def draw(self, predict, parts):
         samples = parts["held_out"]
         shown = data.evenly_spaced(samples, _SHOWN)
@@ -185,13 +191,7 @@ def _check_classes(samples, purpose, advice, until_all_are_seen=False):
     With one class alone, every prediction of it would be perfect.
     """
     classes, void = samples.classes, data.voc.VOID
-    counts = np.zeros(void + 1, np.int64)
-    for index in progress_bar(
-        range(len(samples)), f"checking {samples.split}", leave=False
-    ):
-        counts += np.bincount(samples.mask(index).ravel(), minlength=len(counts))
-        if until_all_are_seen and counts[: len(classes)].all():
-            return
+    counts = _pixel_counts(samples, until_all_are_seen)
     missing = [name for name, count in zip(classes, counts, strict=False) if not count]
     where = f"split {samples.split!r} of {samples.folder}"
     if len(classes) - len(missing) < 2:
@@ -211,3 +211,15 @@ def _check_classes(samples, purpose, advice, until_all_are_seen=False):
             purpose,
             where,
         )
+
+
+def _pixel_counts(samples, until_all_are_seen=False):
+    """Counts the pixels of each index in the masks, up to that of void."""
+    counts = np.zeros(data.voc.VOID + 1, np.int64)
+    for index in progress_bar(
+        range(len(samples)), f"checking {samples.split}", leave=False
+    ):
+        counts += np.bincount(samples.mask(index).ravel(), minlength=len(counts))
+        if until_all_are_seen and counts[: len(samples.classes)].all():
+            break
+    return counts

@@ -93,6 +93,15 @@ class Task:
     def measure(self, predict, samples, strategy=None):
         """Returns a dict with at least the measures in `logged`."""
 
+    def score_baseline(self, samples):
+        """Returns the score of the best prediction that does not look at the image.
+
+        The same class everywhere, or a random ranking. A plateau search asks once.
+
+        Args:
+            samples: The held-out part.
+        """
+
     def draw(self, predict, parts):
         """Returns a picture `[H, W, 3]`, uint8, of some predictions, or None."""
 

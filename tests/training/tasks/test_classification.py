@@ -115,6 +115,24 @@ def test_the_score_is_the_mean_average_precision(folder):
     assert score == pytest.approx(np.mean(precisions), rel=1e-6)
 
 
+def test_the_baseline_is_the_mean_score_of_random_rankings(folder):
+    task = _task(folder)
+    samples = task.open_split("trainval")
+    rng = np.random.default_rng(0)
+    samples = dataclasses.replace(
+        samples, labels=np.insert(samples.labels, 1, 0, axis=1), classes=tuple("abc")
+    )
+    scores = [
+        evaluation.classification_metrics(
+            samples.labels, rng.random(samples.labels.shape), samples.classes
+        )[task.score]
+        for _ in range(2000)
+    ]
+    error = np.std(scores) / np.sqrt(len(scores))
+    assert task.score_baseline(samples) == pytest.approx(np.mean(scores), abs=4 * error)
+    assert error < 0.005
+
+
 def test_nothing_is_drawn(folder):
     task = _task(folder)
     assert task.draw(None, {"held_out": task.open_split("trainval")}) is None
@@ -145,6 +163,7 @@ def test_a_workdir_holds_everything(workdir):
     assert set(results["ap_area"]) == set(results["ap_11point"]) == {"middle", "bright"}
     schedule = _json(workdir / "schedule.json")
     assert results["held_out_map_area"] == schedule["best_score"]
+    assert results["held_out_map_area_baseline"] == schedule["baseline"]
     model = keras.saving.load_model(workdir / "classifier.keras")
     assert networks.describe(model)["fc6_padding"] == "valid"
 
@@ -178,7 +197,8 @@ def test_evaluation_of_a_workdir_gives_what_training_measured(workdir, tmp_path)
     written = _json(output / "results.json")
     assert written == json.loads(json.dumps(results))
     trained = _json(workdir / "results.json")
-    for name in ("best_step", "held_out_map_area", "retrained_on_all", "classes"):
+    names = {name for name in trained if name.startswith("held_out_")}
+    for name in names | {"best_step", "retrained_on_all", "classes"}:
         del trained[name]
     assert len(trained) >= 6
     assert {name: written[name] for name in trained} == trained

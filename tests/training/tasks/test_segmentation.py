@@ -127,6 +127,31 @@ def test_the_score_is_the_mean_iou_of_whole_images(folder):
     assert score == pytest.approx(np.mean(np.diag(counts) / unions), rel=1e-9)
 
 
+def test_the_baseline_is_the_score_of_the_best_constant(folder):
+    task = _task(folder)
+    samples = task.open_split("val")
+
+    def score(number):
+        def constant(image):
+            return tf.fill(image.shape[:2], np.uint8(number))
+
+        return task.measure(constant, samples)[task.score]
+
+    scores = [score(number) for number in range(3)]
+    assert len(set(scores)) == 3
+    # To the last bit: they are the same counts.
+    assert task.score_baseline(samples) == max(scores)
+
+
+def test_classes_without_a_pixel_are_not_in_the_baseline(drawn):
+    task = _task(drawn)
+    samples = task.open_split("val")
+    masks = [samples.mask(index) for index in range(len(samples))]
+    share = sum(np.sum(mask == 0) for mask in masks) / sum(mask.size for mask in masks)
+    # Two of three classes, of which one is right nowhere.
+    assert task.score_baseline(samples) == pytest.approx(share / 2, rel=1e-12)
+
+
 def test_the_plateau_rule_looks_at_every_fourth_pixel(folder):
     task = _task(folder)
     samples = task.open_split("val")
@@ -257,6 +282,7 @@ def test_a_workdir_holds_everything(workdir, folder):
     schedule = _json(workdir / "schedule.json")
     assert results["best_step"] == schedule["best_step"]
     assert results["held_out_mean_iou"] == schedule["best_score"]
+    assert 0 < results["held_out_mean_iou_baseline"] == schedule["baseline"] < 1
     config = _json(workdir / "config.json")
     assert (config["task"], config["train_split"]) == ("segmentation", "train")
     assert (config["point_margin"], config["eval_every"]) == (3, 4)
@@ -312,7 +338,8 @@ def test_evaluation_of_a_workdir_gives_what_training_measured(workdir, tmp_path)
     written = _json(output / "results.json")
     assert written == json.loads(json.dumps(results))
     trained = _json(workdir / "results.json")
-    for name in ("best_step", "held_out_mean_iou", "retrained_on_all", "classes"):
+    names = {name for name in trained if name.startswith("held_out_")}
+    for name in names | {"best_step", "retrained_on_all", "classes"}:
         del trained[name]
     assert len(trained) >= 6
     assert {name: written[name] for name in trained} == trained

@@ -21,6 +21,7 @@ def test_every_task_answers_everything(task):
     assert issubclass(task, Task)
     assert task.kind in heads.KINDS
     assert task.pretraining or isinstance(task.score, str)
+    assert task.pretraining or task.score_baseline is not Task.score_baseline
     assert issubclass(task.Config, RunConfig)
     assert issubclass(task.EvaluationConfig, Config)
     for method in (
