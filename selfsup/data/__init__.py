@@ -3,6 +3,8 @@
 from selfsup.data import voc
 from selfsup.data.config import PipelineConfig
 from selfsup.data.decoding import load_image
+from selfsup.data.label_lists import write_list
+from selfsup.data.labelled import LabeledSet, open_labeled
 from selfsup.data.pipeline import (
     ACHROMATIC,
     OK,
@@ -22,6 +24,7 @@ from selfsup.data.whole_images import (
 
 __all__ = [
     "ACHROMATIC",
+    "LabeledSet",
     "OK",
     "PADDING",
     "UNDECODABLE",
@@ -33,7 +36,9 @@ __all__ = [
     "load_image",
     "network_input",
     "open_images",
+    "open_labeled",
     "pipeline",
     "voc",
     "whole_images",
+    "write_list",
 ]
