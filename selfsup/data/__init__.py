@@ -1,6 +1,6 @@
 """Images in, batches out: sources, decoding, augmentation, the pipeline."""
 
-from selfsup.data import voc
+from selfsup.data import label_transforms, voc
 from selfsup.data.config import PipelineConfig
 from selfsup.data.decoding import load_image
 from selfsup.data.label_lists import write_list
@@ -33,6 +33,7 @@ __all__ = [
     "decoded",
     "evenly_spaced",
     "images_of",
+    "label_transforms",
     "load_image",
     "network_input",
     "open_images",
