@@ -1,8 +1,10 @@
 """Images in, batches out: sources, decoding, augmentation, the pipeline."""
 
-from selfsup.data import voc
+from selfsup.data import label_transforms, voc
 from selfsup.data.config import PipelineConfig
 from selfsup.data.decoding import load_image
+from selfsup.data.label_lists import write_list
+from selfsup.data.labelled import LabeledSet, open_labeled
 from selfsup.data.pipeline import (
     ACHROMATIC,
     OK,
@@ -22,6 +24,7 @@ from selfsup.data.whole_images import (
 
 __all__ = [
     "ACHROMATIC",
+    "LabeledSet",
     "OK",
     "PADDING",
     "UNDECODABLE",
@@ -30,10 +33,13 @@ __all__ = [
     "decoded",
     "evenly_spaced",
     "images_of",
+    "label_transforms",
     "load_image",
     "network_input",
     "open_images",
+    "open_labeled",
     "pipeline",
     "voc",
     "whole_images",
+    "write_list",
 ]

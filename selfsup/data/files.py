@@ -66,8 +66,6 @@ _FOREIGN_FOLDERS = frozenset(
 
 PHOTOS = pathlib.Path(__file__).resolve().parent / "photos"
 
-_LABELED = re.compile(r"(.*\S)\s+[+-]?\d+")
-
 # No text has them; tabs and ends of lines are no such.
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
@@ -129,7 +127,7 @@ def find_images(folder):
             folders.clear()
             continue
         seen.add(identity)
-        entered = sorted(name for name in folders if not _is_foreign(name))
+        entered = sorted(name for name in folders if not is_foreign(name))
         foreign += len(folders) - len(entered)
         folders[:] = entered
         for name in names:
@@ -163,7 +161,8 @@ def find_images(folder):
     return sorted(found)
 
 
-def _is_foreign(name):
+def is_foreign(name):
+    """Returns whether a folder's name is that of a hidden one, or of thumbnails."""
     return name.startswith(".") or name.casefold() in _FOREIGN_FOLDERS
 
 
@@ -184,7 +183,7 @@ def _log_once(level, message):
 
 
 def read_list(path):
-    """Reads a list file: one image path a line, an integer label may follow.
+    """Reads a list file: one image path a line, a label may follow.
 
     Paths are relative to the list file's folder. Empty lines and lines that
     begin with `#` are skipped. Labels are not used here. Image files of kinds that
@@ -200,15 +199,74 @@ def read_list(path):
         ValueError: If the file is not text or names no image.
         FileNotFoundError: If it names a file that does not exist.
     """
+    # The whole line first: "photo 12" may be a file's name.
+    return [image for _, image, _ in _read(path, lambda x: (x, split_label(x)[0]))]
+
+
+def read_labeled_list(path):
+    """Reads a list file: one image path and its label a line.
+
+    As `read_list`, but each line has a label; see `split_label`.
+
+    Args:
+        path: Path of the list file.
+
+    Returns:
+        List of triples of a line's number, the image's path and the label.
+
+    Raises:
+        ValueError: If the file is not text or names no image, or a line has no label.
+        FileNotFoundError: If it names a file that does not exist.
+    """
+    found = _read(path, lambda line: (split_label(line)[0],))
+    triples = [(number, image, split_label(line)[1]) for number, image, line in found]
+    for number, image, label in triples:
+        if not label:
+            raise ValueError(
+                f"List file {path}, line {number}, has no label. Expected a path and "
+                f"the name of a class behind it. Received: {image!r}"
+            )
+    return triples
+
+
+def split_label(line):
+    """Splits a line of a list into what is named and its label.
+
+    The label is what follows the last tab; without a tab, the last word. So paths
+    and labels with spaces are separated by a tab.
+
+    Args:
+        line: A line without spaces around it.
+
+    Returns:
+        A pair of strings; the label is empty where there is none.
+    """
+    named, tab, label = line.rpartition("\t")
+    if not tab:
+        named, *rest = line.rsplit(None, 1)
+        label = rest[0] if rest else ""
+    return named.rstrip(), label.strip()
+
+
+def _read(path, names):
+    """Reads the lines of a list whose images are of kinds that are read.
+
+    Args:
+        path: Path of the list file.
+        names: Function from a line to the paths it may mean.
+
+    Returns:
+        List of triples of a line's number, the image's path and the line.
+    """
     lines = [pair for pair in read_lines(path) if not pair[1].startswith("#")]
     if not lines:
         raise ValueError(
             f"List file {path} names no images. Expected one path a line. "
             "Received: only blank lines and comments"
         )
-    named = [_resolve(path, number, line) for number, line in lines]
-    found = [image for image in named if not is_unread(image)]
-    unread = _unread(collections.Counter(map(_ending, named)))
+    named = [(n, _resolve(path, n, line, names(line)), line) for n, line in lines]
+    found = [entry for entry in named if not is_unread(entry[1])]
+    unread = _unread(collections.Counter(_ending(image) for _, image, _ in named))
     if not found:
         raise ValueError(
             f"List file {path} names no images that are read. Expected files ending "
@@ -219,11 +277,9 @@ def read_list(path):
     return found
 
 
-def _resolve(path, number, line):
-    """Returns the image a line names, with or without a label behind it."""
-    match = _LABELED.fullmatch(line)
-    # The whole line first: "photo 12" may be a file's name.
-    for name in [line, match.group(1)] if match else [line]:
+def _resolve(path, number, line, names):
+    """Returns the first of the images that a line may name."""
+    for name in names:
         image = os.path.join(os.path.dirname(path), paths.expanded(name))
         if os.path.isfile(image):
             return image

@@ -9,7 +9,7 @@ import math
 
 import tensorflow as tf
 
-from selfsup.data.streams import ENDLESS, permuted, shuffled
+from selfsup.data.streams import ENDLESS, ChosenImages, permuted, shuffled
 
 # Records shuffled together. Encoded photographs of 100 kB make 50 MB of it.
 WINDOW = 512
@@ -70,6 +70,10 @@ class ShardImages:
         """Returns the encoded image of an element; see `FileImages`."""
         del index
         return content
+
+    def subset(self, indices):
+        """Returns the collection of some of the images; `indices` increase."""
+        return ChosenImages(self, indices)
 
     def _epoch(self, seed, number, start):
         """Returns one epoch's (index, record) pairs from position `start` on."""

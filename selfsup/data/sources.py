@@ -128,7 +128,7 @@ def _named_files(spec):
 def _split(named, fraction, subset, seed):
     """Returns the files of one side of the held-out split; groups stay together."""
     groups = {file.group for file in named}
-    groups = sorted(groups, key=lambda name: _rank(name, seed))
+    groups = sorted(groups, key=lambda name: rank(name, seed))
     count = max(1, round(fraction * len(groups)))
     if count >= len(groups):
         raise ValueError(
@@ -140,6 +140,7 @@ def _split(named, fraction, subset, seed):
     return [file for file in named if (file.group in held_out) == (subset == "val")]
 
 
-def _rank(name, seed):
+def rank(name, seed):
+    """Returns what orders names at random: those that come first are held out."""
     text = f"{seed}/{name.replace(os.sep, '/')}".encode(errors="surrogateescape")
     return hashlib.sha256(text).digest(), name

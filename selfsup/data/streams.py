@@ -1,7 +1,8 @@
 """Collections of encoded images, read as endless streams.
 
 A collection has `len()`, `name(index)`, `has_vanished(index)`, `keys`,
-`stream(seed, start, shuffle)` and `read(index, content)`. A stream is a pure function
+`stream(seed, start, shuffle)` and `read(index, content)`; one that is files or shards
+has `subset(indices)`. A stream is a pure function
 of (seed, position): the sample at position `n` is the same wherever the stream starts.
 """
 
@@ -10,6 +11,7 @@ import functools
 import itertools
 import os
 
+import numpy as np
 import tensorflow as tf
 
 # A position no stream reaches; ranges that end here are endless in practice.
@@ -116,6 +118,67 @@ class FileImages:
         """
         del index
         return tf.io.read_file(content)
+
+    def subset(self, indices):
+        """Returns the collection of some of the images.
+
+        Args:
+            indices: Numbers of the images, in the order wanted.
+        """
+        indices = list(indices)
+        return FileImages(
+            [self.sources[i] for i in indices], [self.keys[i] for i in indices]
+        )
+
+
+class ChosenImages:
+    """Some images of a collection that can only be read as a stream.
+
+    Every epoch reads the whole collection.
+
+    Args:
+        images: A collection.
+        indices: Numbers of the images, increasing.
+    """
+
+    def __init__(self, images, indices):
+        self._images = images
+        self._indices = np.asarray(indices, np.int64)
+
+    def __len__(self):
+        return len(self._indices)
+
+    @property
+    def keys(self):
+        """Names that stay when the source is moved."""
+        keys = self._images.keys
+        return tuple(keys[index] for index in self._indices)
+
+    def name(self, index):
+        """Returns the name of an image."""
+        return self._images.name(int(self._indices[index]))
+
+    def has_vanished(self, index):
+        """Returns whether an image is no longer where it was."""
+        return self._images.has_vanished(int(self._indices[index]))
+
+    def stream(self, seed, start=0, shuffle=True):
+        """Returns the samples from position `start` on; see `FileImages`."""
+        epoch, offset = divmod(start, len(self)) if shuffle else (0, start)
+        whole = self._images.stream(seed, epoch * len(self._images), shuffle)
+        chosen = np.full(len(self._images), -1)
+        chosen[self._indices] = np.arange(len(self))
+        chosen = tf.constant(chosen, tf.int64)
+        stream = whole.map(lambda index, content: (tf.gather(chosen, index), content))
+        return stream.filter(lambda index, _: index >= 0).skip(offset)
+
+    def read(self, index, content):
+        """Returns the encoded image of an element; see `FileImages`."""
+        return self._images.read(tf.gather(self._indices, index), content)
+
+    def subset(self, indices):
+        """Returns the collection of some of the images; `indices` increase."""
+        return ChosenImages(self._images, self._indices[np.asarray(indices)])
 
 
 class MixedImages:

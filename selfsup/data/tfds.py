@@ -26,6 +26,63 @@ def open_split(spec, val_fraction=0.0, subset="all"):
             one that can be read.
         FileNotFoundError: If the data set has not been prepared.
     """
+    builder, shards = _prepared(spec)
+    total = sum(take for _, _, take in shards)
+    if val_fraction:
+        train, val = _cut(shards, total - max(1, round(val_fraction * total)))
+        shards = val if subset == "val" else train
+    if not shards:
+        raise ValueError(
+            "A source holds no images. Expected at least one example on each side "
+            f"of the held-out split. Received: {spec!r} with {total} examples"
+        )
+    return ShardImages(spec, shards, _image_reader(builder.info.features, spec))
+
+
+def read_labels(spec):
+    """Reads the classes of a split's examples; it reads all of its shards once.
+
+    Args:
+        spec: `tfds:NAME/SPLIT`, as of `open_split`.
+
+    Returns:
+        A pair: the names of the classes, and a list of each example's class as one of
+        them, in the order of `open_split`.
+
+    Raises:
+        ValueError: If the examples have no class, or as `open_split`.
+        FileNotFoundError: If the data set has not been prepared.
+    """
+    import tensorflow_datasets as tfds
+
+    builder, shards = _prepared(spec)
+    features = builder.info.features
+    label = tfds.features.ClassLabel
+    keys = [key for key, feature in features.items() if isinstance(feature, label)]
+    if not keys or (len(keys) > 1 and "label" not in keys):
+        raise ValueError(
+            "A data set of TensorFlow Datasets has no label. Expected one feature of "
+            "type ClassLabel, or one of several that is called label. "
+            f"Received: {spec!r} with features {sorted(features)}"
+        )
+    key = "label" if "label" in keys else keys[0]
+    kept = tfds.decode.PartialDecoding({key: True}).extract_features(features)
+    labels = ShardImages(
+        spec, shards, lambda record: kept.deserialize_example(record)[key]
+    )
+    stream = labels.stream(0, shuffle=False).map(lambda _, label: label)
+    numbers = list(stream.as_numpy_iterator())
+    if -1 in numbers:
+        raise ValueError(
+            "Examples have no label. Expected a split whose labels are public. "
+            f"Received: {numbers.count(-1)} of {len(numbers)} without one in {spec!r}"
+        )
+    names = tuple(features[key].names)
+    return names, [names[number] for number in numbers]
+
+
+def _prepared(spec):
+    """Returns the builder of a prepared data set, and the shards of its split."""
     import tensorflow_datasets as tfds
 
     name, _, split = spec.removeprefix(PREFIX).rpartition("/")
@@ -59,16 +116,7 @@ def open_split(spec, val_fraction=0.0, subset="all"):
             "A data set is stored in a format that can't be streamed. Expected "
             f"TFRecord. Received: {builder.info.file_format.value} of {spec!r}"
         )
-    total = sum(take for _, _, take in shards)
-    if val_fraction:
-        train, val = _cut(shards, total - max(1, round(val_fraction * total)))
-        shards = val if subset == "val" else train
-    if not shards:
-        raise ValueError(
-            "A source holds no images. Expected at least one example on each side "
-            f"of the held-out split. Received: {spec!r} with {total} examples"
-        )
-    return ShardImages(spec, shards, _image_reader(builder.info.features, spec))
+    return builder, shards
 
 
 def _shards(instructions):

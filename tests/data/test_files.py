@@ -173,3 +173,17 @@ def test_embedded_photographs_have_18_scenes():
     photos = files.embedded_photos()
     assert len(photos) == 46
     assert len({files.photo_scene(path) for path in photos}) == 18
+
+
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        ("a.jpg 3", ("a.jpg", "3")),
+        ("my photo.jpg  cat", ("my photo.jpg", "cat")),
+        ("my photo.jpg\tgreat cat", ("my photo.jpg", "great cat")),
+        ("a\tb.jpg \t cat", ("a\tb.jpg", "cat")),
+        ("photo.jpg", ("photo.jpg", "")),
+    ],
+)
+def test_labels_behind_the_last_tab_or_the_last_space(line, expected):
+    assert files.split_label(line) == expected

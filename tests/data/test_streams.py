@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from selfsup.data.streams import FileImages, MixedImages, shuffled
+from selfsup.data.streams import ChosenImages, FileImages, MixedImages, shuffled
 
 
 def take(stream, count):
@@ -74,3 +74,29 @@ def test_mixed_collections_read_with_the_right_part(tmp_path):
     images = MixedImages([FileImages([str(tmp_path / "x")]), Inline(["inline"])])
     read = images.stream(0, 0, shuffle=False).map(images.read)
     assert [value.numpy() for value in read] == [b"file", b"inline"]
+
+
+def test_chosen_images_are_a_stream_of_their_own():
+    chosen = ChosenImages(collections()["three"], [1, 4, 5, 12])
+    names = ["a1", "a4", "b0", "c6"]
+    assert [chosen.name(index) for index in range(len(chosen))] == names
+    assert chosen.keys == tuple(names)
+    in_order = list(enumerate(names))
+    assert take(chosen.stream(0, shuffle=False), 99) == in_order
+    assert take(chosen.stream(0, 3, shuffle=False), 99) == in_order[3:]
+    whole = take(chosen.stream(5), 40)
+    assert all(names[index] == name for index, name in whole)
+    epochs = [whole[first : first + 4] for first in range(0, 40, 4)]
+    assert all(sorted(epoch) == in_order for epoch in epochs)
+    assert any(epoch != epochs[0] for epoch in epochs)
+    for start in (1, 4, 7, 18):
+        assert take(chosen.stream(5, start), 10) == whole[start : start + 10]
+    assert take(chosen.subset([1, 3]).stream(0, shuffle=False), 9) == [
+        (0, "a4"),
+        (1, "c6"),
+    ]
+
+
+def test_a_subset_of_files_has_its_own_order():
+    subset = FileImages(["x/a", "x/b", "x/c"], ["a", "b", "c"]).subset([2, 0])
+    assert subset.sources == ("x/c", "x/a") and subset.keys == ("c", "a")

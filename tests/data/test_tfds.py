@@ -15,7 +15,14 @@ def prepared(tmp_path_factory):
     tfds = pytest.importorskip("tensorflow_datasets")
     image = tfds.features.Image
     examples = [
-        (number, {"mask": np.zeros([4, 4, 1], np.uint8), "photo": _flat(number)})
+        (
+            number,
+            {
+                "kind": number % 3,
+                "mask": np.zeros([4, 4, 1], np.uint8),
+                "photo": _flat(number),
+            },
+        )
         for number in range(COUNT)
     ]
     folder = tmp_path_factory.mktemp("tfds")
@@ -27,6 +34,7 @@ def prepared(tmp_path_factory):
         split_datasets={"train": examples},
         features=tfds.features.FeaturesDict(
             {
+                "kind": tfds.features.ClassLabel(names=["y", "x", "unused", "z"]),
                 "mask": image(shape=(None, None, 1)),
                 "photo": image(shape=(None, None, 3)),
             }
@@ -108,3 +116,68 @@ def test_mixed_with_files_in_proportion(folder, photos):
 def test_bad_specifications_are_named(folder, spec, error, message):
     with pytest.raises(error, match=message):
         data.open_images([spec])
+
+
+def test_labels_are_those_of_the_images(folder):
+    samples, held_out = data.open_labeled("tfds:tiny/plain/train", val_fraction=0.2)
+    assert samples.classes == ("y", "x", "unused", "z")
+    for part in (samples, held_out):
+        for index, label in enumerate(part.labels):
+            assert label == int(part.name(index).split("#")[1]) % 3
+    numbers = take(held_out.stream(4), 15)
+    assert len({number for _, number in numbers}) == 5
+    for index, number in numbers:
+        assert held_out.name(index) == f"tfds:tiny/plain/train#{number}"
+    # 8, 8 and 7 examples of a class.
+    assert np.bincount(held_out.labels).tolist() == [2, 2, 1]
+    assert samples.image(3)[0, 0, 0] == 10 * int(samples.name(3).split("#")[1])
+
+
+def test_held_out_splits_have_the_classes_of_training(folder, tmp_path):
+    for name in ("x", "y", "a"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.jpg").touch()
+    spec = "tfds:tiny/plain/train[:4]"
+    with pytest.raises(ValueError, match="unknown class.*Received: 'unused'"):
+        data.open_labeled(tmp_path, val_spec=spec)
+    (tmp_path / "a").rename(tmp_path / "unused")
+    _, held_out = data.open_labeled(tmp_path, val_spec=spec)
+    assert held_out.classes == ("unused", "x", "y")
+    assert held_out.labels.tolist() == [2, 1, 0, 2]
+
+
+def test_a_split_is_not_held_out_from_itself(folder):
+    spec = "tfds:tiny/plain/train"
+    with pytest.raises(ValueError, match="Training images are among the held-out"):
+        data.open_labeled(spec, val_spec=spec)
+
+
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        (
+            {"label": [0, -1, 1, -1]},
+            "Received: 2 of 4 without one in 'tfds:small",
+        ),
+        ({}, r"no label.*ClassLabel.*'tfds:small/test' with features \['image'\]"),
+        ({"one": [0, 0, 1, 1], "two": [1, 1, 0, 0]}, "several that is called label"),
+    ],
+)
+def test_examples_without_a_label_are_an_error(tmp_path, monkeypatch, labels, message):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    features = {"image": tfds.features.Image(shape=(4, 4, 3))}
+    features |= {name: tfds.features.ClassLabel(num_classes=2) for name in labels}
+    examples = [
+        (n, {"image": _flat(n)} | {name: row[n] for name, row in labels.items()})
+        for n in range(4)
+    ]
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="small",
+        version="1.0.0",
+        data_dir=tmp_path,
+        split_datasets={"test": examples},
+        features=tfds.features.FeaturesDict(features),
+    )
+    monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path))
+    with pytest.raises(ValueError, match=message):
+        data.open_labeled("tfds:small/test")
