@@ -14,6 +14,8 @@ NAMES = (
     "colorize",
     "train_voc",
     "eval_voc",
+    "train_classifier",
+    "eval_classifier",
     "import_weights",
     "export_savedmodel",
     "benchmark",

@@ -35,11 +35,13 @@ class LabeledSet:
             in the order of their names inside the source.
         classes: Names of the `K` classes.
         labels: `[N]`, int64 in `[0, K)`.
+        folder: What the set was opened from.
     """
 
     images: FileImages | ShardImages | ChosenImages
     classes: tuple[str, ...]
     labels: np.ndarray
+    folder: str
 
     def __len__(self):
         return len(self.images)
@@ -134,6 +136,24 @@ def open_labeled(spec, *, val_spec=None, val_fraction=0.0, seed=0):
     return samples, held_out
 
 
+def open_held_out(spec, classes):
+    """Opens photographs to measure on, without the training images.
+
+    Args:
+        spec: As in `open_labeled`; of a folder in two parts it is `val`.
+        classes: Names of the classes that were trained on.
+
+    Returns:
+        A `LabeledSet` of these classes.
+
+    Raises:
+        FileNotFoundError: If a file or folder does not exist.
+        ValueError: If a class is unknown, or a file has two.
+    """
+    spec = paths.expanded(spec)
+    return _open(_part(spec, "val") or spec, tuple(classes))
+
+
 def split(samples, fraction, seed=0):
     """Holds out a share of each class.
 
@@ -216,7 +236,7 @@ def _open(spec, known=None):
                 f"{_shown(numbers)}. Received: {photo.label!r}"
             )
     labels = np.array([numbers[photo.label] for photo in photos], np.int64)
-    return LabeledSet(images, tuple(numbers), labels)
+    return LabeledSet(images, tuple(numbers), labels, spec)
 
 
 def _of_folder(folder):

@@ -51,7 +51,7 @@ def sample_image(encoded, seed, config):
         mirror = tf.constant(False)
     window = read_window(encoded, side, position, config.crop_size)
     return {
-        "gray": resize_gray(window, mirror, config.crop_size),
+        "gray": resize_input(window, mirror, config.crop_size)[..., 0],
         "patches": resize_patches(
             window, points, mirror, config.crop_size, config.window
         ),
@@ -167,26 +167,30 @@ def _block_means(image, ratio):
     return strips.mapped(means, image, ratio)
 
 
-def resize_gray(window, mirror, crop_size):
-    """Scales the gray of a window to the crop's size.
+def resize_input(window, mirror, crop_size, color_input=False):
+    """Scales a window to the crop's size, as the networks take it.
 
     Args:
         window: `[S, S, 3]`, uint8 RGB.
         mirror: `[]`, bool, whether to mirror it.
         crop_size: Side of the crop.
+        color_input: Whether the network takes color.
 
     Returns:
-        `[crop, crop]`, float32, gray in `[0, 1]` minus the networks' mean.
+        `[crop, crop, 1]` (`[crop, crop, 3]` for color), float32 in `[0, 1]` minus the
+        networks' mean.
     """
-    gray = as_network_input(window)
-    # One channel, before it grows, and only if it must be: mirroring is slow.
-    gray = tf.cond(mirror, lambda: tf.reverse(gray, [1]), lambda: gray)
-    gray = tf.raw_ops.ResizeBilinear(
-        images=gray[None],
+    values = as_network_input(window, color_input)
+    # Before it grows, and only if it must be: mirroring is slow.
+    values = tf.cond(mirror, lambda: tf.reverse(values, [1]), lambda: values)
+    values = tf.raw_ops.ResizeBilinear(
+        images=values[None],
         size=[crop_size, crop_size],
         half_pixel_centers=True,
     )
-    return tf.reshape(gray, [crop_size, crop_size])
+    return tf.ensure_shape(
+        values[0], [crop_size, crop_size, window.shape[-1] if color_input else 1]
+    )
 
 
 def resize_patches(window, points, mirror, crop_size, patch_size):

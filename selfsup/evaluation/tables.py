@@ -1,7 +1,15 @@
 """Results as text for the screen."""
 
 # Measures by class, and the names of their means.
-_MEANS = {"iou": "mean_iou", "ap_11point": "map_11point", "ap_area": "map_area"}
+_MEANS = {
+    "iou": "mean_iou",
+    "ap_11point": "map_11point",
+    "ap_area": "map_area",
+    "class_accuracy": "mean_class_accuracy",
+}
+
+# Measures over all classes at once.
+_TOTALS = ("pixel_accuracy", "accuracy", "top_5_accuracy")
 
 
 def class_table(results):
@@ -20,10 +28,9 @@ def class_table(results):
         return f"Not tested. Held-out score: {_percent(next(scores, None))}"
     rows = [(name, [results[c][name] for c in columns]) for name in results[columns[0]]]
     rows.append(("mean", [results[_MEANS[column]] for column in columns]))
-    if "pixel_accuracy" in results:
-        rows.append(("pixel accuracy", [results["pixel_accuracy"]]))
+    rows += [(n.replace("_", " "), [results[n]]) for n in _TOTALS if n in results]
     width = max(len("pixel accuracy"), *(len(name) for name, _ in rows))
-    lines = [" " * width + "".join(f"{name:>12}" for name in columns)]
+    lines = [" " * width + "".join(f"  {name:>10}" for name in columns)]
     for name, values in rows:
         cells = "".join(f"{_percent(value):>12}" for value in values)
         lines.append(f"{name:{width}}{cells}")

@@ -5,6 +5,7 @@ from selfsup import backend, lazy
 __all__, __getattr__, __dir__ = lazy.exports(
     __name__,
     {
+        "batch_score_predictor": "classification",
         "check_classes": "segmentation",
         "class_map_predictor": "segmentation",
         "DEFAULT_SIDE": "image_coloring",

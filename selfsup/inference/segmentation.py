@@ -92,7 +92,8 @@ def check_classes(model, samples):
         model: A segmenter or classifier.
         samples: A set with `classes` and `folder`.
     """
-    predicted = model.output[heads.CLASSES].shape[-1]
+    (scores,) = model.output.values()
+    predicted = scores.shape[-1]
     if predicted != len(samples.classes):
         raise ValueError(
             "The model and the data have different classes. Expected data of the "

@@ -1,6 +1,6 @@
 """Pictures to look at: contact sheets, masks of classes, curves and charts."""
 
-from selfsup.pictures.charts import class_table_chart, curves
+from selfsup.pictures.charts import class_table_chart, confusion_chart, curves
 from selfsup.pictures.segmentation import segmentation_sheet
 from selfsup.pictures.sheets import (
     contact_sheet,
@@ -13,6 +13,7 @@ from selfsup.pictures.sheets import (
 
 __all__ = [
     "class_table_chart",
+    "confusion_chart",
     "contact_sheet",
     "curves",
     "encode_image",

@@ -4,6 +4,10 @@ import numpy as np
 
 from selfsup import atomic
 
+# Classes of a table of confusions that are named, and whose numbers are written.
+_NAMED, _WRITTEN = 60, 20
+_CENTERED = {"ha": "center", "va": "center"}
+
 
 def curves(log, path, baselines=None):
     """Draws the columns of a training log over the steps.
@@ -86,6 +90,34 @@ def class_table_chart(by_class, path, title):
     # Room for the number of a bar of 100.
     axes.set_xlim(0, 112)
     axes.set_title(title, wrap=True)
+    _save(figure, path)
+
+
+def confusion_chart(counts, classes, path):
+    """Draws how images of each class were classified, each row in percent.
+
+    Args:
+        counts: `[K, K]`, numbers of images by true class (row) and prediction.
+        classes: Names of the classes; more than 60 are not written.
+        path: Path of the picture.
+    """
+    shares = 100.0 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    few = len(classes) <= _NAMED
+    size = 3 + 0.28 * min(len(classes), _NAMED)
+    figure = _figure(size + 1, size)
+    axes = figure.subplots()
+    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+    figure.colorbar(picture, label="% of the class")
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    if few:
+        places = np.arange(len(classes))
+        axes.set_xticks(places, classes, rotation=90)
+        axes.set_yticks(places, classes)
+    if len(classes) <= _WRITTEN:
+        for (row, column), share in np.ndenumerate(shares):
+            ink = "white" if share > 50 else "black"
+            axes.text(column, row, f"{share:.0f}", color=ink, size=7, **_CENTERED)
     _save(figure, path)
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from selfsup import paths
 from selfsup.settings import changed, fail, setting
 from selfsup.training.run_config import RunConfig
 
@@ -19,12 +18,6 @@ class DownstreamConfig(RunConfig):
         TypeError: If a field is of another type than declared.
     """
 
-    voc_dir: str = setting(
-        "",
-        "VOCdevkit, or a folder of the same layout (its classes.txt overrides the "
-        "20 classes); tfds:voc/2007 for classification.",
-        path=True,
-    )
     init: str = setting(
         "random",
         "Weights to start from: random, imagenet, a pretrained workdir, a .keras "
@@ -39,10 +32,6 @@ class DownstreamConfig(RunConfig):
     )
     padding: str | None = changed(
         RunConfig, "padding", None, "Padding. Default: that of --init, else zeros."
-    )
-    train_split: str | None = setting(None, "Images to train on.")
-    val_split: str = setting(
-        "val", "Images that the result is measured on, or none.", resumable=True
     )
     held_out: float = setting(
         0.1, "Share of the training images that the plateau rule looks at.", 0.001, 0.9
@@ -85,7 +74,6 @@ class DownstreamConfig(RunConfig):
     def __post_init__(self):
         super().__post_init__()
         for name, expected in (
-            ("voc_dir", "a folder in the layout of VOC"),
             ("init", "random, imagenet, a workdir, a file or a name"),
             ("trainable", "all, none or a layer's name"),
         ):
@@ -94,7 +82,7 @@ class DownstreamConfig(RunConfig):
 
     def located(self):
         """Returns the configuration with paths that mean the same from every folder."""
-        return dataclasses.replace(self, voc_dir=paths.absolute(self.voc_dir))
+        return self
 
     def resolved(self, description, crop_size, min_size):
         """Returns the configuration with every default that depends on others.

@@ -84,7 +84,7 @@ def _train(task, backbone, parts, workdir, strategy):
         f"{task.name} from {config.init}: {config.network} of width {config.width}; "
         f"{counts}; {replicas} {device}"
     )
-    train_phases = _pretrain if task.pretraining else _search
+    train_phases = _fixed_length if task.has_fixed_length else _search
     phase, (backbone, model), results = train_phases(
         task, backbone, parts, workdir, strategy
     )
@@ -96,7 +96,7 @@ def _train(task, backbone, parts, workdir, strategy):
     return results
 
 
-def _pretrain(task, backbone, parts, workdir, strategy):
+def _fixed_length(task, backbone, parts, workdir, strategy):
     """Returns the phase, its backbone and model, and its part of the results."""
     control = FixedLength(task.config.num_steps(len(parts["train"])))
     phase = Phase(task, control, backbone, parts, workdir, strategy)

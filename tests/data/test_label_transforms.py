@@ -14,7 +14,7 @@ def samples_of(labels, classes=None):
     labels = np.asarray(labels)
     classes = classes or tuple(f"c{number}" for number in range(labels.max() + 1))
     images = FileImages([f"{number:05}.jpg" for number in range(len(labels))])
-    return LabeledSet(images, tuple(classes), labels)
+    return LabeledSet(images, tuple(classes), labels, "folder")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ _TASKS = {
     "rotation": "Rotation",
     "segmentation": "Segmentation",
     "classification": "Classification",
+    "single_label": "SingleLabel",
 }
 
 

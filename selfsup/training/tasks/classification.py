@@ -7,13 +7,14 @@ import numpy as np
 
 from selfsup import data, evaluation, heads, inference, losses
 from selfsup.settings import changed, fail, setting
-from selfsup.training.downstream_config import DownstreamConfig
 from selfsup.training.step import WeightedLoss
-from selfsup.training.tasks.downstream import DownstreamEvaluationConfig, DownstreamTask
+from selfsup.training.tasks.downstream import fc6_of_whole_crops
+from selfsup.training.tasks.voc import VocEvaluationConfig, VocTask
+from selfsup.training.voc_config import VocConfig
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassificationConfig(DownstreamConfig):
+class ClassificationConfig(VocConfig):
     """Settings of classification: the authors' on VOC 2007.
 
     They clip the gradient of each variable, Caffe all at once, as here.
@@ -23,17 +24,17 @@ class ClassificationConfig(DownstreamConfig):
         ("hidden", "hidden_stddev", "point_margin", "points", "sbd_dir")
     )
 
-    train_split: str | None = changed(DownstreamConfig, "train_split", "trainval")
-    val_split: str = changed(DownstreamConfig, "val_split", "test")
-    fov_blocks: int = changed(DownstreamConfig, "fov_blocks", 0)
-    batch_size: int = changed(DownstreamConfig, "batch_size", 16)
-    weight_decay: float = changed(DownstreamConfig, "weight_decay", 1e-6)
-    clip_norm: float | None = changed(DownstreamConfig, "clip_norm", 10.0)
-    max_steps: int = changed(DownstreamConfig, "max_steps", 80_000)
+    train_split: str | None = changed(VocConfig, "train_split", "trainval")
+    val_split: str = changed(VocConfig, "val_split", "test")
+    fov_blocks: int = changed(VocConfig, "fov_blocks", 0)
+    batch_size: int = changed(VocConfig, "batch_size", 16)
+    weight_decay: float = changed(VocConfig, "weight_decay", 1e-6)
+    clip_norm: float | None = changed(VocConfig, "clip_norm", 10.0)
+    max_steps: int = changed(VocConfig, "max_steps", 80_000)
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassificationEvaluationConfig(DownstreamEvaluationConfig):
+class ClassificationEvaluationConfig(VocEvaluationConfig):
     """Options of the evaluation of a classifier."""
 
     default_split: ClassVar[str] = "test"
@@ -59,7 +60,7 @@ class ClassificationEvaluationConfig(DownstreamEvaluationConfig):
             fail("crops", self.crops, "a number in [1, 1000], or fixed")
 
 
-class Classification(DownstreamTask):
+class Classification(VocTask):
     """Predicts which classes an image shows.
 
     Args:
@@ -71,9 +72,7 @@ class Classification(DownstreamTask):
     figures = ("per_class.png", "rankings.png")
 
     def fc6_padding(self, config):
-        # fc6 sees a whole crop, where the crop is large enough.
-        small = config.crop_size is not None and config.crop_size < 224
-        return "same" if small else "valid"
+        return fc6_of_whole_crops(config)
 
     def open_split(self, split):
         return data.voc.open_classification(self.config.voc_dir, split)

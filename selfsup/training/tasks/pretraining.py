@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from selfsup import data, networks, paths, runs, stopping
+from selfsup import data, networks, paths, runs
 from selfsup.settings import Config, setting
 from selfsup.training.image_watch import ImageWatch
 from selfsup.training.optimizers import run_momentum
@@ -41,7 +41,6 @@ class PretrainingTask(Task):
     def __init__(self, config):
         super().__init__(config)
         self._watches = {}
-        self._measured = {}
 
     def resolve(self, workdir=None):
         config = self.config
@@ -86,29 +85,6 @@ class PretrainingTask(Task):
 
     def watch(self, samples):
         return self._watches[id(samples)]
-
-    def measured_batches(self, samples, make):
-        """Returns batches of a set to measure on, one dataset for all evaluations.
-
-        TensorFlow keeps the functions of every dataset that was made.
-
-        Args:
-            samples: What `open` returned.
-            make: Function of them that makes the dataset.
-        """
-        key = id(samples)
-        if key not in self._measured:
-            # The set is kept too, so that its id stays its own.
-            self._measured[key] = samples, make(samples)
-        return self._measured[key][1]
-
-    def watched(self, batches, samples):
-        """Yields batches with a `status`, after `watch` has seen it."""
-        watch = self.watch(samples)
-        for batch in batches:
-            stopping.check()
-            watch(batch[3])
-            yield batch
 
     def backbone(self, samples):
         config = self.config

@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from selfsup import color, data, heads, inference, pictures
-from selfsup.data import batching, partial_decode
+from selfsup.data import partial_decode
+from selfsup.data.label_batches import label_batches
 from selfsup.training.pretraining_config import PretrainingConfig
 from selfsup.training.step import WeightedLoss
 from selfsup.training.tasks.pretraining import PERIODIC_BATCHES, PretrainingTask
@@ -57,6 +58,7 @@ class Rotation(PretrainingTask):
         config, crop = self.config, self.config.crop_size
 
         def sample(index, encoded, seed):
+            del index
             # Short side, position (y, x), mirror, turns.
             noise = tf.random.stateless_uniform([5], seed)
             side = partial_decode.random_side(
@@ -65,32 +67,18 @@ class Rotation(PretrainingTask):
             position = noise[1:3] if augment else tf.constant([0.5, 0.5])
             window = partial_decode.read_window(encoded, side, position, crop)
             mirror = augment & (noise[3] < 0.5)
-            gray = partial_decode.resize_gray(window, mirror, crop)[..., None]
+            gray = partial_decode.resize_input(window, mirror, crop)
             turns = tf.cast(_TURNS * noise[4], tf.int32)
-            return index, tf.image.rot90(gray, turns), turns, tf.constant(data.OK)
+            return tf.image.rot90(gray, turns), turns
 
-        def blank(index):
-            kind = tf.where(index == batching.PADDING, data.OK, data.UNDECODABLE)
-            return index, tf.zeros([crop, crop, 1]), tf.constant(0), kind
-
-        def finish(index, gray, turns, status):
-            usable = (status == data.OK) & (index != batching.PADDING)
-            return (
-                {"gray": tf.ensure_shape(gray, [None, crop, crop, 1])},
-                {heads.LABEL: turns},
-                {heads.LABEL: tf.cast(usable, tf.float32)},
-                {"index": index, "status": tf.cast(status, tf.int8)},
-            )
-
-        return batching.batches(
+        return label_batches(
             images,
             sample,
-            finish,
+            (crop, crop, 1),
             batch_size=config.batch_size,
             seed=config.seed,
             salt=_SALT,
             shuffle=augment,
-            blank=blank,
             **options,
         )
 

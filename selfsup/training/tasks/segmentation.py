@@ -10,10 +10,10 @@ from absl import logging
 from selfsup import data, evaluation, heads, inference, losses, networks, paths
 from selfsup.progress import progress_bar
 from selfsup.settings import changed, fail, setting
-from selfsup.training.downstream_config import DownstreamConfig
 from selfsup.training.run_config import PointConfig
 from selfsup.training.step import WeightedLoss
-from selfsup.training.tasks.downstream import DownstreamEvaluationConfig, DownstreamTask
+from selfsup.training.tasks.voc import VocEvaluationConfig, VocTask
+from selfsup.training.voc_config import VocConfig
 
 # Held-out images on the sheet that is drawn while training.
 _SHOWN = 6
@@ -26,17 +26,17 @@ _SBD_DIR = "Folder of the SBD masks, for the split train_aug."
 
 
 @dataclasses.dataclass(frozen=True)
-class SegmentationConfig(DownstreamConfig, PointConfig):
+class SegmentationConfig(VocConfig, PointConfig):
     """Settings of segmentation: the paper's on VOC 2012."""
 
     sbd_dir: str | None = setting(None, _SBD_DIR, path=True)
     train_split: str | None = changed(
-        DownstreamConfig,
+        VocConfig,
         "train_split",
         None,
         "Images to train on. Default: train_aug with --sbd_dir, else train.",
     )
-    crop_size: int = changed(DownstreamConfig, "crop_size", 448)
+    crop_size: int = changed(VocConfig, "crop_size", 448)
     point_margin: int | None = changed(
         PointConfig,
         "point_margin",
@@ -61,7 +61,7 @@ class SegmentationConfig(DownstreamConfig, PointConfig):
 
 
 @dataclasses.dataclass(frozen=True)
-class SegmentationEvaluationConfig(DownstreamEvaluationConfig):
+class SegmentationEvaluationConfig(VocEvaluationConfig):
     """Options of the evaluation of a segmenter."""
 
     default_split: ClassVar[str] = "val"
@@ -92,7 +92,7 @@ class SegmentationEvaluationConfig(DownstreamEvaluationConfig):
             return (math.nan,)
 
 
-class Segmentation(DownstreamTask):
+class Segmentation(VocTask):
     """Predicts the class of each pixel.
 
     Args:

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from selfsup import runs, weights
+from selfsup import runs, stopping, weights
 from selfsup.settings import Config
 from selfsup.training.run_config import RunConfig
 
@@ -24,7 +24,7 @@ class Task:
             fixed length need none.
         Config: The class of its settings, a `RunConfig`.
         EvaluationConfig: The class of the options of `evaluate`, a `Config`.
-        pretraining: Whether runs have a fixed length, instead of a plateau search.
+        pretraining: Whether it learns from unlabeled photographs.
         figures: Names of the pictures that evaluations draw.
     """
 
@@ -38,6 +38,12 @@ class Task:
 
     def __init__(self, config):
         self.config = config
+        self._measured = {}
+
+    @property
+    def has_fixed_length(self):
+        """Whether a run trains for a number of steps, instead of a plateau search."""
+        return self.pretraining
 
     @property
     def logged(self):
@@ -86,6 +92,29 @@ class Task:
 
     def watch(self, samples):
         """Returns the function that is called with every `status`, or None."""
+
+    def measured_batches(self, samples, make):
+        """Returns batches of a set to measure on, one dataset for all evaluations.
+
+        TensorFlow keeps the functions of every dataset that was made.
+
+        Args:
+            samples: What `open` returned.
+            make: Function of them that makes the dataset.
+        """
+        key = id(samples)
+        if key not in self._measured:
+            # The set is kept too, so that its id stays its own.
+            self._measured[key] = samples, make(samples)
+        return self._measured[key][1]
+
+    def watched(self, batches, samples):
+        """Yields batches with a `status`, after `watch` has seen it."""
+        watch = self.watch(samples)
+        for batch in batches:
+            stopping.check()
+            watch(batch[3])
+            yield batch
 
     def predictor(self, model):
         """Compiles what `measure` and `draw` take."""

@@ -1,0 +1,189 @@
+"""Classification with one label an image: any folder of class folders."""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from selfsup import color, data, evaluation, heads, inference, pictures
+from selfsup.data import label_transforms, labelled, labelled_batches
+from selfsup.settings import Config, setting
+from selfsup.training.image_watch import ImageWatch
+from selfsup.training.labelled_config import LabelledConfig
+from selfsup.training.step import WeightedLoss
+from selfsup.training.tasks.downstream import (
+    DownstreamTask,
+    check_classes,
+    fc6_of_whole_crops,
+)
+
+# Held-out images on the sheet that is drawn while training, and its height.
+_SHOWN, _HEIGHT = 8, 120
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledEvaluationConfig(Config):
+    """Options of the evaluation of a single-label classifier."""
+
+    data: str | None = setting(
+        None,
+        "Labeled photographs to evaluate on. Default: the run's --val_data.",
+        path=True,
+    )
+    crops: int = setting(
+        1, "Center crop (1); or center and corners, mirrored too (10).", choices=(1, 10)
+    )
+    figures: bool = setting(
+        False, "Draw pictures: confusions, bars by class, surest mistakes."
+    )
+
+
+class SingleLabel(DownstreamTask):
+    """Predicts which class an image shows.
+
+    Args:
+        config: A `LabelledConfig`.
+    """
+
+    name, kind, score = "single_label", "single_label_classifier", "accuracy"
+    Config, EvaluationConfig = LabelledConfig, LabelledEvaluationConfig
+    figures = ("confusions.png", "mistakes.png", "per_class.png")
+
+    def __init__(self, config):
+        super().__init__(config)
+        self._watches, self._shown = {}, None
+
+    @property
+    def has_fixed_length(self):
+        return self.config.schedule != "plateau"
+
+    def fc6_padding(self, config):
+        return fc6_of_whole_crops(config)
+
+    def open(self, part):
+        if not self._parts:
+            self._open()
+        return self._parts[part]
+
+    def _open(self):
+        config = self.config
+        found, test = data.open_labeled(config.data, val_spec=config.val_data)
+        self._classes = found.classes
+        found = label_transforms.apply(config.transforms, found, config.seed)
+        train, held_out = labelled.split(found, config.held_out, config.seed)
+        self._parts = {"all": found, "train": train, "held_out": held_out}
+        self._watches = {
+            id(part): ImageWatch(part, fatal=name != "held_out")
+            for name, part in self._parts.items()
+        }
+        self._parts["test"] = test and self._with_buckets(test)
+
+    def _with_buckets(self, samples):
+        config = self.config
+        return label_transforms.apply(
+            config.transforms, samples, config.seed, held_out=True
+        )
+
+    def names(self, samples):
+        return list(samples.keys)
+
+    def watch(self, samples):
+        return self._watches[id(samples)]
+
+    def model(self, backbone, samples):
+        return heads.classifier(backbone, len(samples.classes), multi_label=False)
+
+    def losses(self, model, samples):
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return {heads.LABEL: WeightedLoss(loss, 1.0)}
+
+    def batches(self, samples, start=0):
+        return labelled_batches.training_batches(samples, self.config, start)
+
+    def predictor(self, model):
+        return inference.batch_score_predictor(model)
+
+    def _each_once(self, samples):
+        return labelled_batches.evaluation_batches(samples, self.config)
+
+    def measure(self, predict, samples, strategy=None):
+        scores, labels = self._scores(predict, samples)
+        return evaluation.single_label_metrics(labels, scores, samples.classes)
+
+    def _scores(self, predict, samples):
+        """Scores what can be read of a held-out part."""
+        found, labels = [], []
+        stream = self.measured_batches(samples, self._each_once)
+        for inputs, targets, weights, _ in self.watched(stream, samples):
+            usable = weights[heads.LABEL].numpy() > 0
+            (images,) = inputs.values()
+            found.append(predict(images).numpy()[usable])
+            labels.append(targets[heads.LABEL].numpy()[usable])
+        return np.concatenate(found), np.concatenate(labels)
+
+    def score_baseline(self, samples):
+        return float(np.bincount(samples.labels).max() / len(samples))
+
+    def draw(self, predict, parts):
+        if self._shown is None:
+            samples = parts.get("held_out", parts["train"])
+            self._shown = samples.subset(data.evenly_spaced(samples, _SHOWN))
+        rows = []
+        for inputs, targets, weights, _ in self.measured_batches(
+            self._shown, self._each_once
+        ):
+            (crops,) = inputs.values()
+            predicted = np.argmax(predict(crops), axis=1)
+            images = np.clip(crops[:, 0] + color.GRAY_MEAN, 0, 1)
+            labels = targets[heads.LABEL].numpy()
+            for i in np.flatnonzero(weights[heads.LABEL]):
+                true, found = (
+                    self._shown.classes[k] for k in (labels[i], predicted[i])
+                )
+                rows.append((f"{true}, taken for {found}", [images[i]]))
+        return pictures.contact_sheet(rows, ["held out"], _HEIGHT) if rows else None
+
+    def report(self, model, samples, strategy, journal):
+        found, _ = evaluation.evaluate_single_label(
+            model, samples, self.config, strategy=strategy, journal=journal
+        )
+        return found
+
+    def results(self, model, parts, strategy=None, journal=None):
+        found = super().results(model, parts, strategy, journal)
+        # Random buckets are drawn from them.
+        found["data_classes"] = list(self._classes)
+        found["training_images"] = len(parts["train"])
+        return found
+
+    @classmethod
+    def for_evaluation(cls, run, options):
+        config, trained = cls.config_of(run), run.results or {}
+        if config is None or "data_classes" not in trained:
+            raise ValueError(
+                "There is no config.json and results.json beside the model. Expected a "
+                f"workdir of a finished run. Received: {run.folder}"
+            )
+        where = options.data or config.val_data or config.data
+        task = cls(config)
+        samples = labelled.open_held_out(where, trained["data_classes"])
+        samples = task._with_buckets(samples)
+        check_classes(run, samples)
+        return task, samples, dataclasses.replace(options, data=samples.folder)
+
+    def evaluate(self, model, samples, options, strategy=None, journal=None):
+        results, scores = evaluation.evaluate_single_label(
+            model,
+            samples,
+            self.config,
+            crops=options.crops,
+            strategy=strategy,
+            journal=journal,
+        )
+
+        def draw(folder):
+            if options.figures:
+                evaluation.single_label_figures(samples, scores, results, folder)
+
+        chosen = {"crops": options.crops, "crop_size": self.config.crop_size}
+        return {"data": options.data, **results, **chosen}, draw

@@ -1,0 +1,74 @@
+"""The tools of single-label classification: a run, a report, and one-line errors."""
+
+import json
+import os
+
+import pytest
+
+from selfsup.cli import eval_classifier, train_classifier
+
+import image_files
+import tool_calls
+
+TINY = [
+    *"--network=alexnet --width=0.02 --crop_size=24 --batch_size=4".split(),
+    *"--max_steps=2 --eval_every=2 --held_out=0.25".split(),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, photos):
+    folder = tmp_path_factory.mktemp("data")
+    for number, path in enumerate(sorted(photos.glob("*.jpg"))[:12]):
+        part = "train" if number < 8 else "val"
+        place = folder / part / ("ant", "bee")[number % 2] / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        image = image_files.photograph(path, (30, 30))
+        place.write_bytes(image_files.encoded(image, "JPEG"))
+    return folder
+
+
+def _train(folder, tmp_path, *flags):
+    return tool_calls.call(
+        train_classifier.TOOL,
+        *TINY,
+        f"--data={folder}",
+        f"--workdir={tmp_path / 'run'}",
+        *flags,
+    )
+
+
+def test_a_run_and_its_evaluation(folder, tmp_path):
+    answer = _train(folder, tmp_path, "--labels=per_class( 4 )")
+    assert answer.code == 0, answer.text
+    assert "ant " in answer.text and "accuracy" in answer.text
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["labels"] == "per_class(4)"
+    assert _train(folder, tmp_path, "--labels=per_class(4)").code == 0  # Done already.
+    ckpt = f"--ckpt={tmp_path / 'run'}"
+    answer = tool_calls.call(eval_classifier.TOOL, ckpt, "--crops=10", "--figures")
+    assert answer.code == 0, answer.text
+    report = tmp_path / "run" / "evaluation"
+    assert {"confusions.png", "per_class.png", "results.json"} <= set(os.listdir(report))
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--labels=noise(1.5)"], r"noise(1.5)"),
+        (["--labels=blur(3)"], "blur(3)"),
+        (["--labels=buckets(H16)"], "Received: none for 2, such as 'ant'"),
+        (["--samples_per_class=9"], "Received: 4 of class 'ant'"),
+        (["--val_data=nowhere"], "nowhere"),
+        (["--data=nowhere"], "nowhere"),
+        (["--schedule=never"], "never"),
+    ],
+)
+def test_bad_calls_take_one_line(folder, tmp_path, flags, message):
+    assert message in _train(folder, tmp_path, *flags).error_line()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_rotation_is_not_a_classifier(tmp_path):
+    answer = tool_calls.call(eval_classifier.TOOL, f"--ckpt={tmp_path / 'nothing'}")
+    assert "nothing" in answer.error_line()
