@@ -41,6 +41,7 @@ def answers(tmp_path_factory):
     return channels_first.outputs(models), there
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["", "loaded/"])
 @pytest.mark.parametrize("name", _NAMES)
 def test_models_are_the_same_where_channels_come_first(name, way, answers):

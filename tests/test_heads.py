@@ -340,7 +340,8 @@ def test_classifier_names_bad_arguments(classes):
 
 
 # Keras' own choice is XLA, which takes its time.
-@pytest.mark.parametrize("jit", [False, pytest.param("auto", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("jit", [False, "auto"])
 def test_a_users_own_fit_learns(jit):
     import tensorflow as tf
 

@@ -99,6 +99,7 @@ def test_the_batch_size_cuts_the_same_stream():
     np.testing.assert_array_equal(large[0]["gray"], gray)
 
 
+@pytest.mark.slow
 def test_workers_read_their_parts_of_a_batch(spoiled):
     config, images, batches = spoiled
     parts = [take(config, 2, 1, images=images, shard=(w, 2)) for w in range(2)]

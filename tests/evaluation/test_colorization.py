@@ -10,6 +10,7 @@ from selfsup import data, evaluation, heads, inference, networks
 from selfsup.evaluation import colorization
 
 import fakes
+import image_files
 
 RNG = np.random.default_rng(0)
 
@@ -170,14 +171,18 @@ def _config(**changes):
     return data.PipelineConfig(**{**fields, **changes})
 
 
-def test_a_report_counts_every_held_out_photograph_once(predict):
-    config = _config()
+def test_a_report_counts_every_held_out_photograph_once(predict, photos, tmp_path):
+    for path in sorted(photos.glob("*.jpg"))[:12]:
+        small = image_files.photograph(path, (40, 30))
+        (tmp_path / path.name).write_bytes(image_files.encoded(small, "JPEG"))
+    source = {"data": (str(tmp_path),), "val_fraction": 0.5}
+    config = _config(**source)
     samples = data.images_of(config)
     report = evaluation.evaluate_colorizer(predict, samples, config)
     # Six images are no multiple of the batch: the filling must not count.
     assert report["images"] == len(samples) == 6
     kl = []
-    for inputs, targets, weights in data.pipeline(_config(batch_size=1)):
+    for inputs, targets, weights in data.pipeline(_config(batch_size=1, **source)):
         logits = predict.points(inputs)["chroma"].numpy()
         logits -= np.log(np.exp(logits).sum(-1, keepdims=True))
         q = np.maximum(targets["chroma"], 1e-30)

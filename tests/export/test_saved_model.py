@@ -31,9 +31,9 @@ EVERY = pytest.mark.parametrize(
     [
         "histogram",
         "segmenter",
-        "classifier",
-        "backbone",
         # Their answers are held by the tests of the serving heads too.
+        pytest.param("classifier", marks=pytest.mark.slow),
+        pytest.param("backbone", marks=pytest.mark.slow),
         pytest.param("lab", marks=pytest.mark.slow),
         pytest.param("single_label_classifier", marks=pytest.mark.slow),
     ],

@@ -34,6 +34,7 @@ def test_a_tool_is_three_lines_over_its_module(path):
     ]
 
 
+@pytest.mark.slow
 def test_the_package_is_a_program_too():
     done = subprocess.run(
         [sys.executable, "-m", "selfsup"], capture_output=True, text=True, check=True
@@ -53,6 +54,7 @@ def test_every_flag_that_is_a_path_says_so(path):
     assert {name for name, is_path in fields.items() if is_path} == expected
 
 
+@pytest.mark.slow
 def test_a_run_from_a_shell(tmp_path, photos):
     (tmp_path / "photos").mkdir()
     for path in sorted(photos.glob("*.jpg"))[::8]:

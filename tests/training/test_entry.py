@@ -322,6 +322,7 @@ training.train(task, sys.argv[2])
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_like_the_unbroken_one(retrained, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", _KILLED, os.path.dirname(toy_task.__file__), tmp_path],

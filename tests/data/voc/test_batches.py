@@ -180,6 +180,7 @@ def test_images_in_memory_give_the_same_batches(labeled):
     )
 
 
+@pytest.mark.slow
 def test_workers_read_their_parts_of_the_batches_of_classification(labeled):
     whole = next(iter(classification(labeled, start_step=2)))
     parts = [

@@ -229,11 +229,12 @@ def test_a_run_that_held_out_nothing_needs_images(workdir, tmp_path):
         training.evaluate(moved)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param(dict(network="vgg16", padding="bias"), marks=pytest.mark.slow),
-        pytest.param(dict(network="resnet50"), marks=pytest.mark.slow),
+        dict(network="vgg16", padding="bias"),
+        dict(network="resnet50"),
         dict(
             loss="lab",
             hypercolumn=False,
