@@ -28,12 +28,10 @@ def _require_tensorflow():
         )
 
 
-def main(argv=None):
-    """Runs a tool by its name and ends the process.
+def end_on_signals():
+    """Lets signals end the process in a line until a tool begins.
 
-    Args:
-        argv: Name of the program, name of the tool, and the tool's arguments; None for
-            those of the process.
+    Then they are those of `selfsup.stopping`.
     """
     # The package takes the screen away while it imports TensorFlow.
     screen = os.dup(sys.stderr.fileno())
@@ -43,9 +41,18 @@ def main(argv=None):
         os.write(screen, b"Stopped before anything was done.\n")
         os._exit(128 + number)
 
-    # Until the tool begins; then signals are those of `selfsup.stopping`.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
+
+
+def main(argv=None):
+    """Runs a tool by its name and ends the process.
+
+    Args:
+        argv: Name of the program, name of the tool, and the tool's arguments; None for
+            those of the process.
+    """
+    end_on_signals()
     # Of TensorFlow errors alone. What OpenCV and Pillow write of damaged files the
     # tools say in lines of their own.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

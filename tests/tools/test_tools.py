@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -40,6 +41,25 @@ def test_the_package_is_a_program_too():
     )
     assert done.stdout == command.overview() + "\n"
     assert not done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "program", [["-m", "selfsup"], [str(tool_calls.TOOLS / "colorize.py")]]
+)
+def test_a_signal_while_keras_is_imported_takes_one_line(program, number, tmp_path):
+    """Beside another Keras, whose import takes no time and sends the signal."""
+    send = f"import os\nos.kill(os.getpid(), {number})\n"
+    (tmp_path / "keras.py").write_text(send)
+    root = str(tool_calls.TOOLS.parent)
+    done = subprocess.run(
+        [sys.executable, *program, "--help"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), root])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == "Stopped before anything was done.\n"
+    assert done.returncode == 128 + number
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
