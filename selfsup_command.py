@@ -4,11 +4,29 @@ A module beside the package: importing the package takes seconds, in which a sig
 would end in a traceback.
 """
 
+import functools
 import importlib
 import os
 import signal
+import subprocess
 import sys
 import warnings
+
+# What libjpeg says of a damaged photograph, at each of its decodings. A program of its
+# own passes on all other lines: the last ones of a crash would be lost with a thread.
+_FILTER = r"""
+import re, sys
+said = set()
+for line in sys.stdin.buffer:
+    if re.match(rb"Corrupt JPEG data|Premature end of JPEG file", line):
+        kind = re.sub(rb"\d+|0x\w+", b"", line)
+        if kind in said:
+            continue
+        said.add(kind)
+        line = b"A damaged JPEG was read as far as it goes (said once): " + line
+    sys.stderr.buffer.write(line)
+    sys.stderr.buffer.flush()
+"""
 
 
 def _require_tensorflow():
@@ -28,10 +46,11 @@ def _require_tensorflow():
         )
 
 
-def end_on_signals():
-    """Lets signals end the process in a line until a tool begins.
+@functools.cache
+def take_screen():
+    """Lets signals end the process in a line, and TensorFlow say some lines once.
 
-    Then they are those of `selfsup.stopping`.
+    Signals do so until a tool begins; then they are those of `selfsup.stopping`.
     """
     # The package takes the screen away while it imports TensorFlow.
     screen = os.dup(sys.stderr.fileno())
@@ -43,6 +62,21 @@ def end_on_signals():
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
+    try:
+        # In a session of its own, as it goes on until this process has ended.
+        lines = subprocess.Popen(
+            [sys.executable, "-IS", "-c", _FILTER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=screen,
+            start_new_session=True,
+        )
+    except OSError:
+        # No more processes; the lines are repeated then.
+        return
+    sys.stderr = os.fdopen(screen, "w", buffering=1, errors="backslashreplace")
+    os.dup2(lines.stdin.fileno(), 2)
+    lines.stdin.close()
 
 
 def main(argv=None):
@@ -52,7 +86,7 @@ def main(argv=None):
         argv: Name of the program, name of the tool, and the tool's arguments; None for
             those of the process.
     """
-    end_on_signals()
+    take_screen()
     # Of TensorFlow errors alone. What OpenCV and Pillow write of damaged files the
     # tools say in lines of their own.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

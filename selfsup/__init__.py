@@ -18,7 +18,7 @@ from selfsup import lazy, quiet
 if sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)] == __name__:
     import selfsup_command
 
-    selfsup_command.end_on_signals()
+    selfsup_command.take_screen()
 
 with quiet.importing():
     from selfsup import layers as layers
