@@ -48,10 +48,16 @@ def _require_tensorflow():
 
 @functools.cache
 def take_screen():
-    """Lets signals end the process in a line, and TensorFlow say some lines once.
+    """Keeps the screen clear: of what libraries say, and of a signal's traceback.
 
-    Signals do so until a tool begins; then they are those of `selfsup.stopping`.
+    Until a tool begins a signal ends the process in a line; then signals are those of
+    `selfsup.stopping`.
     """
+    # Of TensorFlow errors alone. What OpenCV and Pillow write of damaged files the
+    # tools say in lines of their own.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    warnings.filterwarnings("ignore", module="PIL")
     # The package takes the screen away while it imports TensorFlow.
     screen = os.dup(sys.stderr.fileno())
 
@@ -87,11 +93,6 @@ def main(argv=None):
             those of the process.
     """
     take_screen()
-    # Of TensorFlow errors alone. What OpenCV and Pillow write of damaged files the
-    # tools say in lines of their own.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    warnings.filterwarnings("ignore", module="PIL")
     _require_tensorflow()
     from selfsup.cli import command
 
