@@ -74,6 +74,7 @@ def test_its_log_goes_on_with_the_row_that_was_begun(resumed):
         assert one == pytest.approx(other, rel=1e-4, nan_ok=True)
 
 
+@pytest.mark.slow
 def test_its_results_are_those_of_that_version(resumed):
     ours, theirs = (
         json.loads((workdir / "results.json").read_text())

@@ -161,6 +161,7 @@ def test_held_out_crop_is_the_center(center):
     np.testing.assert_allclose(gray, crop.mean(-1) - 0.4488, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_lab_targets_are_the_colors_at_the_points(center):
     from skimage.color import rgb2lab
 

@@ -102,6 +102,7 @@ def test_resnet152_computes_what_the_application_does():
     _check_equal(application, model, _PAIRS["ResNet152"], _photograph(224))
 
 
+@pytest.mark.slow
 def test_gray_network_sees_the_gray_photograph(resnet50, converted):
     gray = weights.rgb_to_gray(converted[0])
     image = _photograph(131).mean(axis=-1, keepdims=True)

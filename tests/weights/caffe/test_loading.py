@@ -87,6 +87,7 @@ def test_alexnet_activations(channels, lrn, tmp_path):
     _assert_same_activations(model, expected, image, names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "channels, scale", [(3, True), (1, False)], ids=["bgr, scaled", "gray, plain"]
 )
