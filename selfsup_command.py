@@ -4,11 +4,29 @@ A module beside the package: importing the package takes seconds, in which a sig
 would end in a traceback.
 """
 
+import functools
 import importlib
 import os
 import signal
+import subprocess
 import sys
 import warnings
+
+# What libjpeg says of a damaged photograph, at each of its decodings. A program of its
+# own passes on all other lines: the last ones of a crash would be lost with a thread.
+_FILTER = r"""
+import re, sys
+said = set()
+for line in sys.stdin.buffer:
+    if re.match(rb"Corrupt JPEG data|Premature end of JPEG file", line):
+        kind = re.sub(rb"\d+|0x\w+", b"", line)
+        if kind in said:
+            continue
+        said.add(kind)
+        line = b"A damaged JPEG was read as far as it goes (said once): " + line
+    sys.stderr.buffer.write(line)
+    sys.stderr.buffer.flush()
+"""
 
 
 def _require_tensorflow():
@@ -28,13 +46,18 @@ def _require_tensorflow():
         )
 
 
-def main(argv=None):
-    """Runs a tool by its name and ends the process.
+@functools.cache
+def take_screen():
+    """Keeps the screen clear: of what libraries say, and of a signal's traceback.
 
-    Args:
-        argv: Name of the program, name of the tool, and the tool's arguments; None for
-            those of the process.
+    Until a tool begins a signal ends the process in a line; then signals are those of
+    `selfsup.stopping`.
     """
+    # Of TensorFlow errors alone. What OpenCV and Pillow write of damaged files the
+    # tools say in lines of their own.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    warnings.filterwarnings("ignore", module="PIL")
     # The package takes the screen away while it imports TensorFlow.
     screen = os.dup(sys.stderr.fileno())
 
@@ -43,14 +66,33 @@ def main(argv=None):
         os.write(screen, b"Stopped before anything was done.\n")
         os._exit(128 + number)
 
-    # Until the tool begins; then signals are those of `selfsup.stopping`.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    # Of TensorFlow errors alone. What OpenCV and Pillow write of damaged files the
-    # tools say in lines of their own.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    warnings.filterwarnings("ignore", module="PIL")
+    try:
+        # In a session of its own, as it goes on until this process has ended.
+        lines = subprocess.Popen(
+            [sys.executable, "-IS", "-c", _FILTER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=screen,
+            start_new_session=True,
+        )
+    except OSError:
+        # No more processes; the lines are repeated then.
+        return
+    sys.stderr = os.fdopen(screen, "w", buffering=1, errors="backslashreplace")
+    os.dup2(lines.stdin.fileno(), 2)
+    lines.stdin.close()
+
+
+def main(argv=None):
+    """Runs a tool by its name and ends the process.
+
+    Args:
+        argv: Name of the program, name of the tool, and the tool's arguments; None for
+            those of the process.
+    """
+    take_screen()
     _require_tensorflow()
     from selfsup.cli import command
 

@@ -9,7 +9,16 @@ compiled with our losses or optimizer is loaded with `compile=False`, or after
 run on each of its backends; the rest needs TensorFlow.
 """
 
+import sys
+
 from selfsup import lazy, quiet
+
+# While Python looks for the module of `-m`; of ours, it imports the package before
+# `__main__`.
+if sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)] == __name__:
+    import selfsup_command
+
+    selfsup_command.take_screen()
 
 with quiet.importing():
     from selfsup import layers as layers

@@ -1,14 +1,21 @@
 """Progress bars for work that takes long."""
 
 import sys
+import weakref
 
 import tqdm
 
 from selfsup import stopping
 
+_bars = weakref.WeakSet()
+
 
 class _Stoppable(tqdm.tqdm):
     """Ends between two items when the program is to stop."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        _bars.add(self)
 
     def __iter__(self):
         for item in super().__iter__():
@@ -41,3 +48,12 @@ def progress_bar(items=None, name=None, total=None, unit="image", **kwargs):
         mininterval=0.5 if sys.stderr.isatty() else 15.0,
         **kwargs,
     )
+
+
+def close_bars():
+    """Ends all bars where they are, so that a last line can follow.
+
+    A bar that was to vanish in the end does; the others stay above the line.
+    """
+    for bar in list(_bars):
+        bar.close()

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from selfsup import backend, inference, training
+from selfsup import backend, export, inference, training
 
 import channels_first
 import tool_calls
@@ -41,6 +41,7 @@ def answers(tmp_path_factory):
     return channels_first.outputs(models), there
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["", "loaded/"])
 @pytest.mark.parametrize("name", _NAMES)
 def test_models_are_the_same_where_channels_come_first(name, way, answers):
@@ -50,7 +51,8 @@ def test_models_are_the_same_where_channels_come_first(name, way, answers):
 
 def test_another_backend_is_named_by_what_needs_tensorflow(monkeypatch):
     monkeypatch.setattr(keras.config, "backend", lambda: "jax")
-    for package, name in ((inference, "colorize"), (training, "train")):
+    needy = (inference, "colorize"), (training, "train"), (export, "export_model")
+    for package, name in needy:
         with pytest.raises(RuntimeError, match="TensorFlow backend. Received: jax"):
             getattr(package, name)
     assert training.optimizers
@@ -58,8 +60,9 @@ def test_another_backend_is_named_by_what_needs_tensorflow(monkeypatch):
 
 def test_another_type_of_numbers_is_named_and_tools_set_it(monkeypatch):
     monkeypatch.setattr(keras.config, "floatx", lambda: "float16")
-    with pytest.raises(ValueError, match="Expected float32.*Received: float16"):
-        training.train(None, "nowhere")
+    for function in (training.train, training.evaluate):
+        with pytest.raises(ValueError, match="Expected float32.*Received: float16"):
+            function(None, "nowhere")
     monkeypatch.undo()
     keras.config.set_floatx("float64")
     keras.config.set_image_data_format("channels_first")

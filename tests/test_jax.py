@@ -6,6 +6,8 @@ import pytest
 
 import neutral
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def on_jax(tmp_path_factory):

@@ -34,6 +34,7 @@ def _run(code, name):
     exec(compile(code, f"README, {name}", "exec"), {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(CODE)))
 def test_code_runs(number, tmp_path, monkeypatch, photos):
     workdir = tmp_path / "runs" / "colorizer"
@@ -118,6 +119,7 @@ def _grpc_server(signature):
     return port, lambda: server.stop(None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number, start", [(0, _rest_server), (1, _grpc_server)])
 def test_requests_are_answered(number, start, served, tmp_path, monkeypatch, photos):
     shutil.copy(photos / "chelsea.jpg", tmp_path / "photo.jpg")

@@ -55,6 +55,7 @@ def _log(workdir):
     ]
 
 
+@pytest.mark.slow
 def test_a_stopped_run_ends_with_the_weights_of_that_version(resumed):
     ours, theirs = (
         keras.models.load_model(workdir / "colorizer.keras").get_weights()
@@ -65,6 +66,7 @@ def test_a_stopped_run_ends_with_the_weights_of_that_version(resumed):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_its_log_goes_on_with_the_row_that_was_begun(resumed):
     ours, theirs = _log(resumed), _log(RUNS / "colorizer")
     assert [row["step"] for row in ours] == [3, 4, 6, 8]
@@ -72,6 +74,7 @@ def test_its_log_goes_on_with_the_row_that_was_begun(resumed):
         assert one == pytest.approx(other, rel=1e-4, nan_ok=True)
 
 
+@pytest.mark.slow
 def test_its_results_are_those_of_that_version(resumed):
     ours, theirs = (
         json.loads((workdir / "results.json").read_text())

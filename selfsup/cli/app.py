@@ -11,7 +11,7 @@ import textwrap
 import tensorflow as tf
 from absl import flags, logging
 
-from selfsup import backend, paths, runs, stopping
+from selfsup import backend, paths, progress, runs, stopping
 from selfsup.settings import value_type
 
 # What bad input, a full disk, a small device or a missing extra end in.
@@ -258,6 +258,7 @@ def _stop(done=""):
 def _end(message, code):
     # A terminal that went away cannot be written to.
     with contextlib.suppress(OSError):
+        progress.close_bars()
         sys.stderr.write(f"{message}\n")
         sys.stderr.flush()
     sys.exit(code)

@@ -1,6 +1,7 @@
 """Decoding of whole images of every kind, the same for training and reading.
 
-JPEG, PNG and GIF are decoded by TensorFlow, AVIF by Pillow, the rest by OpenCV.
+JPEG, PNG and GIF are decoded by TensorFlow, AVIF, JPEG 2000 and PNM as text by Pillow,
+the rest by OpenCV.
 All become RGB of 8 bits: gray is repeated, 16 bits are rounded to 8, transparent
 pixels lie on white, the first frame of an animation counts, and the EXIF orientation
 of JPEG, PNG, WebP, AVIF and TIFF is applied. White of float pixels is 1, or 255 or
@@ -206,9 +207,8 @@ def _decode_in_python(encoded):
             "a plain PNG"
         )
     headers.claimed_size(encoded)  # OpenCV allocates before it reads.
-    if headers.is_avif(encoded):
-        # OpenCV leaves those of 10 and 12 bits nearly black.
-        return to_rgb8(headers.avif_pixels(encoded))
+    if headers.is_for_pillow(encoded):
+        return to_rgb8(headers.scaled_pixels(encoded))
     return _decode_with_opencv(encoded)
 
 
@@ -219,6 +219,10 @@ def _decode_with_opencv(encoded):
         raise ValueError(f"OpenCV can't decode the file: {error.err}") from error
     if image is None:
         raise ValueError(f"OpenCV can't decode the file; it begins {encoded[:8]!r}.")
+    white = headers.pnm_white(encoded)
+    if white:
+        levels = np.rint(image * np.float32(255.0 / white))
+        image = np.minimum(levels, 255).astype(np.uint8)
     alpha = headers.tiff_alpha(encoded) if headers.is_tiff(encoded) else None
     # OpenCV multiplies the colors itself, but not those of 16 bits.
     multiplied = alpha == 1 or (alpha == 2 and image.dtype == np.uint8)

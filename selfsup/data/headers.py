@@ -28,6 +28,8 @@ _KINDS = ("AVIF", "BMP", "JPEG", "JPEG2000", "PNG", "PPM", "WEBP")
 _TURNED_KINDS = ("AVIF", "JPEG", "PNG", "WEBP")
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0")
+# A bare stream of JPEG 2000, and PNM but for the binary ones of gray and color.
+_FOR_PILLOW = b"\xff\x4f\xff\x51", b"P1", b"P2", b"P3", b"P4"
 _ORIENTATION, _EXTRA_SAMPLES = 0x0112, 338
 
 
@@ -90,22 +92,38 @@ def is_tiff(encoded):
     return encoded[:4] in _TIFF
 
 
-def is_avif(encoded):
-    """Returns whether a file that `claimed_size` takes is AVIF."""
-    return encoded[4:8] == b"ftyp"
+def is_for_pillow(encoded):
+    """Returns whether a file that `claimed_size` takes is one that OpenCV reads wrong.
+
+    These are AVIF and JPEG 2000 of 10 and 12 bits, which it leaves nearly black, and
+    PNM as text.
+    """
+    return encoded[4:8] in (b"ftyp", b"jP  ") or encoded.startswith(_FOR_PILLOW)
 
 
-def avif_pixels(encoded):
-    """Decodes an AVIF file, of any depth, as it is stored.
+def pnm_white(encoded):
+    """Returns the value of white of a binary gray or color PNM file, None of others."""
+    if encoded[:2] not in (b"P5", b"P6"):
+        return None
+    (tile,) = _opened(encoded, ("PPM",)).tile
+    # Pillow decodes 8 bits, and gray of 16, as they are.
+    return tile.args[1] if tile.codec_name == "ppm" else None
+
+
+def scaled_pixels(encoded):
+    """Decodes a file that `is_for_pillow`, of any depth, as it is stored.
 
     Returns:
-        `[H, W, 3]` or `[H, W, 4]`, uint8 BGR or BGRA, as OpenCV has it.
+        `[H, W]`, uint8 or uint16, `[H, W, 3]` or `[H, W, 4]`, uint8 BGR or BGRA, as
+        OpenCV has it, but with the highest value as white.
 
     Raises:
         ValueError: If the file is damaged.
     """
     try:
-        image = _opened(encoded, ("AVIF",))
+        image = _opened(encoded, ("AVIF", "JPEG2000", "PPM"))
+        if image.mode in ("I", "I;16"):
+            return np.asarray(image).astype(np.uint16)
         kind = "RGBA" if image.has_transparency_data else "RGB"
         pixels = np.array(image.convert(kind))
     except PILLOW_ERRORS as error:

@@ -104,7 +104,7 @@ def image_metrics(predict, images, short_side=None):
 
     Args:
         predict: What `dense_predictor` returned.
-        images: Iterable of `[H, W, 3]`, float32 in `[0, 1]`.
+        images: Iterable of `[H, W, 3]`, uint8 RGB.
         short_side: As in `color_image`.
 
     Returns:
@@ -115,10 +115,15 @@ def image_metrics(predict, images, short_side=None):
     """
     errors = {"": [], "_gray": []}
     for image in images:
-        colored = inference.color_image(predict, image, short_side)
-        gray = np.mean(image, -1, keepdims=True)
-        for name, other in (("", colored), ("_gray", gray)):
-            errors[name].append(float(np.mean(np.square(other - image))))
+        sums = dict.fromkeys(errors, 0.0)
+        # In strips: as float32 a large image and its errors take gigabytes.
+        for rows, colored in inference.colored_strips(predict, image, short_side):
+            true = image[rows] / np.float32(255.0)
+            gray = np.mean(true, -1, keepdims=True)
+            for name, other in (("", colored), ("_gray", gray)):
+                sums[name] += float(np.sum(np.square(other - true), dtype=np.float64))
+        for name, total in sums.items():
+            errors[name].append(total / image.size)
     # The gray copy of an image without color is infinitely good, whatever the
     # others are. JSON has no infinity either.
     has_color = [square > _ALMOST_NOTHING for square in errors["_gray"]]
@@ -160,7 +165,7 @@ def evaluate_colorizer(predict, samples, config, baseline=None):
         baseline = constant_predictions(checked("baseline"))
     points = point_metrics(predict.points, checked("points"), baseline)
     whole = (
-        image.astype(np.float32) / 255.0
+        image
         for _, image in progress_bar(data.whole_images(samples), "images", len(samples))
     )
     short_side = (config.min_side + config.max_side) // 2

@@ -7,6 +7,7 @@ import os
 import pathlib
 import unicodedata
 
+from selfsup import paths
 from selfsup.data import files
 
 _LONGEST = 255  # Bytes of a name that file systems allow.
@@ -40,7 +41,7 @@ def result_paths(inputs, output, extension, reserved=None):
             would replace one of the images.
     """
     output = pathlib.Path(output)
-    names = _find([_expanded(path) for path in inputs], output)
+    names = _find([paths.expanded(path) for path in inputs], output)
     if not names:
         raise ValueError(
             "There are no images. Expected image files or folders. "
@@ -66,11 +67,6 @@ def result_paths(inputs, output, extension, reserved=None):
         if result.resolve() in sources:
             raise _among_images(result)
     return jobs
-
-
-def _expanded(path):
-    # A name may begin with a tilde.
-    return path if os.path.exists(path) else os.path.expanduser(path)
 
 
 def _key(name):

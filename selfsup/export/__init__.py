@@ -1,21 +1,21 @@
 """SavedModels for TensorFlow Serving that decode images; ONNX and LiteRT files."""
 
-from selfsup.export.config import ExportConfig
-from selfsup.export.conversion import convert, convert_run, is_file_format
-from selfsup.export.exported_model import ExportedModel, open_model
-from selfsup.export.graph_check import check
-from selfsup.export.saved_model import METADATA, export_model, next_version, write
+from selfsup import backend, lazy
 
-__all__ = [
-    "METADATA",
-    "ExportConfig",
-    "ExportedModel",
-    "check",
-    "convert",
-    "convert_run",
-    "export_model",
-    "is_file_format",
-    "next_version",
-    "open_model",
-    "write",
-]
+__all__, __getattr__, __dir__ = lazy.exports(
+    __name__,
+    {
+        "METADATA": "saved_model",
+        "ExportConfig": "config",
+        "ExportedModel": "exported_model",
+        "check": "graph_check",
+        "convert": "conversion",
+        "convert_run": "conversion",
+        "export_model": "saved_model",
+        "is_file_format": "conversion",
+        "next_version": "saved_model",
+        "open_model": "exported_model",
+        "write": "saved_model",
+    },
+    check=backend.require_tensorflow,
+)

@@ -11,6 +11,7 @@ __all__, __getattr__, __dir__ = lazy.exports(
         "DEFAULT_SIDE": "image_coloring",
         "color_image": "colorization",
         "color_photograph": "photographs",
+        "colored_strips": "photographs",
         "colorize": "image_coloring",
         "colorizer_predictor": "colorization",
         "dense_predictor": "colorization",

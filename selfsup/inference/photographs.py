@@ -44,20 +44,48 @@ def color_photograph(
     Raises:
         ValueError: If a mode is unknown.
     """
+    result = np.empty(image.shape, np.uint8)
+    modes = short_side, hue_mode, chroma_mode, saturation
+    for rows, rgb in colored_strips(predict, image, *modes):
+        result[rows] = np.rint(255.0 * rgb)
+    return result
+
+
+def colored_strips(
+    predict,
+    image,
+    short_side=None,
+    hue_mode="expectation_faded",
+    chroma_mode="median",
+    saturation=1.0,
+):
+    """Colors a photograph at its own size, a strip of rows at a time.
+
+    Args:
+        predict: As in `color_photograph`, and so are the others.
+        image: `[H, W, 3]`, uint8 RGB, gray or color.
+        short_side: As in `color_image`.
+        hue_mode: As in `color_image`.
+        chroma_mode: As in `color_image`.
+        saturation: Factor of all colors.
+
+    Yields:
+        Pairs of a slice of rows and their colors, `[h, W, 3]`, float32 in `[0, 1]`.
+
+    Raises:
+        ValueError: If a mode is unknown.
+    """
     height, width = image.shape[:2]
     offsets = saturation * colorization.predicted_chroma_offsets(
         predict, _gray(image), short_side, hue_mode, chroma_mode
     )
     # Enlarged in width only: few rows so far.
     wide = tf.image.resize(offsets, [offsets.shape[0], width]).numpy()
-    result = np.empty((height, width, 3), np.uint8)
     rows = max(1, _STRIP_PIXELS // width)
     for start in range(0, height, rows):
         strip = slice(start, min(start + rows, height))
         colors = _rows(wide, np.arange(strip.start, strip.stop), height)
-        rgb = color.with_gray(colors, _gray(image[strip])).numpy()
-        result[strip] = np.rint(255.0 * rgb)
-    return result
+        yield strip, color.with_gray(colors, _gray(image[strip])).numpy()
 
 
 def _gray(image):

@@ -153,10 +153,12 @@ def evaluate(ckpt, options=None, output=None, strategy=None, kinds=None):
 
     Raises:
         FileNotFoundError: If the model, an image or a label is missing.
-        ValueError: If the model is of another kind or does not fit the data, or an
-            option is unknown to its task.
+        ValueError: If the model is of another kind or does not fit the data, an
+            option is unknown to its task, or Keras computes in another type than
+            float32.
         OSError: If the report cannot be written.
     """
+    backend.require_float32()
     strategy = strategy or default_strategy()
     kinds = kinds or tasks.kinds()
     with strategy.scope():

@@ -1,8 +1,11 @@
 """Weights from a file, a run or another model, and models from files."""
 
+import io
+import json
 import pathlib
 import zipfile
 import zlib
+from concurrent import futures
 
 import h5py
 import keras
@@ -100,7 +103,7 @@ def read_model(path):
 
 
 def _check_archive(path):
-    """Refuses an archive of more, or much larger, parts than a model has."""
+    """Refuses an archive of more, or much larger, parts or layers than a model has."""
     if not zipfile.is_zipfile(path):
         raise ValueError("truncated, or of another kind")
     size = pathlib.Path(path).stat().st_size
@@ -112,8 +115,28 @@ def _check_archive(path):
         unpacked = sum(member.file_size for member in members)
         if unpacked > hdf5.MOST_EXPANSION * size:
             raise ValueError(f"parts of {unpacked:,} bytes in {size:,}")
-        with archive.open(saving.WEIGHTS) as part, h5py.File(part) as file:
+        # From memory: a step back within an archive reads it from its start again.
+        with h5py.File(io.BytesIO(archive.read(saving.WEIGHTS))) as file:
             hdf5.check(file, size, f"{path}: {saving.WEIGHTS}")
+            held = sum(array.size for array in hdf5.datasets(file).values())
+        config = json.loads(archive.read(saving.CONFIG))
+    # Keras keeps a list, by thread, of variables to allocate later. It ends with this
+    # thread.
+    with futures.ThreadPoolExecutor(1) as thread:
+        thread.submit(_check_layers, config, held).result()
+
+
+def _check_layers(config, held):
+    """Refuses layers of more values than the archive holds, without allocating them."""
+    config.pop("compile_config", None)
+    with keras.StatelessScope(initialize_variables=False):
+        model = keras.saving.deserialize_keras_object(config)
+        if model.count_params() > held:
+            sizes = {layer.name: layer.count_params() for layer in model.layers}
+            name = max(sizes, key=sizes.get)
+            raise ValueError(
+                f"layer {name} of {sizes[name]:,} values, in a file of {held:,}"
+            )
 
 
 def _check_finite(model):

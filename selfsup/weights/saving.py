@@ -12,8 +12,9 @@ from selfsup import atomic
 from selfsup.weights import memory
 
 # The parts of a `.keras` file.
+CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
-PARTS = ("metadata.json", "config.json", WEIGHTS)
+PARTS = ("metadata.json", CONFIG, WEIGHTS)
 
 # Arguments that Keras added after 3.12, and what it writes where they are not used.
 # Earlier versions refuse them.
@@ -53,8 +54,8 @@ def save(model, path, overwrite=False):
         shutil.rmtree(folder, ignore_errors=True)
         try:
             _save_to_folder(model, folder)
-            config = json.loads((folder / "config.json").read_text())
-            (folder / "config.json").write_text(json.dumps(_readable(config)))
+            config = json.loads((folder / CONFIG).read_text())
+            (folder / CONFIG).write_text(json.dumps(_readable(config)))
             with zipfile.ZipFile(unfinished, "w") as archive:
                 for name in PARTS:
                     archive.write(folder / name, name)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import shlex
 import signal
 import sys
@@ -11,7 +12,7 @@ import pytest
 import tensorflow as tf
 from absl import logging
 
-from selfsup import stopping
+from selfsup import progress, stopping
 from selfsup.cli.app import Tool
 from selfsup.settings import Config, setting
 
@@ -218,6 +219,19 @@ def test_a_signal_takes_one_line_that_is_no_error(number, code, swallowed):
     where = "Stopped" if swallowed else "Stopped after step 3 of 5"
     command = shlex.join(sys.orig_argv)
     assert answer == (code, f"{where}. Go on with: {command}\n")
+
+
+@pytest.mark.parametrize(
+    "leave, between", [(True, r"[^\r\n]*\n"), (False, r"[^\r\n]*\r +\r")]
+)
+def test_an_error_stands_in_a_line_of_its_own(leave, between):
+    def work(*arguments):
+        for _ in progress.progress_bar("ab", "checking", leave=leave):
+            raise ValueError("A mistake.")
+
+    tool, _ = _tool(work)
+    text = tool_calls.call(tool, "--output=o").text
+    assert re.search(f"checking:{between}Error: A mistake.\n$", text), text
 
 
 def test_what_controls_a_terminal_is_escaped():

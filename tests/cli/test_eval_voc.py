@@ -56,6 +56,7 @@ def test_help_lists_the_contract():
     assert "Only for classification. (default: 10)" in words
 
 
+@pytest.mark.slow
 def test_a_workdir_alone_gives_a_table_a_report_and_pictures(workdir, folder):
     answer = tool_calls.call(TOOL, f"--ckpt={workdir}", "--figures")
     assert answer.code == 0, answer.text

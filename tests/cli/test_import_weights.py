@@ -72,6 +72,7 @@ def test_help_lists_every_flag():
         assert f"  --[no]{name}: " in text
 
 
+@pytest.mark.slow
 def test_import_and_export(files, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(files / "keras"))
     (tmp_path / "run").mkdir()

@@ -6,6 +6,7 @@ import zlib
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 
 from selfsup import data
@@ -338,6 +339,32 @@ def test_avif_of_every_depth(tmp_path, photos, depth):
     path = write(tmp_path / "x.avif", image, *options)
     difference = data.load_image(path) - bgr[..., ::-1].astype(float)
     assert np.abs(difference).mean() < 4
+
+
+@pytest.mark.parametrize("white", [15, 1023, 4095, 65535])
+def test_pnm_of_every_depth(tmp_path, white):
+    levels = np.arange(256) * white // 255
+    kind = "u1" if white < 256 else ">u2"
+    gray = b"P5\n256 1\n%d\n" % white + levels.astype(kind).tobytes()
+    text = b"P2\n256 1\n%d\n" % white + b" ".join(b"%d" % x for x in levels)
+    rgb = b"P6\n256 1\n%d\n" % white + levels.repeat(3).astype(kind).tobytes()
+    expected = np.round(levels * 255 / white)[None, :, None].repeat(3, axis=-1)
+    for content in (gray, text, rgb):
+        path = tmp_path / "x.pnm"
+        path.write_bytes(content)
+        np.testing.assert_allclose(data.load_image(path), expected, atol=1)
+
+
+def test_jpeg_2000_of_twelve_bits(tmp_path):
+    # 12 bits are stored around 2048, 16 bits around 32768.
+    levels = np.arange(64 * 64).reshape(64, 64)
+    image = PIL.Image.fromarray((levels + 32768 - 2048).astype(np.uint16))
+    content = image_files.encoded(image, "JPEG2000", no_jp2=True)
+    start = content.index(b"\x0f\x01\x01")
+    path = tmp_path / "x.j2k"
+    path.write_bytes(content[:start] + b"\x0b" + content[start + 1 :])
+    expected = np.round(levels * 255 / 4095)[..., None].repeat(3, axis=-1)
+    np.testing.assert_allclose(data.load_image(path), expected, atol=1)
 
 
 def test_alpha_and_orientation_of_avif(tmp_path, photos):

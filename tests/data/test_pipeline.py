@@ -99,6 +99,7 @@ def test_the_batch_size_cuts_the_same_stream():
     np.testing.assert_array_equal(large[0]["gray"], gray)
 
 
+@pytest.mark.slow
 def test_workers_read_their_parts_of_a_batch(spoiled):
     config, images, batches = spoiled
     parts = [take(config, 2, 1, images=images, shard=(w, 2)) for w in range(2)]
@@ -160,6 +161,7 @@ def test_held_out_crop_is_the_center(center):
     np.testing.assert_allclose(gray, crop.mean(-1) - 0.4488, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_lab_targets_are_the_colors_at_the_points(center):
     from skimage.color import rgb2lab
 

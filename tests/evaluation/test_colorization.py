@@ -10,6 +10,7 @@ from selfsup import data, evaluation, heads, inference, networks
 from selfsup.evaluation import colorization
 
 import fakes
+import image_files
 
 RNG = np.random.default_rng(0)
 
@@ -113,9 +114,12 @@ def test_nothing_to_evaluate_is_an_error():
         colorization.point_metrics(_constant({}), [], {})
 
 
-def test_image_metrics_agree_with_scikit_image():
-    images = [RNG.random((9, 12, 3), dtype=np.float32) for _ in range(3)]
-    metrics = colorization.image_metrics(fakes.always(20, 12), images)
+def test_image_metrics_agree_with_scikit_image(monkeypatch):
+    # Strips of two rows.
+    monkeypatch.setattr("selfsup.inference.photographs._STRIP_PIXELS", 24)
+    pixels = [RNG.integers(0, 256, (9, 12, 3), np.uint8) for _ in range(3)]
+    images = [image / np.float32(255.0) for image in pixels]
+    metrics = colorization.image_metrics(fakes.always(20, 12), pixels)
     colored = [inference.color_image(fakes.always(20, 12), image) for image in images]
     mse = [
         skimage.metrics.mean_squared_error(a, b)
@@ -130,7 +134,7 @@ def test_image_metrics_agree_with_scikit_image():
 
 
 def test_predicting_no_color_is_as_good_as_gray():
-    images = [RNG.random((5, 5, 3), dtype=np.float32)]
+    images = [RNG.integers(0, 256, (5, 5, 3), np.uint8)]
 
     def predict(gray):
         flat = tf.zeros([*gray.shape[:3], 32])  # An undecided hue fades out.
@@ -141,8 +145,10 @@ def test_predicting_no_color_is_as_good_as_gray():
 
 
 def test_the_ratio_is_that_of_images_with_color():
-    images = [fakes.image(8, 9, 3) + 0.45, np.full((8, 9, 3), 0.25, np.float32)]
-    images[0] = np.clip(images[0], 0, 1)
+    images = [
+        RNG.integers(0, 256, (8, 9, 3), np.uint8),
+        np.full((8, 9, 3), 64, np.uint8),
+    ]
     predict = fakes.always(3, 4)
     both = colorization.image_metrics(predict, images)
     one = colorization.image_metrics(predict, images[:1])
@@ -170,14 +176,18 @@ def _config(**changes):
     return data.PipelineConfig(**{**fields, **changes})
 
 
-def test_a_report_counts_every_held_out_photograph_once(predict):
-    config = _config()
+def test_a_report_counts_every_held_out_photograph_once(predict, photos, tmp_path):
+    for path in sorted(photos.glob("*.jpg"))[:12]:
+        small = image_files.photograph(path, (40, 30))
+        (tmp_path / path.name).write_bytes(image_files.encoded(small, "JPEG"))
+    source = {"data": (str(tmp_path),), "val_fraction": 0.5}
+    config = _config(**source)
     samples = data.images_of(config)
     report = evaluation.evaluate_colorizer(predict, samples, config)
     # Six images are no multiple of the batch: the filling must not count.
     assert report["images"] == len(samples) == 6
     kl = []
-    for inputs, targets, weights in data.pipeline(_config(batch_size=1)):
+    for inputs, targets, weights in data.pipeline(_config(batch_size=1, **source)):
         logits = predict.points(inputs)["chroma"].numpy()
         logits -= np.log(np.exp(logits).sum(-1, keepdims=True))
         q = np.maximum(targets["chroma"], 1e-30)

@@ -119,6 +119,7 @@ def test_the_worst_the_middling_and_the_best_images_are_shown(
     assert 0 < sheet.shape[0] - (26 + 12 * 206) < 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("color", [False, True])
 def test_few_images_are_shown_all_from_the_worst_on(samples, color, tmp_path):
     model = _segmenter(color)

@@ -36,12 +36,13 @@ def ending(request):
     return request.param
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 @pytest.mark.parametrize(
     "name, options",
     [
         ("alexnet", {"padding": "bias", "rescaling": (1.0, 0.4488), "lrn": True}),
-        pytest.param("vgg16", {"padding": "bias"}, marks=pytest.mark.slow),
+        ("vgg16", {"padding": "bias"}),
     ],
 )
 def test_a_backbone_gives_the_same_features(name, options, ending, tmp_path):

@@ -5,9 +5,12 @@ import sys
 import textwrap
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from selfsup.inference.replicas import over_replicas
+
+pytestmark = pytest.mark.slow
 
 
 def test_one_device_gives_results_in_order():

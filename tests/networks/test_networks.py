@@ -214,9 +214,18 @@ def test_images_of_a_batch_do_not_see_each_other(name):
 # Saving and precision.
 
 
-@pytest.mark.parametrize("normalization", _NORMALIZATIONS)
-@pytest.mark.parametrize("padding", ["zeros", "bias"])
-@pytest.mark.parametrize("name", _SMALL)
+# Each padding with each normalization once, and each network with both paddings.
+@pytest.mark.parametrize(
+    "name, padding, normalization",
+    [
+        ("alexnet", "zeros", "plain"),
+        ("alexnet", "bias", "none"),
+        ("vgg16", "zeros", "affine"),
+        ("vgg16", "bias", "plain"),
+        ("resnet", "zeros", "none"),
+        ("resnet", "bias", "affine"),
+    ],
+)
 def test_saved_network_answers_alike_and_its_border_follows_the_bias(
     name, padding, normalization
 ):

@@ -241,6 +241,7 @@ def test_the_replay_moves_the_weights_as_a_search_at_these_rates(tmp_path, monke
     assert_same(replay.model.get_weights(), search.model.get_weights())
 
 
+@pytest.mark.slow
 def test_a_replay_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatch):
     unbroken = _replay(tmp_path / "unbroken", dropout=0.5)
     unbroken.train()

@@ -16,11 +16,9 @@ import tensorflow as tf
 import toy_task
 from toy_task import BEST, assert_same
 
-from selfsup import heads, locking, networks, runs, training
-from selfsup.training import loop, tasks
+from selfsup import locking, runs, training
+from selfsup.training import loop
 from selfsup.training.phases import Phase
-
-import fakes
 
 WORKDIR_FILES = {
     ".lock",
@@ -337,6 +335,7 @@ training.train(task, sys.argv[2])
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_like_the_unbroken_one(retrained, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", _KILLED, os.path.dirname(toy_task.__file__), tmp_path],
@@ -367,61 +366,3 @@ def test_the_strategy_of_the_caller_is_used(tmp_path, monkeypatch):
     strategy = tf.distribute.OneDeviceStrategy("CPU:0")
     training.train(_pretraining(steps=1), tmp_path, strategy=strategy)
     assert seen == [strategy]
-
-
-# Evaluation: what is refused. The tasks' own tests evaluate.
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """Files of models, alone and beside settings."""
-    folder = tmp_path_factory.mktemp("models")
-    backbone = fakes.network("alexnet")
-    colorizer = heads.colorizer(backbone, networks.taps(backbone), 4, hidden=4)
-    colorizer.save(folder / "colorizer.keras")
-    backbone.save(folder / "backbone.keras")
-    keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(
-        folder / "other.keras"
-    )
-    return folder
-
-
-def test_a_missing_model_is_named(tmp_path, models):
-    with pytest.raises(FileNotFoundError, match="Received: /no/where"):
-        training.evaluate("/no/where")
-    with pytest.raises(FileNotFoundError, match=f"segmenter.keras or .*{tmp_path}$"):
-        training.evaluate(tmp_path, kinds=["segmenter", "classifier"])
-    with pytest.raises(FileNotFoundError, match="with backbone.keras, colorizer.keras"):
-        training.evaluate(models, kinds=["classifier"])
-
-
-@pytest.mark.parametrize(
-    "name, message",
-    [
-        ("colorizer.keras", "Expected a segmenter or classifier.*{}, a colorizer"),
-        ("backbone.keras", "Expected a segmenter or classifier.*{}, a backbone"),
-        ("other.keras", "of no known kind.*{} with inputs .* 1 outputs"),
-    ],
-)
-def test_a_model_of_another_kind_is_named(name, message, models):
-    path = models / name
-    with pytest.raises(ValueError, match=message.format(path)):
-        training.evaluate(path, kinds=["segmenter", "classifier"])
-    assert not (models / "evaluation").exists()
-
-
-def test_unknown_options_are_refused_by_name(models):
-    with pytest.raises(ValueError, match="Received: flip, scales$"):
-        training.evaluate(models / "colorizer.keras", {"flip": True, "scales": "1"})
-
-
-def test_a_report_that_cannot_be_written_is_named(models, photos, tmp_path):
-    (tmp_path / "file").write_text("")
-    options = {"data": (str(photos),), "crop_size": 32}
-    output = tmp_path / "file" / "report"
-    with pytest.raises(OSError, match=f"Received: {output}"):
-        training.evaluate(models / "colorizer.keras", options, output)
-
-
-def test_kinds_are_those_of_all_tasks_by_default():
-    assert set(tasks.kinds()) >= {"colorizer", "segmenter", "classifier"}

@@ -115,6 +115,7 @@ def test_normalization_of_a_pretrained_vgg_is_absorbed(name, folder, vgg16):
     np.testing.assert_allclose(backbone(image, training=False), expected, **CLOSE)
 
 
+@pytest.mark.slow
 def test_normalization_of_a_pretrained_resnet_is_kept(folder, resnet50):
     backbone = _start(init=str(folder / "resnet50.keras"))
     names = [layer.name for layer in resnet50.layers]

@@ -116,6 +116,7 @@ def test_a_run_of_fixed_length_that_was_stopped_ends_like_the_unbroken_one(
     np.testing.assert_equal(toy_task.log(tmp_path), toy_task.log(fixed.folder))
 
 
+@pytest.mark.slow
 def test_a_search_stopped_at_every_evaluation_ends_like_the_unbroken_one(
     searched, tmp_path, monkeypatch
 ):

@@ -14,6 +14,8 @@ from selfsup import data, evaluation, heads, networks
 import fakes
 import voc_folders
 
+pytestmark = pytest.mark.slow
+
 # Logical devices must be made before TensorFlow starts: hence a process, one for all.
 _SCRIPT = """
 import json, sys

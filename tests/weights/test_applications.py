@@ -73,6 +73,7 @@ def _check_equal(application, model, pairs, image):
         )
 
 
+@pytest.mark.slow
 def test_resnet_computes_what_the_application_does(resnet50, converted):
     model, report = converted
     # With an odd size symmetric padding differs from others.
@@ -85,6 +86,7 @@ def test_resnet_computes_what_the_application_does(resnet50, converted):
     assert len(report.rows) == len(assignment.parameters(model))
 
 
+@pytest.mark.slow
 def test_vgg_computes_what_the_application_does():
     application = application_files.random_application("VGG16")
     model, report = applications.convert(application)
@@ -100,6 +102,7 @@ def test_resnet152_computes_what_the_application_does():
     _check_equal(application, model, _PAIRS["ResNet152"], _photograph(224))
 
 
+@pytest.mark.slow
 def test_gray_network_sees_the_gray_photograph(resnet50, converted):
     gray = weights.rgb_to_gray(converted[0])
     image = _photograph(131).mean(axis=-1, keepdims=True)
@@ -113,6 +116,7 @@ def test_gray_network_sees_the_gray_photograph(resnet50, converted):
     )
 
 
+@pytest.mark.slow
 def test_a_file_is_found_among_the_downloads(
     resnet50, converted, tmp_path, monkeypatch
 ):

@@ -221,6 +221,32 @@ def test_archives_that_are_more_than_a_model(change, message, workdir, tmp_path)
     assert str(spoiled) in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "units, claim",
+    [(10**9, "two of 1000000001000000000"), (10**6, "two of 1000001000000")],
+)
+def test_layers_larger_than_the_file_are_not_allocated(units, claim, tmp_path):
+    x = inputs = keras.Input((2,))
+    for name in ("one", "two"):
+        x = keras.layers.Dense(3, name=name)(x)
+    keras.Model(inputs, x).save(tmp_path / "x.keras")
+
+    def enlarge(parts):
+        config = parts["config.json"].decode()
+        for old in ('"units": 3', "[null, 3]"):
+            config = config.replace(old, old.replace("3", str(units)))
+        return {**parts, "config.json": config}
+
+    spoiled = _repacked(tmp_path / "x.keras", tmp_path / "y.keras", enlarge)
+    with pytest.raises(ValueError) as error:
+        weights.read_model(spoiled)
+    line = str(error.value).replace(",", "")
+    assert line.endswith(f"y.keras (layer {claim} values in a file of 21)")
+    # Nor when Keras next makes the variables that it put off.
+    with keras.StatelessScope():
+        keras.Variable("zeros", shape=(1,))
+
+
 def test_compressed_archives_are_read(backbone, workdir, tmp_path):
     path = workdir / "backbone.keras"
     packed = _repacked(path, tmp_path / "x.keras", dict, zipfile.ZIP_DEFLATED)

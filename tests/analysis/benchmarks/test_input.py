@@ -1,9 +1,12 @@
 """The pipelines are timed over the same files."""
 
+import pytest
+
 from selfsup import data
 from selfsup.analysis.benchmarks import input
 
 
+@pytest.mark.slow
 def test_every_pipeline_has_its_ratio_to_decoding_alone():
     config = data.PipelineConfig(
         crop_size=32, min_side=32, max_side=54, batch_size=4, points=16

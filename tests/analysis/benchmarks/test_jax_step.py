@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import tiny_step
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def on_jax(tmp_path_factory):

@@ -11,6 +11,7 @@ import tiny_step
 from selfsup.analysis.benchmarks import step, synthetic
 
 
+@pytest.mark.slow
 def test_a_step_is_timed_and_learns(monkeypatch):
     # Compiling takes longer than the steps.
     eager = functools.partial(step.compile_model, run_eagerly=True)

@@ -180,6 +180,7 @@ def test_images_in_memory_give_the_same_batches(labeled):
     )
 
 
+@pytest.mark.slow
 def test_workers_read_their_parts_of_the_batches_of_classification(labeled):
     whole = next(iter(classification(labeled, start_step=2)))
     parts = [
@@ -203,6 +204,7 @@ def assert_equal(one, other, equal=True):
     assert all(same) if equal else not same[0]
 
 
+@pytest.mark.slow
 def test_streams_are_pure_functions_of_seed_and_step(build):
     whole = list(build(seed=9).take(7))
     assert_equal(whole[4:6], list(build(seed=9, start_step=4).take(2)))

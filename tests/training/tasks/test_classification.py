@@ -220,6 +220,7 @@ def small(tmp_path_factory, folder):
     return path
 
 
+@pytest.mark.slow
 def test_a_file_needs_the_data_and_the_crops(small, folder, tmp_path):
     with pytest.raises(ValueError, match="Expected --voc_dir and --crop_size. "):
         training.evaluate(small)

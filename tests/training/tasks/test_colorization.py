@@ -110,6 +110,7 @@ def test_settings_reach_the_model(hypercolumn):
     assert rates == [0.25] * 3
 
 
+@pytest.mark.slow
 def test_lab_loss_starts_with_the_histogram_losses_gradient(few):
     config = _config(
         data=(few,), val_fraction=0.0, loss="lab", hidden_stddev=1e-3, dropout=0.0
@@ -208,6 +209,7 @@ def test_evaluation_of_a_workdir_gives_what_training_measured(workdir, tmp_path)
     assert cv2.imread(str(output / "samples.png")).std() > 10
 
 
+@pytest.mark.slow
 def test_a_file_needs_images_and_crops(workdir, photos, tmp_path):
     path = shutil.copy(workdir / "colorizer.keras", tmp_path / "mine.keras")
     other = _folder(tmp_path / "other", {"a.jpg": _small(photos, "rocket")})
@@ -229,11 +231,12 @@ def test_a_run_that_held_out_nothing_needs_images(workdir, tmp_path):
         training.evaluate(moved)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param(dict(network="vgg16", padding="bias"), marks=pytest.mark.slow),
-        pytest.param(dict(network="resnet50"), marks=pytest.mark.slow),
+        dict(network="vgg16", padding="bias"),
+        dict(network="resnet50"),
         dict(
             loss="lab",
             hypercolumn=False,

@@ -113,6 +113,7 @@ def test_tasks_of_pretraining_have_a_fixed_length():
     assert "colorization" in names and "segmentation" not in names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["colorization", "rotation"])
 def test_another_evaluation_traces_nothing(name, folder, monkeypatch):
     task_class = tasks.get(name)

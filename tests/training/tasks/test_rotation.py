@@ -124,6 +124,7 @@ def workdir(tmp_path_factory):
     return workdir
 
 
+@pytest.mark.slow
 def test_a_run_leaves_its_model_numbers_and_pictures(workdir):
     assert {"backbone.keras", "single_label_classifier.keras", "samples.png"} <= set(
         os.listdir(workdir)
@@ -134,6 +135,7 @@ def test_a_run_leaves_its_model_numbers_and_pictures(workdir):
     assert {"label", "loss", "val_label", "val_accuracy"} <= set(header)
 
 
+@pytest.mark.slow
 def test_evaluation_gives_the_numbers_of_the_run(workdir):
     results, folder = training.evaluate(workdir)
     trained = json.loads((workdir / "results.json").read_text())
@@ -143,6 +145,7 @@ def test_evaluation_gives_the_numbers_of_the_run(workdir):
     assert (folder / "samples.png").exists()
 
 
+@pytest.mark.slow
 def test_evaluation_stops_at_an_unreadable_image(workdir, damaged, tmp_path):
     with pytest.raises(ValueError, match="torn.jpg"):
         training.evaluate(workdir, {"data": (str(damaged),)}, tmp_path)

@@ -367,6 +367,7 @@ def test_options_reach_the_evaluation(workdir, tmp_path, monkeypatch):
     assert results == {"ckpt": str(workdir), "mean_iou": 0.5, **expected}
 
 
+@pytest.mark.slow
 def test_another_split_and_pictures(workdir, tmp_path):
     options = dict(split="train", stride=4)
     results, _ = training.evaluate(workdir, {**options, "figures": True}, tmp_path)

@@ -63,6 +63,7 @@ def test_vgg16_in_caffe(channels, normalization, tmp_path):
     assert used - {"none"} == set(assignment.parameters(model))
 
 
+@pytest.mark.slow
 def test_resnet50_in_caffe_and_back(tmp_path):
     model = _network("resnet50", input_channels=3, normalization="affine")
     caffe.save(model, tmp_path / "x.caffemodel.h5")
