@@ -21,7 +21,7 @@ from selfsup.cli.train_classifier import TASK
 def main(options, given):
     """Evaluates by the options given."""
     results, output = training.evaluate(
-        options.ckpt, given, options.output, kinds=(TASK.kind,)
+        options.ckpt, given, options.output, accepted=[TASK.name]
     )
     logging.info("\n%s", evaluation.class_table(results))
     logging.info("The report is in %s", output)

@@ -137,7 +137,7 @@ def _search(task, backbone, parts, workdir, strategy):
     return phase, models, results
 
 
-def evaluate(ckpt, options=None, output=None, strategy=None, kinds=None):
+def evaluate(ckpt, options=None, output=None, strategy=None, accepted=None):
     """Evaluates a trained model, and writes a report.
 
     Args:
@@ -146,7 +146,7 @@ def evaluate(ckpt, options=None, output=None, strategy=None, kinds=None):
             for the defaults.
         output: Folder of the report; None for `evaluation` in the workdir.
         strategy: A `tf.distribute.Strategy`; None for all visible devices.
-        kinds: Kinds of models that are accepted; None for those of all tasks.
+        accepted: Names of the tasks whose models are accepted; None for all.
 
     Returns:
         A pair: the results, as written to `results.json`, and the folder.
@@ -160,10 +160,10 @@ def evaluate(ckpt, options=None, output=None, strategy=None, kinds=None):
     """
     backend.require_float32()
     strategy = strategy or default_strategy()
-    kinds = kinds or tasks.kinds()
+    accepted = accepted or tasks.names()
     with strategy.scope():
-        run = runs.open_run(ckpt, kinds)
-    task_class = tasks.of_run(run, kinds, ckpt)
+        run = runs.open_run(ckpt, tasks.kinds(accepted))
+    task_class = tasks.of_run(run, accepted, ckpt)
     options = task_class.EvaluationConfig.from_values(options or {})
     task, samples, options = task_class.for_evaluation(run, options)
     task.check(samples)

@@ -53,8 +53,7 @@ def eval_voc(ckpt, output=None, strategy=None, **options):
     Returns:
         A pair: the results, as written to `results.json`, and the folder.
     """
-    kinds = tuple(tasks.get(name).kind for name in _VOC)
-    return entry.evaluate(ckpt, options, output, strategy, kinds)
+    return entry.evaluate(ckpt, options, output, strategy, _VOC)
 
 
 def _train(config, accepted, *others):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 
@@ -49,7 +50,9 @@ def test_a_run_and_its_evaluation(folder, tmp_path):
     answer = tool_calls.call(eval_classifier.TOOL, ckpt, "--crops=10", "--figures")
     assert answer.code == 0, answer.text
     report = tmp_path / "run" / "evaluation"
-    assert {"confusions.png", "per_class.png", "results.json"} <= set(os.listdir(report))
+    assert {"confusions.png", "per_class.png", "results.json"} <= set(
+        os.listdir(report)
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,6 +72,9 @@ def test_bad_calls_take_one_line(folder, tmp_path, flags, message):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_of_rotation_is_not_a_classifier(tmp_path):
-    answer = tool_calls.call(eval_classifier.TOOL, f"--ckpt={tmp_path / 'nothing'}")
-    assert "nothing" in answer.error_line()
+def test_a_run_of_another_task_is_refused(folder, tmp_path):
+    assert _train(folder, tmp_path).code == 0
+    path = tmp_path / "run" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "task": "rotation"}))
+    answer = tool_calls.call(eval_classifier.TOOL, f"--ckpt={tmp_path / 'run'}")
+    assert re.search("names one of single_label. .* with rotation", answer.error_line())

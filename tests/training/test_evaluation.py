@@ -27,9 +27,9 @@ def test_a_missing_model_is_named(tmp_path, models):
     with pytest.raises(FileNotFoundError, match="Received: /no/where"):
         training.evaluate("/no/where")
     with pytest.raises(FileNotFoundError, match=f"segmenter.keras or .*{tmp_path}$"):
-        training.evaluate(tmp_path, kinds=["segmenter", "classifier"])
+        training.evaluate(tmp_path, accepted=["segmentation", "classification"])
     with pytest.raises(FileNotFoundError, match="with backbone.keras, colorizer.keras"):
-        training.evaluate(models, kinds=["classifier"])
+        training.evaluate(models, accepted=["classification"])
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_missing_model_is_named(tmp_path, models):
 def test_a_model_of_another_kind_is_named(name, message, models):
     path = models / name
     with pytest.raises(ValueError, match=message.format(path)):
-        training.evaluate(path, kinds=["segmenter", "classifier"])
+        training.evaluate(path, accepted=["segmentation", "classification"])
     assert not (models / "evaluation").exists()
 
 

@@ -36,9 +36,13 @@ def get(name):
     return getattr(importlib.import_module(f"{__name__}.{name}"), _TASKS[name])
 
 
-def kinds():
-    """Returns the kinds of models that the tasks make."""
-    return tuple(dict.fromkeys(get(name).kind for name in _TASKS))
+def kinds(accepted=None):
+    """Returns the kinds of models that tasks make.
+
+    Args:
+        accepted: Names of the tasks; None for all.
+    """
+    return tuple(dict.fromkeys(get(name).kind for name in accepted or _TASKS))
 
 
 def of_run(run, accepted, origin):
@@ -46,7 +50,7 @@ def of_run(run, accepted, origin):
 
     Args:
         run: A `runs.Run`.
-        accepted: Kinds of models to accept.
+        accepted: Names of the tasks to accept.
         origin: What errors call the run.
 
     Returns:
@@ -56,8 +60,8 @@ def of_run(run, accepted, origin):
     Raises:
         ValueError: If the model is of another kind, or the task is not known.
     """
-    kind = heads.check_kind(run.model, accepted, origin)
-    makers = [name for name in _TASKS if get(name).kind == kind]
+    kind = heads.check_kind(run.model, kinds(accepted), origin)
+    makers = [name for name in accepted if get(name).kind == kind]
     named = runs.split_settings(run.settings)[0] if run.settings else None
     chosen = [name for name in makers if named in (None, name)]
     if len(chosen) == 1:

@@ -41,26 +41,26 @@ def test_a_configuration_names_its_task(name):
 
 def test_a_run_is_of_the_task_in_its_settings():
     run = _run("segmenter", {"task": "segmentation"})
-    assert tasks.of_run(run, tasks.kinds(), "run").name == "segmentation"
+    assert tasks.of_run(run, tasks.names(), "run").name == "segmentation"
 
 
 def test_settings_of_0_1_0_name_no_task_of_colorization():
     run = _run("colorizer", {"width": 0.25})
-    assert tasks.of_run(run, ["colorizer"], "run").name == "colorization"
+    assert tasks.of_run(run, ["colorization"], "run").name == "colorization"
 
 
 def test_a_kind_that_one_task_makes_is_enough():
     run = _run("segmenter", None)
-    assert tasks.of_run(run, tasks.kinds(), "run").name == "segmentation"
+    assert tasks.of_run(run, tasks.names(), "run").name == "segmentation"
 
 
 @pytest.mark.parametrize("name", ["detection", "classification", "colorization"])
 def test_a_task_that_makes_no_such_models_is_refused(name):
     run = _run("segmenter", {"task": name})
     with pytest.raises(ValueError, match=f"names one of segmentation.*run with {name}"):
-        tasks.of_run(run, tasks.kinds(), "run")
+        tasks.of_run(run, tasks.names(), "run")
 
 
 def test_a_model_of_another_kind_is_refused():
     with pytest.raises(ValueError, match="Expected a segmenter.*Received: run, a back"):
-        tasks.of_run(_run("backbone", None), ["segmenter"], "run")
+        tasks.of_run(_run("backbone", None), ["segmentation"], "run")
