@@ -29,8 +29,8 @@ EVERY = pytest.mark.parametrize(
     "name",
     [
         "histogram",
-        "segmenter",
         # Their answers are held by the tests of the serving heads too.
+        pytest.param("segmenter", marks=pytest.mark.slow),
         pytest.param("classifier", marks=pytest.mark.slow),
         pytest.param("backbone", marks=pytest.mark.slow),
         pytest.param("lab", marks=pytest.mark.slow),

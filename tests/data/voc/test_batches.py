@@ -156,6 +156,7 @@ def test_labels_of_classification(labeled):
     assert seen == {0.0, 1.0, 255.0}
 
 
+@pytest.mark.slow
 def test_crops_of_classification_are_scaled_at_random(labeled, monkeypatch):
     batch, _, _ = next(iter(classification(labeled, seed=3)))
     image = labeled.image(indices_of(0, labeled, seed=3)[0])

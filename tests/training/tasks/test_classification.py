@@ -215,6 +215,7 @@ def test_a_file_needs_the_data_and_the_crops(small, folder, tmp_path):
     assert {name: results[name] for name in expected} == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crops", ["fixed", "3"])
 def test_options_and_pictures(crops, small, folder, tmp_path):
     options = dict(voc_dir=str(folder.root), split="trainval", figures=True)

@@ -127,6 +127,7 @@ def test_the_score_is_the_mean_iou_of_whole_images(folder):
     assert score == pytest.approx(np.mean(np.diag(counts) / unions), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_plateau_rule_looks_at_every_fourth_pixel(folder):
     task = _task(folder)
     samples = task.open_split("val")
