@@ -20,6 +20,8 @@ import c_library
 import fakes
 import image_files
 
+pytestmark = pytest.mark.slow
+
 FLOAT, STRING = 1, 7
 
 # Layers of the signature `features` of the head that reads two taps only.
@@ -29,12 +31,11 @@ EVERY = pytest.mark.parametrize(
     "name",
     [
         "histogram",
-        # Their answers are held by the tests of the serving heads too.
-        pytest.param("segmenter", marks=pytest.mark.slow),
-        pytest.param("classifier", marks=pytest.mark.slow),
-        pytest.param("backbone", marks=pytest.mark.slow),
-        pytest.param("lab", marks=pytest.mark.slow),
-        pytest.param("single_label_classifier", marks=pytest.mark.slow),
+        "segmenter",
+        "classifier",
+        "backbone",
+        "lab",
+        "single_label_classifier",
     ],
 )
 

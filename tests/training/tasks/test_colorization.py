@@ -262,6 +262,7 @@ def test_variants_train(changes, few, tmp_path, monkeypatch):
     assert backbone.output.dtype == "float32"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content, message",
     [
