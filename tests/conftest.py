@@ -26,6 +26,10 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        # Whole ones of so many layers; the others are six blocks deep.
+        if "resnet50" in item.name or "resnet152" in item.name:
+            item.add_marker("slow")
     if config.getoption("--run-slow") or "slow" in (config.option.markexpr or ""):
         return
     skip = pytest.mark.skip(reason="slow: run with --run-slow or -m slow")

@@ -6,6 +6,8 @@ import importlib.util
 import inspect
 import pkgutil
 
+import pytest
+
 import selfsup
 from selfsup import layers, networks
 
@@ -20,6 +22,7 @@ MODULES = [
 ]
 
 
+@pytest.mark.slow
 def test_examples_run():
     failed = {}
     for name in MODULES:

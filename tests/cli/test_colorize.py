@@ -14,6 +14,8 @@ from selfsup.cli.colorize import TOOL
 import fakes
 import tool_calls
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, photos):

@@ -22,6 +22,7 @@ def ckpt(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_versions_are_written_and_bad_calls_refused_in_one_line(ckpt, tmp_path):
     output = tmp_path / "served" / "textures"
     given = [f"--ckpt={ckpt}", f"--output={output}"]

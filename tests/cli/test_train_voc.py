@@ -129,6 +129,7 @@ def test_bad_input_takes_one_line(folder, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content, message",
     [

@@ -61,6 +61,7 @@ def encodings(photos, tmp_path):
         yield path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("margin", [0, 8])
 def test_samples_equal_scaling_the_color_image(photos, tmp_path, margin):
     cfg = config(point_margin=margin)

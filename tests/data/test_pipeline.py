@@ -78,6 +78,7 @@ def test_streams_start_anywhere(whole, start):
     assert_same(take(CONFIG, 3, start), whole[start : start + 3])
 
 
+@pytest.mark.slow
 def test_streams_of_mixed_sources_start_anywhere(photos):
     config = dataclasses.replace(
         CONFIG, data=(str(photos), str(photos / "coffee.jpg"), str(photos))
@@ -92,6 +93,7 @@ def test_streams_depend_on_the_seed(whole):
     assert np.any(first[0][0]["points"] != other[0][0]["points"])
 
 
+@pytest.mark.slow
 def test_the_batch_size_cuts_the_same_stream():
     large = take(dataclasses.replace(CONFIG, batch_size=34), 1)[0]
     small = take(dataclasses.replace(CONFIG, batch_size=17), 2)
@@ -133,6 +135,7 @@ def test_held_out_images_come_once_and_the_last_batch_is_filled():
     assert np.all(status["status"] == data.OK)
 
 
+@pytest.mark.slow
 def test_held_out_samples_do_not_depend_on_the_batch():
     config = dataclasses.replace(CONFIG, augment=False, batch_size=46)
     whole = take(config, 1)[0]
@@ -214,6 +217,7 @@ def test_bad_images_become_samples_of_weight_zero_in_place(spoiled):
             assert np.any(inputs["gray"][b] != 0) == (not bad)
 
 
+@pytest.mark.slow
 def test_bad_images_do_not_shift_the_stream(spoiled, tmp_path, photos):
     config, images, before = spoiled
     assert_same(take(config, 2, 2, images=images), before[2:])

@@ -176,6 +176,7 @@ def _config(**changes):
     return data.PipelineConfig(**{**fields, **changes})
 
 
+@pytest.mark.slow
 def test_a_report_counts_every_held_out_photograph_once(predict, photos, tmp_path):
     for path in sorted(photos.glob("*.jpg"))[:12]:
         small = image_files.photograph(path, (40, 30))

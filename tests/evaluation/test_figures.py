@@ -94,6 +94,7 @@ def _results(scores):
     return {"image_iou": {f"{i:02d}": value for i, value in scores.items()}, "iou": iou}
 
 
+@pytest.mark.slow
 def test_the_worst_the_middling_and_the_best_images_are_shown(
     samples, tmp_path, monkeypatch
 ):

@@ -20,6 +20,8 @@ import c_library
 import fakes
 import image_files
 
+pytestmark = pytest.mark.slow
+
 FLOAT, STRING = 1, 7
 
 # Layers of the signature `features` of the head that reads two taps only.
@@ -30,11 +32,10 @@ EVERY = pytest.mark.parametrize(
     [
         "histogram",
         "segmenter",
-        # Their answers are held by the tests of the serving heads too.
-        pytest.param("classifier", marks=pytest.mark.slow),
-        pytest.param("backbone", marks=pytest.mark.slow),
-        pytest.param("lab", marks=pytest.mark.slow),
-        pytest.param("single_label_classifier", marks=pytest.mark.slow),
+        "classifier",
+        "backbone",
+        "lab",
+        "single_label_classifier",
     ],
 )
 

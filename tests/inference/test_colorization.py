@@ -130,6 +130,7 @@ def test_lab_prediction_is_decoded_at_its_scale():
     np.testing.assert_allclose(rgb, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_dense_predictor_takes_all_sizes_and_equals_the_dense_model():
     backbone = fakes.network("vgg16")
     model = heads.colorizer(backbone, networks.taps(backbone), 4, hidden=8)

@@ -48,6 +48,7 @@ def test_every_pixel_gets_its_most_probable_class(model, predict):
     assert predict.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.slow
 def test_a_real_network_with_field_of_view_blocks():
     backbone = fakes.network("vgg16", fov_blocks=2)
     taps = networks.taps(backbone)

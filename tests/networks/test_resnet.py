@@ -26,6 +26,7 @@ def _count(weights):
     return sum(int(np.prod(w.shape)) for w in weights)
 
 
+@pytest.mark.slow
 def test_resnet152_has_the_papers_hypercolumn(resnet152):
     taps = networks.taps(resnet152)
     assert sum(tap.channels for tap in taps) == 13_632

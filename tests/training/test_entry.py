@@ -204,6 +204,7 @@ def test_fewer_steps_than_done_are_not_claimed(pretrained, tmp_path):
     assert training.train(_pretraining(steps=20), workdir)["steps"] == 30
 
 
+@pytest.mark.slow
 def test_a_longer_run_goes_on(tmp_path):
     training.train(_pretraining(steps=6), tmp_path)
     task = _pretraining(steps=12)
@@ -282,6 +283,7 @@ def test_what_a_task_refuses_leaves_an_earlier_run_alone(method, pretrained, tmp
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_new_weights_depend_on_the_seed_alone(tmp_path):
     drawn = _pretraining(steps=1)
     opened = drawn.open

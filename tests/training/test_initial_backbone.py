@@ -135,6 +135,7 @@ def test_field_of_view_is_new_and_the_rest_is_kept(folder, alexnet):
     _assert_he(backbone, ("conv8_1", "conv9_1"))
 
 
+@pytest.mark.slow
 def test_fc6_sees_the_whole_crop_of_classification(folder):
     for padding in ("same", "valid"):
         for init in ("random", str(folder / "alexnet.keras")):

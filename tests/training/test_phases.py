@@ -94,6 +94,7 @@ def _stopped(make_phase, stops):
 _STEPS = (1, 2, 6, 7, 8, 9, 10, 11, 12, 13, 20, 29, 30)
 
 
+@pytest.mark.slow
 def test_a_run_of_fixed_length_that_was_stopped_ends_like_the_unbroken_one(
     fixed, tmp_path, monkeypatch
 ):

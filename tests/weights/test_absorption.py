@@ -34,7 +34,10 @@ def _relus(model):
     return [x.name for x in model.layers if isinstance(x, keras.layers.ReLU)]
 
 
-@pytest.mark.parametrize("name, padding, normalization, lrn", _KINDS)
+# Each network with both paddings and both normalizations.
+@pytest.mark.parametrize(
+    "name, padding, normalization, lrn", [_KINDS[i] for i in (0, 3, 5, 6, 8, 11)]
+)
 def test_every_map_is_what_it_was(name, padding, normalization, lrn, gray_photos):
     model = _model(name, padding, normalization, lrn, fov_blocks=2)
     absorbed = weights.absorb(model)

@@ -156,6 +156,7 @@ def test_labels_of_classification(labeled):
     assert seen == {0.0, 1.0, 255.0}
 
 
+@pytest.mark.slow
 def test_crops_of_classification_are_scaled_at_random(labeled, monkeypatch):
     batch, _, _ = next(iter(classification(labeled, seed=3)))
     image = labeled.image(indices_of(0, labeled, seed=3)[0])
@@ -171,6 +172,7 @@ def test_crops_of_classification_are_scaled_at_random(labeled, monkeypatch):
             find_crop(gray[..., 0].numpy(), image, image[..., 0])
 
 
+@pytest.mark.slow
 def test_images_in_memory_give_the_same_batches(labeled):
     contents = tuple(tf.io.read_file(path).numpy() for path in labeled.sources)
     in_memory = dataclasses.replace(labeled, sources=contents)

@@ -149,6 +149,7 @@ def test_held_out_images_must_show_a_class(folder):
     assert "--held_out" in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_workdir_holds_everything(workdir):
     assert set(os.listdir(workdir)) == {
         ".lock",
@@ -168,6 +169,7 @@ def test_a_workdir_holds_everything(workdir):
     assert networks.describe(model)["fc6_padding"] == "valid"
 
 
+@pytest.mark.slow
 def test_log_and_schedule_agree(workdir):
     schedule = _json(workdir / "schedule.json")
     evaluated = dict(schedule["evaluations"])
@@ -177,6 +179,7 @@ def test_log_and_schedule_agree(workdir):
     assert rows == evaluated
 
 
+@pytest.mark.slow
 def test_the_result_of_retraining_replaces_that_of_the_search(workdir):
     step = _json(workdir / "schedule.json")["best_step"]
     final = _weights(workdir / "classifier.keras")
@@ -190,6 +193,7 @@ def test_the_result_of_retraining_replaces_that_of_the_search(workdir):
     assert "9 images" in images["training"] and "1 images" in images["held_out"]
 
 
+@pytest.mark.slow
 def test_evaluation_of_a_workdir_gives_what_training_measured(workdir, tmp_path):
     workdir = shutil.copytree(workdir, tmp_path / "run")
     results, output = training.evaluate(workdir)
@@ -235,6 +239,7 @@ def test_a_file_needs_the_data_and_the_crops(small, folder, tmp_path):
     assert {name: results[name] for name in expected} == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crops", ["fixed", "3"])
 def test_options_and_pictures(crops, small, folder, tmp_path):
     options = dict(voc_dir=str(folder.root), split="trainval", figures=True)
@@ -269,11 +274,13 @@ def test_options_out_of_range_are_named(bad):
         Classification.EvaluationConfig(**bad)
 
 
+@pytest.mark.slow
 def test_options_of_segmentation_are_refused_by_name(workdir):
     with pytest.raises(ValueError, match="Received: flip, stride$"):
         training.evaluate(workdir, {"flip": True, "stride": 4, "crops": "fixed"})
 
 
+@pytest.mark.slow
 def test_a_workdir_can_be_moved(workdir, tmp_path):
     moved = shutil.copytree(workdir, tmp_path / "moved")
     results, output = training.evaluate(moved, {"crops": "1"})

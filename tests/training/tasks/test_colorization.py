@@ -189,6 +189,7 @@ def test_features_of_a_photograph_in_three_lines(workdir, photos):
     assert float(tf.reduce_max(image)) <= 0.5513
 
 
+@pytest.mark.slow
 def test_evaluation_of_a_workdir_gives_what_training_measured(workdir, tmp_path):
     workdir = shutil.copytree(workdir, tmp_path / "run")
     results, output = training.evaluate(workdir)
@@ -261,6 +262,7 @@ def test_variants_train(changes, few, tmp_path, monkeypatch):
     assert backbone.output.dtype == "float32"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content, message",
     [

@@ -119,6 +119,7 @@ def test_a_name_of_the_zoo_stays_one_unless_it_is_a_path(folder, tmp_path, monke
     assert resolved("vgg16") == str(tmp_path / "vgg16")
 
 
+@pytest.mark.slow
 def test_the_backbone_is_rebalanced_on_training_batches_and_frozen(folder):
     task = _task(folder, trainable="none")
     task.resolve()

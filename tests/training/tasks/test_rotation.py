@@ -68,6 +68,7 @@ def test_all_turns_come_alike(task, images):
     assert np.all(np.abs(counts - 60) < 4 * math.sqrt(240 * 0.25 * 0.75))
 
 
+@pytest.mark.slow
 def test_a_stream_starts_anywhere(task, images):
     for ours, other in zip(
         task.batches(images, start=3).take(2),

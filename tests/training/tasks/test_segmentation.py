@@ -152,6 +152,7 @@ def test_classes_without_a_pixel_are_not_in_the_baseline(drawn):
     assert task.score_baseline(samples) == pytest.approx(share / 2, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_the_plateau_rule_looks_at_every_fourth_pixel(folder):
     task = _task(folder)
     samples = task.open_split("val")
