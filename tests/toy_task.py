@@ -215,7 +215,7 @@ def pretraining(steps=30, **changes):
 
 def search(**changes):
     """Settings of a search that evaluates after every step."""
-    fields = dict(voc_dir="toy", batch_size=4, dropout=0.5, learning_rate=0.01)
+    fields = dict(batch_size=4, dropout=0.5, learning_rate=0.01)
     fields |= dict(eval_every=1, log_every=1, weight_decay=0.1, max_steps=24)
     return DownstreamConfig(**{**fields, **changes})
 

@@ -117,7 +117,7 @@ def open_labeled(spec, *, val_spec=None, val_fraction=0.0, seed=0):
             images or is unknown, a file has two classes, or a training image is held
             out.
     """
-    spec, val_spec = _parts(paths.expanded(spec), val_spec and paths.expanded(val_spec))
+    spec, val_spec = parts(paths.expanded(spec), val_spec and paths.expanded(val_spec))
     samples = _open(spec)
     if len(samples.classes) < 2:
         raise ValueError(
@@ -187,8 +187,13 @@ def split(samples, fraction, seed=0):
     return samples.subset(rest), samples.subset(chosen)
 
 
-def _parts(spec, val_spec):
-    """Returns the sources of training and held-out images; the latter may be None."""
+def parts(spec, val_spec=None):
+    """Returns the sources of training and held-out images; the latter may be None.
+
+    Args:
+        spec: As in `open_labeled`.
+        val_spec: As in `open_labeled`.
+    """
     inside = _part(val_spec or spec, "val")
     return _part(spec, "train") or spec, inside or val_spec
 

@@ -77,11 +77,3 @@ def test_gray_is_the_mean_of_color(samples):
     )
     mean = np.mean(rgb["rgb"], -1, keepdims=True)
     np.testing.assert_allclose(gray["gray"], mean, atol=1e-6)
-
-
-def test_the_last_batch_is_filled_up_without_weight(samples):
-    batches = list(evaluation_batches(samples, _config()))
-    index = np.concatenate([status["index"] for *_, status in batches])
-    np.testing.assert_array_equal(index, [0, 1, 2, 3, 4, 5, -1, -1])
-    weight = np.concatenate([weights["label"] for _, _, weights, _ in batches])
-    np.testing.assert_array_equal(weight, [1, 1, 1, 1, 1, 0, 0, 0])

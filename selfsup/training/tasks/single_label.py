@@ -154,6 +154,11 @@ class SingleLabel(DownstreamTask):
         # Random buckets are drawn from them.
         found["data_classes"] = list(self._classes)
         found["training_images"] = len(parts["train"])
+        if self.has_fixed_length:
+            held_out = parts["held_out"]
+            measured = self.measure(self.predictor(model), held_out)
+            found["held_out_accuracy"] = measured["accuracy"]
+            found["held_out_accuracy_baseline"] = self.score_baseline(held_out)
         return found
 
     @classmethod
@@ -164,7 +169,12 @@ class SingleLabel(DownstreamTask):
                 "There is no config.json and results.json beside the model. Expected a "
                 f"workdir of a finished run. Received: {run.folder}"
             )
-        where = options.data or config.val_data or config.data
+        where = options.data or labelled.parts(config.data, config.val_data)[1]
+        if where is None:
+            raise ValueError(
+                "The run had no images to be measured on. Expected --data with labeled "
+                "photographs. Received: none"
+            )
         task = cls(config)
         samples = labelled.open_held_out(where, trained["data_classes"])
         samples = task._with_buckets(samples)

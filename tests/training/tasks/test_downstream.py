@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from selfsup import data, heads, networks, runs, training
+from selfsup import heads, networks, runs, training
 from selfsup.training import tasks
-from selfsup.training.tasks.downstream import split
 
 import fakes
 import voc_folders
@@ -30,50 +29,6 @@ def folder(tmp_path_factory, photos):
 def _task(folder, name="segmentation", **changes):
     settings = {"voc_dir": str(folder.root), **TINY, **changes}
     return tasks.get(name)(CONFIGS[name](**settings))
-
-
-@pytest.mark.parametrize(
-    "share, count", [(0.1, 1), (0.25, 2), (0.9, 9), (0.001, 1)], ids=str
-)
-def test_the_split_is_random_and_loses_nothing(share, count, folder):
-    samples = data.voc.open_segmentation(folder.root, "train")
-    training_set, held_out = split(samples, share, seed=1)
-    assert len(held_out) == count
-    assert sorted(training_set.names + held_out.names) == list(samples.names)
-    for part in (training_set, held_out):
-        assert list(part.names) == sorted(part.names)
-    again = split(samples, share, seed=1)[1]
-    assert again.names == held_out.names
-    others = {split(samples, share, seed)[1].names for seed in range(20)}
-    assert len(others) > 3
-
-
-@pytest.mark.parametrize("name", CONFIGS)
-def test_parts_come_from_the_splits(name, folder):
-    task = _task(folder, name, held_out=0.2, seed=3)
-    task.resolve()
-    assert task.names(task.open("all")) == folder.names[:10]
-    expected = split(task.open("all"), 0.2, 3)
-    parts = [task.open(part) for part in ("train", "held_out")]
-    assert [part.names for part in parts] == [part.names for part in expected]
-    assert task.names(task.open("test")) == folder.names[10:]
-
-
-def test_there_need_be_nothing_to_test_on(folder):
-    task = _task(folder, val_split="none")
-    task.resolve()
-    assert task.open("test") is None
-
-
-@pytest.mark.parametrize("name", CONFIGS)
-def test_one_image_cannot_be_split(name, folder, tmp_path):
-    folder = folder.copy(tmp_path / "VOC")
-    folder.split("train", folder.names[:1])
-    folder.label("trainval", folder.names[:1], [[1, -1]])
-    task = _task(folder, name)
-    with pytest.raises(ValueError, match=f"Received: 1 in split '.*' of {tmp_path}"):
-        training.train(task, tmp_path / "run")
-    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,9 @@ def test_a_workdir_holds_everything(workdir):
     assert schedule["best_score"] == results["held_out_accuracy"]
 
 
-def test_evaluation_gives_the_numbers_of_the_run_and_of_the_model(workdir, tmp_path):
+def test_evaluation_gives_the_numbers_of_the_run_and_of_the_model(
+    workdir, folder, tmp_path
+):
     results, output = training.evaluate(workdir, {"figures": True}, tmp_path / "one")
     trained = _json(workdir / "results.json")
     for name in ("accuracy", "mean_class_accuracy", "class_accuracy", "images"):
@@ -134,7 +136,7 @@ def test_evaluation_gives_the_numbers_of_the_run_and_of_the_model(workdir, tmp_p
     # By hand, image by image.
     model = keras.saving.load_model(workdir / "single_label_classifier.keras")
     assert heads.kind(model) == "single_label_classifier"
-    task = _task(results["data"])
+    task = _task(folder)
     predict = inference.score_predictor(model)
     right = []
     test = task.open("test")
@@ -178,11 +180,23 @@ def test_a_torn_photograph_is_left_out_of_training_and_ends_the_evaluation(
     shutil.copytree(folder, spoiled)
     (spoiled / "train" / "ant" / "torn.jpg").write_bytes(b"\xff\xd8\xff")
     task = _task(spoiled, schedule="cosine", max_steps=6, val_data=None)
-    training.train(task, tmp_path / "run")
+    results = training.train(task, tmp_path / "run")
+    assert results["steps"] == 6
+    assert results["held_out_accuracy_baseline"] == pytest.approx(1 / 3)
     assert any("torn.jpg" in message for message in caplog.messages)
     (spoiled / "val" / "bee" / "torn.jpg").write_bytes(b"\xff\xd8\xff")
     with pytest.raises(ValueError, match="torn.jpg"):
         training.evaluate(workdir, {"data": str(spoiled)}, tmp_path / "report")
+
+
+def test_a_run_without_test_images_needs_some(workdir, folder, tmp_path):
+    moved = tmp_path / "run"
+    shutil.copytree(workdir, moved)
+    settings = _json(moved / "config.json")
+    settings["data"] = str(folder / "train")
+    (moved / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(ValueError, match="Expected --data with labeled"):
+        training.evaluate(moved, {}, tmp_path / "report")
 
 
 def test_a_classifier_is_a_start_for_others(workdir, folder):
@@ -193,26 +207,3 @@ def test_a_classifier_is_a_start_for_others(workdir, folder):
     ours = task.backbone(task.open("train"))
     theirs = keras.saving.load_model(workdir / "backbone.keras")
     assert [v.shape for v in ours.weights] == [v.shape for v in theirs.weights]
-
-
-@pytest.mark.parametrize(
-    "changes, received",
-    [
-        ({"data": ""}, "Received: data=''"),
-        ({"labels": "noise(1.5)"}, r"Received: 'noise\(1.5\)'"),
-        ({"labels": "blur(3)"}, r"Received: 'blur\(3\)'"),
-        ({"crop_size": 64, "min_side": 32}, "min_side=32"),
-        ({"schedule": "never"}, "Received: schedule='never'"),
-    ],
-)
-def test_bad_settings_are_refused(changes, received):
-    with pytest.raises(ValueError, match=received):
-        LabelledConfig(**{"data": "photos", **changes})
-
-
-def test_sides_follow_the_crop():
-    description = {"network": "alexnet", "width": 1.0, "padding": "zeros"}
-    config = LabelledConfig(data="x").resolved(description, 224, 63)
-    assert (config.crop_size, config.min_side, config.max_side) == (224, 256, 384)
-    config = LabelledConfig(data="x", max_side=230).resolved(description, 224, 63)
-    assert (config.min_side, config.max_side) == (230, 230)
