@@ -98,7 +98,7 @@ def test_finished_runs_open(name, kind):
     run = runs.open_run(RUNS / name, heads.KINDS)
     assert heads.kind(run.model) == kind
     assert networks.describe(run.model)["network"] == "alexnet"
-    task = tasks.of_run(run, heads.KINDS, name)
+    task = tasks.of_run(run, tasks.names(), name)
     assert task.kind == kind and run.results
     fields = runs.split_settings(run.settings)[1]
     config = task.Config.from_json(fields)
