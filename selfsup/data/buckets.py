@@ -50,6 +50,8 @@ def at_random(classes, count, rng):
             f"Classes can't be put into buckets. Expected 2 to {len(classes)} buckets, "
             f"the number of classes. Received: R{count}"
         )
+    # Whatever order a list names them in.
+    classes = sorted(classes)
     width = len(str(count - 1))
     return {
         classes[index]: f"R{count}-{position % count:0{width}}"

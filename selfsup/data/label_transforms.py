@@ -8,8 +8,9 @@ buckets(H16)    classes joined to larger ones: H16 and H2 along WordNet's hierar
                 and R16 (or any R and a number) at random, else the path of a mapping
 
 They are applied in this order. Each draws from a seed of its own, made of the run's
-seed and its place. So the result is a function of the set and the seed: the order in
-which a list names files changes nothing. Larsson et al. (2017), Tables 3 and 4.
+seed, its kind and its place among those of its kind: random buckets are the same with
+all images and with few. So the result is a function of the set and the seed: the order
+in which a list names files changes nothing. Larsson et al. (2017), Tables 3 and 4.
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from selfsup import paths
 from selfsup.data import buckets as buckets_lib
 
 _CALL = re.compile(r"\s*(\w+)\s*\(([^()]*)\)\s*(?:,(?=.*\S)|$)", re.DOTALL)
@@ -139,6 +141,11 @@ class Buckets(_Transform):
         labels = numbers[samples.labels]
         return dataclasses.replace(samples, classes=classes, labels=labels)
 
+    @property
+    def is_file(self):
+        """Whether the buckets are those of a file."""
+        return self.kind not in buckets_lib.WORDNET and not _RANDOM.fullmatch(self.kind)
+
     def _mapping(self, classes, rng):
         if self.kind in buckets_lib.WORDNET:
             return buckets_lib.of_wordnet(self.kind)
@@ -212,10 +219,28 @@ def apply(transforms, samples, seed=0, *, held_out=False):
         ValueError: If a transform does not fit the set.
         OSError: If a file of buckets can't be read.
     """
-    for place, transform in enumerate(transforms):
+    seen = []
+    for transform in transforms:
+        kind = list(_TRANSFORMS).index(transform.name)
+        rng = np.random.default_rng([seed, kind, seen.count(kind)])
+        seen.append(kind)
         if transform.is_for_held_out or not held_out:
-            samples = transform(samples, np.random.default_rng([seed, place]))
+            samples = transform(samples, rng)
     return samples
+
+
+def located(transforms):
+    """Returns transforms whose files are the same from every folder.
+
+    Args:
+        transforms: What `parse` returned.
+    """
+    return tuple(
+        dataclasses.replace(transform, kind=paths.absolute(transform.kind))
+        if isinstance(transform, Buckets) and transform.is_file
+        else transform
+        for transform in transforms
+    )
 
 
 def _unread(received):

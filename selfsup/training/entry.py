@@ -13,6 +13,7 @@ from selfsup.training import tasks
 from selfsup.training.checkpoints import save_model
 from selfsup.training.controls import FixedLength, PlateauSearch, Replay
 from selfsup.training.phases import Phase
+from selfsup.training.plateau import Plateau
 from selfsup.training.step import divisible_batch, one_device_for_jit
 from selfsup.training.strategies import default_strategy
 
@@ -92,8 +93,25 @@ def _train(task, backbone, parts, workdir, strategy):
     save_model(backbone, workdir / "backbone.keras")
     results |= task.results(model, parts, strategy, workdir / runs.JOURNAL)
     runs.write_json(workdir / "results.json", results)
+    if not task.pretraining:
+        _warn_of_constant(f"held_out_{task.score}", results)
     phase.draw_curves(task.baselines(results))
     return results
+
+
+def _warn_of_constant(name, results):
+    score, baseline = results.get(name), results.get(f"{name}_baseline")
+    if (
+        score is not None
+        and not Plateau(best_score=score, baseline=baseline).has_left_baseline
+    ):
+        logging.warning(
+            "The run learned nothing that can be seen: %s is %.4f, and %.4f without "
+            "looking at the image",
+            name,
+            score,
+            baseline,
+        )
 
 
 def _fixed_length(task, backbone, parts, workdir, strategy):
@@ -120,14 +138,6 @@ def _search(task, backbone, parts, workdir, strategy):
         models = retrained.portable()
         retrained.draw_curves()
     state, score = control.state, f"held_out_{task.score}"
-    if not state.has_left_baseline:
-        logging.warning(
-            "The run learned nothing that can be seen: %s is %.4f, and %.4f without "
-            "looking at the image",
-            score,
-            state.best_score,
-            state.baseline,
-        )
     results = {
         "best_step": state.best_step,
         score: state.best_score,

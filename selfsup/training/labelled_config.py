@@ -44,11 +44,12 @@ class LabelledConfig(DownstreamConfig):
     samples_per_class: int | None = setting(
         None, "Training images of each class; before --labels. Default: all.", 1
     )
-    held_out: float = changed(
-        DownstreamConfig,
-        "held_out",
+    held_out: float = setting(
         0.1,
-        "Share of each class's training images that the plateau rule looks at.",
+        "Share of each class's training images that the plateau rule looks at; at "
+        "least one of each class. 0 for none, where the length is fixed.",
+        0,
+        0.9,
     )
     schedule: str = setting(
         "plateau",
@@ -75,6 +76,12 @@ class LabelledConfig(DownstreamConfig):
         if not self.data:
             fail("data", self.data, "a folder of class folders, a list file or tfds:")
         label_transforms.parse(self.labels)
+        fixed = self.schedule != "plateau"
+        if not self.held_out and not fixed:
+            fail("held_out", self.held_out, "above 0 for schedule=plateau")
+        if self.retrain_on_all and fixed:
+            expected = "schedule=plateau, or held_out=0 to train on all images"
+            fail("retrain_on_all", self.retrain_on_all, expected)
         sides = [self.crop_size, self.min_side, self.max_side]
         given = [side for side in sides if side is not None]
         if given != sorted(given):
@@ -89,7 +96,9 @@ class LabelledConfig(DownstreamConfig):
             self,
             data=paths.absolute(self.data),
             val_data=self.val_data and paths.absolute(self.val_data),
-            labels=label_transforms.canonical(label_transforms.parse(self.labels)),
+            labels=label_transforms.canonical(
+                label_transforms.located(label_transforms.parse(self.labels))
+            ),
         )
 
     def resolved(self, *args):

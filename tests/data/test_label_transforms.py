@@ -17,6 +17,10 @@ def samples_of(labels, classes=None):
     return LabeledSet(images, tuple(classes), labels, "folder")
 
 
+def content(samples):
+    return [(samples.name(i), k) for i, k in enumerate(samples.labels)]
+
+
 @pytest.fixture
 def samples():
     """955 images: 55 of class 0, 64 of 1, ... 136 of 9, mixed."""
@@ -138,6 +142,18 @@ def test_each_place_has_a_seed_of_its_own(samples):
     once = apply(parse("noise(0.5)"), samples, seed=1).labels
     twice = apply(parse("noise(0), noise(0.5)"), samples, seed=1).labels
     assert np.any(once != twice)
+
+
+def test_random_buckets_do_not_depend_on_other_changes_or_the_order(samples):
+    few = apply(parse("per_class(5), noise(0), buckets(R5)"), samples)
+    all_of_them = apply(parse("buckets(R5)"), samples)
+    names = {image: all_of_them.classes[k] for image, k in content(all_of_them)}
+    assert all(few.classes[k] == names[image] for image, k in content(few))
+    order = [3, 1, 2, 0, 4, 5, 6, 7, 8, 9]
+    classes = tuple(samples.classes[k] for k in order)
+    other = samples_of(np.argsort(order)[samples.labels], classes)
+    turned = apply(parse("buckets(R5)"), other)
+    assert {image: turned.classes[k] for image, k in content(turned)} == names
 
 
 def test_held_out_images_get_buckets_only(samples):

@@ -46,6 +46,12 @@ def test_a_folder_for_each_class(folder):
     assert data.open_labeled(f"{folder}/")[0].keys == samples.keys
 
 
+def test_parts_beside_other_folders_are_refused(tmp_path):
+    touch(tmp_path, "train/a/x.jpg", "train/b/y.jpg", "validation/a/z.jpg")
+    with pytest.raises(ValueError, match="Received: 'train' and 'validation'"):
+        data.open_labeled(tmp_path)
+
+
 def test_the_images_are_those_of_a_plain_folder(folder):
     samples, _ = data.open_labeled(folder)
     assert samples.keys == data.open_images([folder]).keys

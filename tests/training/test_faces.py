@@ -52,7 +52,7 @@ def test_a_configuration_of_another_task_is_refused(train, config, calls):
     assert not calls
 
 
-def test_eval_voc_accepts_both_kinds_and_their_options(calls):
+def test_eval_voc_accepts_both_tasks_and_their_options(calls):
     assert training.eval_voc("run", "report", flip=True) == "done"
-    kinds = "segmenter", "classifier"
-    assert calls == [("run", {"flip": True}, "report", None, kinds)]
+    tasks = "segmentation", "classification"
+    assert calls == [("run", {"flip": True}, "report", None, tasks)]

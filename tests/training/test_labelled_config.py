@@ -13,6 +13,8 @@ from selfsup.training.labelled_config import LabelledConfig
         ({"labels": "blur(3)"}, r"Received: 'blur\(3\)'"),
         ({"crop_size": 64, "min_side": 32}, "min_side=32"),
         ({"schedule": "never"}, "Received: schedule='never'"),
+        ({"held_out": 0.0}, "Received: held_out=0.0"),
+        ({"retrain_on_all": True, "schedule": "cosine"}, "retrain_on_all=True"),
     ],
 )
 def test_bad_settings_are_refused(changes, received):
@@ -26,6 +28,17 @@ def test_sides_follow_the_crop():
     assert (config.crop_size, config.min_side, config.max_side) == (224, 256, 384)
     config = LabelledConfig(data="x", max_side=230).resolved(description, 224, 63)
     assert (config.min_side, config.max_side) == (230, 230)
+
+
+def test_a_file_of_buckets_means_the_same_from_every_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = LabelledConfig(data="x", labels="buckets(a.json), buckets(H16)").located()
+    assert config.labels == f"buckets({tmp_path / 'a.json'}), buckets(H16)"
+    assert (
+        LabelledConfig(data="x", labels="buckets(R50)")
+        .located()
+        .labels.endswith("R50)")
+    )
 
 
 def test_samples_per_class_come_before_other_changes_of_the_labels():

@@ -70,11 +70,14 @@ class SingleLabel(DownstreamTask):
         found, test = data.open_labeled(config.data, val_spec=config.val_data)
         self._classes = found.classes
         found = label_transforms.apply(config.transforms, found, config.seed)
-        train, held_out = labelled.split(found, config.held_out, config.seed)
+        train, held_out = found, None
+        if config.held_out:
+            train, held_out = labelled.split(found, config.held_out, config.seed)
         self._parts = {"all": found, "train": train, "held_out": held_out}
         self._watches = {
             id(part): ImageWatch(part, fatal=name != "held_out")
             for name, part in self._parts.items()
+            if part is not None
         }
         self._parts["test"] = test and self._with_buckets(test)
 
@@ -85,7 +88,11 @@ class SingleLabel(DownstreamTask):
         )
 
     def names(self, samples):
-        return list(samples.keys)
+        # A run does not go on with other labels.
+        classes = [samples.classes[label] for label in samples.labels]
+        return [
+            f"{key}\t{name}" for key, name in zip(samples.keys, classes, strict=True)
+        ]
 
     def watch(self, samples):
         return self._watches[id(samples)]
@@ -153,9 +160,10 @@ class SingleLabel(DownstreamTask):
         found = super().results(model, parts, strategy, journal)
         # Random buckets are drawn from them.
         found["data_classes"] = list(self._classes)
-        found["training_images"] = len(parts["train"])
-        if self.has_fixed_length:
-            held_out = parts["held_out"]
+        trained = "all" if self.config.retrain_on_all else "train"
+        found["training_images"] = len(self.open(trained))
+        held_out = parts.get("held_out")
+        if self.has_fixed_length and held_out is not None:
             measured = self.measure(self.predictor(model), held_out)
             found["held_out_accuracy"] = measured["accuracy"]
             found["held_out_accuracy_baseline"] = self.score_baseline(held_out)

@@ -116,7 +116,7 @@ def test_a_workdir_holds_everything(workdir):
     }
     results, config = (_json(workdir / f"{n}.json") for n in ("results", "config"))
     assert results["classes"] == results["data_classes"] == ["ant", "bee", "cat"]
-    assert (results["images"], results["training_images"]) == (6, 9)
+    assert (results["images"], results["training_images"]) == (6, 12)
     assert results["held_out_accuracy_baseline"] == pytest.approx(1 / 3)
     assert (config["min_side"], config["labels"]) == (26, "")
     schedule = _json(workdir / "schedule.json")
@@ -197,6 +197,24 @@ def test_a_run_without_test_images_needs_some(workdir, folder, tmp_path):
     (moved / "config.json").write_text(json.dumps(settings))
     with pytest.raises(ValueError, match="Expected --data with labeled"):
         training.evaluate(moved, {}, tmp_path / "report")
+
+
+def test_a_run_does_not_go_on_with_other_labels(folder, tmp_path):
+    mapping = tmp_path / "buckets.txt"
+    mapping.write_text("ant x\nbee x\ncat y\n")
+    changes = dict(labels=f"buckets({mapping})", schedule="cosine", held_out=0.0)
+    results = training.train(_task(folder, **changes, max_steps=2), tmp_path / "run")
+    assert "held_out_accuracy" not in results and results["training_images"] == 12
+    mapping.write_text("ant x\nbee y\ncat y\n")
+    with pytest.raises(ValueError, match="not those that the run began with"):
+        training.train(_task(folder, **changes, max_steps=4), tmp_path / "run")
+
+
+def test_a_run_of_fixed_length_that_learned_nothing_says_so(folder, tmp_path, caplog):
+    changes = dict(schedule="multistep", max_steps=2, learning_rate=1e-9)
+    results = training.train(_task(folder, **changes), tmp_path / "run")
+    said = any("learned nothing" in message for message in caplog.messages)
+    assert said == (results["held_out_accuracy"] <= 0.34)
 
 
 def test_a_classifier_is_a_start_for_others(workdir, folder):
