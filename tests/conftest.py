@@ -4,6 +4,7 @@ import gc
 import os
 import pathlib
 import random
+import signal
 
 import numpy as np
 import pytest
@@ -70,6 +71,14 @@ def pytest_fixture_setup(fixturedef):
     if fixturedef.scope != "function":
         random.seed(0)
         np.random.seed(0)
+
+
+@pytest.fixture
+def terminal():
+    """Signals of a process with a terminal, whether `nohup` runs the tests or not."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(scope="session")

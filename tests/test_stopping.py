@@ -17,6 +17,7 @@ def _send(number):
     os.kill(os.getpid(), number)
 
 
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_stops_the_block_and_gives_the_exit_code(number):
     before = signal.getsignal(number)

@@ -205,6 +205,7 @@ def test_errors_of_the_user_take_one_line(error, line):
     "number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
 @pytest.mark.parametrize("swallowed", [False, True])
+@pytest.mark.usefixtures("terminal")
 def test_a_signal_takes_one_line_that_is_no_error(number, code, swallowed):
     def work(*arguments):
         try:
