@@ -85,7 +85,7 @@ def test_what_is_no_photograph_of_the_user_is_passed_over(tmp_path, caplog):
     )
     for name in others:
         touch(tmp_path / name)
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="absl"):
         for _ in range(2):
             assert files.find_images(str(tmp_path)) == sorted(expected)
     (line,) = caplog.messages
