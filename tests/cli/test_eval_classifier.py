@@ -15,6 +15,8 @@ import fakes
 import image_files
 import tool_calls
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory, photos):

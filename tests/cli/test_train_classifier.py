@@ -37,6 +37,7 @@ def _train(folder, tmp_path, *flags):
     )
 
 
+@pytest.mark.slow
 def test_a_run(folder, tmp_path):
     answer = _train(folder, tmp_path, "--labels=per_class( 4 )")
     assert answer.code == 0, answer.text

@@ -136,6 +136,7 @@ def test_lab_loss_starts_with_the_histogram_losses_gradient(few):
     assert scale() == pytest.approx(2 * before, rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_workdir_holds_everything(workdir):
     assert set(os.listdir(workdir)) == {
         ".lock",
@@ -152,10 +153,12 @@ def test_a_workdir_holds_everything(workdir):
     assert _json(workdir / "config.json")["task"] == "colorization"
 
 
+@pytest.mark.slow
 def test_one_unreadable_image_is_left_out_and_counted(workdir):
     assert _json(workdir / "results.json")["unreadable_images"] == 1
 
 
+@pytest.mark.slow
 def test_the_log_weighs_hue_five_times(workdir):
     rows = toy_task.log(workdir)
     assert [row["step"] for row in rows] == [10, 15, 20]
@@ -166,12 +169,14 @@ def test_the_log_weighs_hue_five_times(workdir):
         assert row["loss"] == pytest.approx(total, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_pictures_can_be_looked_at(workdir):
     for name in ("samples.png", "curves.png"):
         picture = cv2.imread(str(workdir / name))
         assert picture.shape[1] > 300 and picture.std() > 10
 
 
+@pytest.mark.slow
 def test_the_backbone_is_the_colorizers(workdir):
     whole = keras.saving.load_model(workdir / "colorizer.keras")
     backbone = keras.saving.load_model(workdir / "backbone.keras")
@@ -181,6 +186,7 @@ def test_the_backbone_is_the_colorizers(workdir):
         toy_task.assert_same(layer.get_weights(), theirs)
 
 
+@pytest.mark.slow
 def test_features_of_a_photograph_in_three_lines(workdir, photos):
     backbone = keras.saving.load_model(workdir / "backbone.keras")
     image = data.network_input(photos / "coffee.jpg")
@@ -224,6 +230,7 @@ def test_a_file_needs_images_and_crops(workdir, photos, tmp_path):
         training.evaluate(workdir, options)
 
 
+@pytest.mark.slow
 def test_a_run_that_held_out_nothing_needs_images(workdir, tmp_path):
     moved = shutil.copytree(workdir, tmp_path / "run")
     settings = _json(moved / "config.json")

@@ -60,6 +60,7 @@ def _json(path):
     return json.loads(path.read_text())
 
 
+@pytest.mark.slow
 def test_it_is_found_by_name_and_configuration(workdir):
     assert tasks.get("single_label") is SingleLabel
     assert tasks.of_config(LabelledConfig(data="x")) is SingleLabel
@@ -107,6 +108,7 @@ def test_baseline_is_the_share_of_the_largest_class(folder):
     assert _task(folder).score_baseline(samples) == 0.8
 
 
+@pytest.mark.slow
 def test_a_workdir_holds_everything(workdir):
     assert set(os.listdir(workdir)) == {
         ".lock",
@@ -124,6 +126,7 @@ def test_a_workdir_holds_everything(workdir):
     assert schedule["best_score"] == results["held_out_accuracy"]
 
 
+@pytest.mark.slow
 def test_evaluation_gives_the_numbers_of_the_run_and_of_the_model(
     workdir, folder, tmp_path
 ):
@@ -150,6 +153,7 @@ def test_evaluation_gives_the_numbers_of_the_run_and_of_the_model(
     assert ten["accuracy"] == pytest.approx(np.mean(right), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_a_stopped_evaluation_goes_on(workdir, tmp_path, monkeypatch):
     whole, _ = training.evaluate(workdir, {}, tmp_path / "whole")
     make, calls = inference.batch_score_predictor, []
@@ -173,6 +177,7 @@ def test_a_stopped_evaluation_goes_on(workdir, tmp_path, monkeypatch):
     assert (calls, again) == ([4, 4, 4], whole)
 
 
+@pytest.mark.slow
 def test_a_torn_photograph_is_left_out_of_training_and_ends_the_evaluation(
     workdir, folder, tmp_path, caplog
 ):
@@ -189,6 +194,7 @@ def test_a_torn_photograph_is_left_out_of_training_and_ends_the_evaluation(
         training.evaluate(workdir, {"data": str(spoiled)}, tmp_path / "report")
 
 
+@pytest.mark.slow
 def test_a_run_without_test_images_needs_some(workdir, folder, tmp_path):
     moved = tmp_path / "run"
     shutil.copytree(workdir, moved)
@@ -199,6 +205,7 @@ def test_a_run_without_test_images_needs_some(workdir, folder, tmp_path):
         training.evaluate(moved, {}, tmp_path / "report")
 
 
+@pytest.mark.slow
 def test_a_run_does_not_go_on_with_other_labels(folder, tmp_path):
     mapping = tmp_path / "buckets.txt"
     mapping.write_text("ant x\nbee x\ncat y\n")
@@ -210,6 +217,7 @@ def test_a_run_does_not_go_on_with_other_labels(folder, tmp_path):
         training.train(_task(folder, **changes, max_steps=4), tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_run_of_fixed_length_that_learned_nothing_says_so(folder, tmp_path, caplog):
     changes = dict(schedule="multistep", max_steps=2, learning_rate=1e-9)
     results = training.train(_task(folder, **changes), tmp_path / "run")
@@ -217,6 +225,7 @@ def test_a_run_of_fixed_length_that_learned_nothing_says_so(folder, tmp_path, ca
     assert said == (results["held_out_accuracy"] <= 0.34)
 
 
+@pytest.mark.slow
 def test_a_classifier_is_a_start_for_others(workdir, folder):
     """As a colorizer's run is: supervised pretraining."""
     task = _task(folder, init=str(workdir), network=None, width=None)
