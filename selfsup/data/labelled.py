@@ -204,18 +204,27 @@ def _part(folder, name):
         names = _folders(folder)
         if name in names and _PARTS.issuperset(names):
             return os.path.join(folder, name)
-        # A class may have such a name; but its folders are not those of another one.
-        inside = {other: set(_folders(os.path.join(folder, other))) for other in names}
-        same = [
-            n for n in names if n != "train" and inside[n] & inside.get("train", set())
-        ]
-        if same:
-            raise ValueError(
-                f"Folder {folder} has parts and others. Expected train/, val/ and "
-                "test/ alone, or a folder for each class. Received: 'train' and "
-                f"{_shown(sorted(same))} with the same folders inside"
-            )
+        if "train" in names:
+            _check_alone(folder, names)
     return None
+
+
+def _check_alone(folder, names):
+    """Refuses a part beside folders that are none, such as `validation`."""
+    # A class may have such a name; but its folders are not those of another one.
+    classes = set(_folders(os.path.join(folder, "train")))
+    same = [
+        name
+        for name in sorted(names)
+        if name != "train"
+        and classes.intersection(_folders(os.path.join(folder, name)))
+    ]
+    if same:
+        raise ValueError(
+            f"Folder {folder} has parts and others. Expected train/, val/ and test/ "
+            "alone, or a folder for each class. Received: 'train' and "
+            f"{_shown(same)} with the same folders inside"
+        )
 
 
 def _folders(folder):

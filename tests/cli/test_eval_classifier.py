@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 
 import keras
 import pytest
@@ -60,7 +61,7 @@ def test_a_workdir_alone_gives_a_table_a_report_and_pictures(workdir):
 
 def test_a_run_of_another_task_is_refused(workdir, tmp_path):
     moved = tmp_path / "run"
-    os.rename(workdir, moved)
+    shutil.copytree(workdir, moved)
     path = moved / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "task": "rotation"}))
     answer = tool_calls.call(TOOL, f"--ckpt={moved}")
