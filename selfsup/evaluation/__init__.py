@@ -24,7 +24,7 @@ __all__, __getattr__, __dir__ = lazy.exports(
         "prediction_sheet": "figures",
         "random_average_precision": "average_precision",
         "segmentation_figures": "figures",
-        "single_label_figures": "figures",
+        "single_label_figures": "label_figures",
         "single_label_metrics": "single_label",
     },
     check=backend.require_tensorflow,

@@ -4,11 +4,9 @@ import pathlib
 import re
 
 import numpy as np
-import scipy.special
 from absl import logging
 
 from selfsup import data, pictures, stopping
-from selfsup.evaluation.single_label import confusions
 from selfsup.inference import class_map_predictor, color_image, segment, takes_color
 
 # Images that are looked at for a choice of colorful ones.
@@ -20,9 +18,6 @@ _SHOWN_SIDE = 320
 # Images of each kind (worst, middling, best) on a segmentation sheet, and of each
 # class on a sheet of rankings.
 _SHOWN, _RANKS = 4, 6
-
-# Wrong predictions on a sheet.
-_MISTAKES = 12
 
 # Frames around images that show the class, that do not, and that are difficult.
 _FRAMES = {1: (0.1, 0.7, 0.2), 0: (0.85, 0.15, 0.1), 255: (0.6, 0.6, 0.6)}
@@ -165,38 +160,6 @@ def classification_figures(samples, scores, results, output):
     pictures.save_image(output / "rankings.png", sheet)
     title = "Average precision (area)"
     pictures.class_table_chart(results["ap_area"], output / "per_class.png", title)
-
-
-def single_label_figures(samples, scores, results, output):
-    """Draws `confusions.png`, `per_class.png` and `mistakes.png`.
-
-    They show how many images of each class are taken for each, the share of each that
-    is recognized, and the wrong predictions that the model is surest of.
-
-    Args:
-        samples: The evaluated `data.LabeledSet`.
-        scores: `[N, K]`, float, logits.
-        results: What `evaluate_single_label` returned.
-        output: Path of the folder, a `pathlib.Path`.
-    """
-    counts = confusions(samples.labels, scores)
-    path = output / "confusions.png"
-    pictures.confusion_chart(counts, samples.classes, path)
-    title = "Share recognized"
-    pictures.class_table_chart(
-        results["class_accuracy"], output / "per_class.png", title
-    )
-    predicted = np.argmax(scores, axis=1)
-    chance = scipy.special.softmax(scores, axis=1).max(axis=1)
-    wrong = np.flatnonzero(predicted != samples.labels)
-    rows = []
-    for i in wrong[np.argsort(-chance[wrong], kind="stable")][:_MISTAKES]:
-        true, found = (samples.classes[k] for k in (samples.labels[i], predicted[i]))
-        text = f"{100 * chance[i]:.0f} %  {true}, taken for {found}"
-        rows.append((text, [samples.image(i)]))
-    if rows:
-        sheet = pictures.contact_sheet(rows, ["surest mistakes"], height=110)
-        pictures.save_image(output / "mistakes.png", sheet)
 
 
 def _framed(image, label):

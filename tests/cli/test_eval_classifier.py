@@ -42,8 +42,7 @@ def workdir(tmp_path_factory, photos):
     runs.write_json(
         workdir / "config.json", {"task": "single_label", **config.to_json()}
     )
-    classes = ["a", "b"]
-    results = {"classes": classes, "data_classes": classes}
+    results = {"classes": ["a", "b"], "data_classes": {"a": "a", "b": "b"}}
     runs.write_json(workdir / "results.json", results)
     return workdir
 

@@ -68,7 +68,12 @@ class SingleLabel(DownstreamTask):
     def _open(self):
         config = self.config
         found, test = data.open_labeled(config.data, val_spec=config.val_data)
-        self._classes = found.classes
+        each = dataclasses.replace(found, labels=np.arange(len(found.classes)))
+        joined = self._with_buckets(each)
+        self._classes = {
+            name: joined.classes[label]
+            for name, label in zip(found.classes, joined.labels, strict=True)
+        }
         found = label_transforms.apply(config.transforms, found, config.seed)
         train, held_out = found, None
         if config.held_out:
@@ -158,8 +163,8 @@ class SingleLabel(DownstreamTask):
 
     def results(self, model, parts, strategy=None, journal=None):
         found = super().results(model, parts, strategy, journal)
-        # Random buckets are drawn from them.
-        found["data_classes"] = list(self._classes)
+        # Evaluations go by them, whatever becomes of a file of buckets.
+        found["data_classes"] = self._classes
         trained = "all" if self.config.retrain_on_all else "train"
         found["training_images"] = len(self.open(trained))
         held_out = parts.get("held_out")
@@ -183,11 +188,13 @@ class SingleLabel(DownstreamTask):
                 "The run had no images to be measured on. Expected --data with labeled "
                 "photographs. Received: none"
             )
-        task = cls(config)
-        samples = labelled.open_held_out(where, trained["data_classes"])
-        samples = task._with_buckets(samples)
+        joined, classes = trained["data_classes"], tuple(trained["classes"])
+        samples = labelled.open_held_out(where, joined)
+        numbers = np.array([classes.index(name) for name in joined.values()])
+        labels = numbers[samples.labels]
+        samples = dataclasses.replace(samples, classes=classes, labels=labels)
         check_classes(run, samples)
-        return task, samples, dataclasses.replace(options, data=samples.folder)
+        return cls(config), samples, dataclasses.replace(options, data=samples.folder)
 
     def evaluate(self, model, samples, options, strategy=None, journal=None):
         results, scores = evaluation.evaluate_single_label(

@@ -117,7 +117,8 @@ def test_a_workdir_holds_everything(workdir):
         *("schedule.json", "single_label_classifier.keras", "tensorboard"),
     }
     results, config = (_json(workdir / f"{n}.json") for n in ("results", "config"))
-    assert results["classes"] == results["data_classes"] == ["ant", "bee", "cat"]
+    assert results["classes"] == ["ant", "bee", "cat"]
+    assert results["data_classes"] == {name: name for name in results["classes"]}
     assert (results["images"], results["training_images"]) == (6, 12)
     assert results["held_out_accuracy_baseline"] == pytest.approx(1 / 3)
     assert (config["min_side"], config["labels"]) == (26, "")
@@ -215,6 +216,10 @@ def test_a_run_does_not_go_on_with_other_labels(folder, tmp_path):
     mapping.write_text("ant x\nbee y\ncat y\n")
     with pytest.raises(ValueError, match="not those that the run began with"):
         training.train(_task(folder, **changes, max_steps=4), tmp_path / "run")
+    # An evaluation goes by the buckets of the run, without the file.
+    mapping.unlink()
+    again, _ = training.evaluate(tmp_path / "run")
+    assert again["class_accuracy"] == results["class_accuracy"]
 
 
 @pytest.mark.slow
