@@ -9,6 +9,7 @@ __all__, __getattr__, __dir__ = lazy.exports(
         "ColorizationConfig": "tasks.colorization",
         "Plateau": "plateau",
         "SegmentationConfig": "tasks.segmentation",
+        "SingleLabelConfig": "tasks.single_label",
         "Task": "tasks.task",
         "eval_voc": "faces",
         "evaluate": "entry",

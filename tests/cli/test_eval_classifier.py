@@ -10,7 +10,7 @@ import pytest
 
 from selfsup import heads, runs
 from selfsup.cli.eval_classifier import TOOL
-from selfsup.training.labelled_config import LabelledConfig
+from selfsup.training.tasks.single_label import SingleLabelConfig
 
 import fakes
 import image_files
@@ -35,7 +35,7 @@ def workdir(tmp_path_factory, photos):
     model = heads.classifier(backbone, 2, multi_label=False)
     model.save(workdir / "single_label_classifier.keras")
     data = str(place / "data")
-    config = LabelledConfig(data=data, val_data=data, crop_size=24)
+    config = SingleLabelConfig(data=data, val_data=data, crop_size=24)
     config = config.resolved(
         {"network": "alexnet", "width": 1.0, "padding": "zeros"}, 24, 1
     )

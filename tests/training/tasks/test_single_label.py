@@ -12,8 +12,7 @@ from selfsup import data, heads, inference, training
 from selfsup.data import label_transforms
 from selfsup.data.labelled_batches import evaluation_batches
 from selfsup.training import tasks
-from selfsup.training.labelled_config import LabelledConfig
-from selfsup.training.tasks.single_label import SingleLabel
+from selfsup.training.tasks.single_label import SingleLabel, SingleLabelConfig
 
 import image_files
 
@@ -46,7 +45,7 @@ def folder(tmp_path_factory, photos):
 
 
 def _task(folder, **changes):
-    return SingleLabel(LabelledConfig(**{"data": str(folder), **TINY, **changes}))
+    return SingleLabel(SingleLabelConfig(**{"data": str(folder), **TINY, **changes}))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +62,7 @@ def _json(path):
 @pytest.mark.slow
 def test_it_is_found_by_name_and_configuration(workdir):
     assert tasks.get("single_label") is SingleLabel
-    assert tasks.of_config(LabelledConfig(data="x")) is SingleLabel
+    assert tasks.of_config(SingleLabelConfig(data="x")) is SingleLabel
     assert _json(workdir / "config.json")["task"] == "single_label"
 
 
@@ -239,3 +238,51 @@ def test_a_classifier_is_a_start_for_others(workdir, folder):
     ours = task.backbone(task.open("train"))
     theirs = keras.saving.load_model(workdir / "backbone.keras")
     assert [v.shape for v in ours.weights] == [v.shape for v in theirs.weights]
+
+
+# Settings.
+
+
+@pytest.mark.parametrize(
+    "changes, received",
+    [
+        ({"data": ""}, "Received: data=''"),
+        ({"labels": "noise(1.5)"}, r"Received: 'noise\(1.5\)'"),
+        ({"labels": "blur(3)"}, r"Received: 'blur\(3\)'"),
+        ({"crop_size": 64, "min_side": 32}, "min_side=32"),
+        ({"schedule": "never"}, "Received: schedule='never'"),
+        ({"held_out": 0.0}, "Received: held_out=0.0"),
+        ({"retrain_on_all": True, "schedule": "cosine"}, "retrain_on_all=True"),
+    ],
+)
+def test_bad_settings_are_refused(changes, received):
+    with pytest.raises(ValueError, match=received):
+        SingleLabelConfig(**{"data": "photos", **changes})
+
+
+def test_sides_follow_the_crop():
+    description = {"network": "alexnet", "width": 1.0, "padding": "zeros"}
+    config = SingleLabelConfig(data="x").resolved(description, 224, 63)
+    assert (config.crop_size, config.min_side, config.max_side) == (224, 256, 384)
+    config = SingleLabelConfig(data="x", max_side=230).resolved(description, 224, 63)
+    assert (config.min_side, config.max_side) == (230, 230)
+
+
+def test_a_file_of_buckets_means_the_same_from_every_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = SingleLabelConfig(
+        data="x", labels="buckets(a.json), buckets(H16)"
+    ).located()
+    assert config.labels == f"buckets({tmp_path / 'a.json'}), buckets(H16)"
+    assert (
+        SingleLabelConfig(data="x", labels="buckets(R50)")
+        .located()
+        .labels.endswith("R50)")
+    )
+
+
+def test_samples_per_class_come_before_other_changes_of_the_labels():
+    config = SingleLabelConfig(data="x", samples_per_class=3, labels="noise(.5)")
+    assert [str(t) for t in config.transforms] == ["per_class(3)", "noise(0.5)"]
+    assert config.located().labels == "noise(0.5)"
+    assert SingleLabelConfig(data="x").transforms == ()
