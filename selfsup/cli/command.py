@@ -16,6 +16,7 @@ NAMES = (
     "eval_voc",
     "train_classifier",
     "eval_classifier",
+    "probe",
     "import_weights",
     "export_savedmodel",
     "benchmark",

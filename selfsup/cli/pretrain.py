@@ -56,6 +56,10 @@ def train(task, options, given):
             if baseline is not None:
                 text = "%s %s: %.4f, without looking at the image: %.4f"
                 logging.info(text, title, name, value, baseline)
+    if "probe_layer" in results:
+        text = "probe of %s: accuracy %.4f, of the untrained network: %.4f"
+        values = ("probe_layer", "probe_accuracy", "probe_accuracy_baseline")
+        logging.info(text, *(results[name] for name in values))
     logging.info("Look at %s", options.workdir)
 
 

@@ -22,6 +22,7 @@ __all__, __getattr__, __dir__ = lazy.exports(
         "mean_iou": "confusion",
         "point_metrics": "colorization",
         "prediction_sheet": "figures",
+        "probe_accuracies": "probes",
         "random_average_precision": "average_precision",
         "segmentation_figures": "figures",
         "single_label_figures": "label_figures",

@@ -17,6 +17,7 @@ __all__, __getattr__, __dir__ = lazy.exports(
         "dense_predictor": "colorization",
         "over_replicas": "replicas",
         "point_predictor": "colorization",
+        "pooled_feature_predictor": "features",
         "predicted_chroma_offsets": "colorization",
         "resize_short_side": "colorization",
         "score_predictor": "classification",

@@ -1,6 +1,11 @@
 """Pictures to look at: contact sheets, masks of classes, curves and charts."""
 
-from selfsup.pictures.charts import class_table_chart, confusion_chart, curves
+from selfsup.pictures.charts import (
+    class_table_chart,
+    confusion_chart,
+    curves,
+    layer_bars,
+)
 from selfsup.pictures.segmentation import segmentation_sheet
 from selfsup.pictures.sheets import (
     contact_sheet,
@@ -18,6 +23,7 @@ __all__ = [
     "curves",
     "encode_image",
     "grouped_sheet",
+    "layer_bars",
     "resize",
     "save_encoded",
     "save_image",

@@ -18,7 +18,8 @@ def curves(log, path, baselines=None):
     Args:
         log: Path of a CSV file with a column `step`.
         path: Path of the picture.
-        baselines: Dict from column to a constant to compare with.
+        baselines: Dict from column to a constant to compare with, such as what a
+            prediction without looking at the image gets.
     """
     # What an epoch did not log, Keras' CSVLogger writes as NA: it becomes NaN.
     table = np.genfromtxt(log, delimiter=",", names=True, ndmin=1)
@@ -47,7 +48,7 @@ def curves(log, path, baselines=None):
                 axes.plot(steps, values, marker=marker, color=color, label=label)
         if baselines and name in baselines:
             axes.axhline(
-                baselines[name], color="gray", linestyle="--", label="mean histogram"
+                baselines[name], color="gray", linestyle="--", label="baseline"
             )
         axes.set_title(name.replace("_", " "))
         axes.set_xlabel("step")
@@ -118,6 +119,37 @@ def confusion_chart(counts, classes, path):
         for (row, column), share in np.ndenumerate(shares):
             ink = "white" if share > 50 else "black"
             axes.text(column, row, f"{share:.0f}", color=ink, size=7, **_CENTERED)
+    _save(figure, path)
+
+
+def layer_bars(panels, path, baseline):
+    """Draws a measure of several networks as bars over their layers, in percent.
+
+    Args:
+        panels: Dict from titles to dicts from the name of a network to a dict from each
+            layer to a pair in `[0, 1]`: the mean of several runs and their standard
+            deviation.
+        path: Path of the picture.
+        baseline: The measure without looking at the image, a dashed line.
+    """
+    layers = list(next(iter(next(iter(panels.values())).values())))
+    figure = _figure(2.5 + 0.4 * len(layers), 2.4 * len(panels))
+    grid = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
+    for axes, (title, networks) in zip(grid, panels.items(), strict=True):
+        width = 0.8 / len(networks)
+        for number, (name, by_layer) in enumerate(networks.items()):
+            means, spreads = 100.0 * np.array(list(by_layer.values())).T
+            places = np.arange(len(layers)) + (number - (len(networks) - 1) / 2) * width
+            axes.bar(places, means, width, yerr=spreads, capsize=2, label=name)
+        axes.axhline(100.0 * baseline, color="gray", linestyle="--", label="baseline")
+        axes.set_title(title)
+        axes.set_ylabel("%")
+        axes.set_xticks(np.arange(len(layers)), layers, rotation=60, ha="right")
+    # Above all panels, where it covers no bar.
+    handles, labels = grid[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=len(labels), fontsize="small"
+    )
     _save(figure, path)
 
 

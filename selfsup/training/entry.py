@@ -92,6 +92,7 @@ def _train(task, backbone, parts, workdir, strategy):
     save_model(model, workdir / f"{task.kind}.keras")
     save_model(backbone, workdir / "backbone.keras")
     results |= task.results(model, parts, strategy, workdir / runs.JOURNAL)
+    results |= task.measure_backbone(backbone)
     runs.write_json(workdir / "results.json", results)
     if not task.pretraining:
         _warn_of_constant(f"held_out_{task.score}", results)

@@ -36,7 +36,7 @@ class Phase:
         # The same new weights and dropout in every phase and process.
         keras.utils.set_random_seed(self.config.seed)
         with strategy.scope(), precision(self.config.precision):
-            _, self.model = self._build()
+            self.trained_backbone, self.model = self._build()
             self.optimizer = control.optimizer(self.config)
             self.optimizer.build(self.model.trainable_variables)
         # Keras callbacks look for it there.
@@ -121,16 +121,21 @@ class Phase:
     @property
     def columns(self):
         """Columns of the log for what `measures` returns."""
-        return [f"val_{name}" for name in self.task.logged]
+        names = (*self.task.logged, *self.task.backbone_measures)
+        return [f"val_{name}" for name in names]
 
     def measures(self):
-        """Measures the model on held-out samples; a dict, empty without any."""
+        """Returns what the log shows of the model now, a dict.
+
+        Without held-out samples only the backbone is measured, if the task does that.
+        """
         samples = self.parts.get("held_out")
-        if samples is None:
-            return {}
         with averaged_weights(self.model, self.optimizer):
-            found = self.task.measure(self.predict, samples, self.strategy)
-        return {f"val_{name}": found[name] for name in self.task.logged}
+            found = self.task.measure_backbone(self.trained_backbone)
+            if samples is not None:
+                found |= self.task.measure(self.predict, samples, self.strategy)
+        names = {name.removeprefix("val_") for name in self.columns}
+        return {f"val_{name}": found[name] for name in found.keys() & names}
 
     def draw(self, step):
         """Draws predictions into `samples.png` and TensorBoard."""

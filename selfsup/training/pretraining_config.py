@@ -83,6 +83,13 @@ class PretrainingConfig(RunConfig):
     val_fraction: float = setting(
         0.1, "Share of the images held out where --val_data is not given.", 0, 0.9
     )
+    probe_data: str | None = setting(
+        None,
+        "Labeled photographs on which the features are probed at each evaluation: a "
+        "folder with a folder per class (or train/ and val/ of such), a list file or "
+        "tfds:NAME/SPLIT.",
+        path=True,
+    )
     preset: str = setting("sample", "Source of the defaults.", choices=PRESETS)
     normalization: str = setting(
         "plain", "Batch normalization.", choices=("plain", "affine", "none")

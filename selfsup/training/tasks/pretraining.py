@@ -5,6 +5,7 @@ import dataclasses
 from selfsup import data, networks, paths, runs
 from selfsup.settings import Config, setting
 from selfsup.training.image_watch import ImageWatch
+from selfsup.training.online_probe import OnlineProbe
 from selfsup.training.optimizers import run_momentum
 from selfsup.training.tasks.task import Task
 
@@ -40,7 +41,11 @@ class PretrainingTask(Task):
 
     def __init__(self, config):
         super().__init__(config)
-        self._watches = {}
+        self._watches, self._probe = {}, None
+
+    @property
+    def backbone_measures(self):
+        return ("probe_accuracy",) if self.config.probe_data else ()
 
     def resolve(self, workdir=None):
         config = self.config
@@ -52,7 +57,8 @@ class PretrainingTask(Task):
             before = tuple((begun or {}).get(name) or ())
             same = paths.place(before) == paths.place(now)
             sources[name] = before if same else now
-        self.config = dataclasses.replace(config, **sources)
+        probe_data = config.probe_data and paths.absolute(config.probe_data)
+        self.config = dataclasses.replace(config, **sources, probe_data=probe_data)
 
     def names(self, samples):
         return list(samples.keys)
@@ -83,6 +89,11 @@ class PretrainingTask(Task):
         self._watches[id(images)] = ImageWatch(images, fatal=part != "held_out")
         return images
 
+    def check_training(self, samples):
+        if self.config.probe_data:
+            self._probe = OnlineProbe(self.config.probe_data, self.config.crop_size)
+            self._probe.warn_of_overlap(samples)
+
     def watch(self, samples):
         return self._watches[id(samples)]
 
@@ -93,13 +104,36 @@ class PretrainingTask(Task):
         options = (
             {"dropout": config.dropout} if "dropout" in architecture.options else {}
         )
-        return architecture.builder(
+        backbone = architecture.builder(
             width=config.width,
             padding=config.padding,
             normalization=config.normalization,
             bn_momentum=momentum,
             **options,
         )
+        if self._probe is not None:
+            # A photograph that can't be read ends the run before it begins.
+            self._untrained = self._probe.measure(backbone)[0]
+        return backbone
+
+    def measure_backbone(self, backbone):
+        if self._probe is None:
+            return {}
+        accuracy, layer = self._probe.measure(backbone)
+        return {
+            "probe_accuracy": accuracy,
+            "probe_accuracy_baseline": self._untrained,
+            "probe_layer": layer,
+        }
+
+    def baselines(self, results):
+        ending = "_baseline"
+        measures = {**results, **results.get("held_out", results["training"])}
+        return {
+            name.removesuffix(ending): value
+            for name, value in measures.items()
+            if name.endswith(ending)
+        }
 
     def results(self, model, parts, strategy=None, journal=None):
         predict = self.predictor(model)

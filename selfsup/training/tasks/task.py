@@ -26,6 +26,7 @@ class Task:
         EvaluationConfig: The class of the options of `evaluate`, a `Config`.
         pretraining: Whether it learns from unlabeled photographs.
         figures: Names of the pictures that evaluations draw.
+        backbone_measures: Names of the measures of the backbone that the log shows.
     """
 
     name: ClassVar[str]
@@ -35,6 +36,7 @@ class Task:
     EvaluationConfig: ClassVar[type[Config]]
     pretraining: ClassVar[bool]
     figures: ClassVar[tuple[str, ...]] = ()
+    backbone_measures: tuple[str, ...] = ()
 
     def __init__(self, config):
         self.config = config
@@ -121,6 +123,18 @@ class Task:
 
     def measure(self, predict, samples, strategy=None):
         """Returns a dict with at least the measures in `logged`."""
+
+    def measure_backbone(self, backbone):
+        """Measures the backbone alone, whatever its head.
+
+        Args:
+            backbone: The backbone inside of the model.
+
+        Returns:
+            A dict for `results.json`, with at least `backbone_measures`, which the log
+            shows as `val_NAME`.
+        """
+        return {}
 
     def score_baseline(self, samples):
         """Returns the score of the best prediction that does not look at the image.

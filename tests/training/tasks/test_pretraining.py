@@ -1,15 +1,17 @@
 """What proxy tasks share: images, their watch, and a fresh backbone."""
 
+import csv
 import shutil
 
 import pytest
 from tensorflow.python.framework import func_graph
 
-from selfsup import networks, runs
+from selfsup import networks, runs, training
 from selfsup.training import ColorizationConfig, tasks
 from selfsup.training.tasks.pretraining import PretrainingTask
 
 import fakes
+import image_files
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +143,64 @@ def test_another_evaluation_traces_nothing(name, folder, monkeypatch):
     )
     assert measure() == expected
     assert not graphs
+
+
+@pytest.fixture(scope="module")
+def labeled(tmp_path_factory, photos):
+    folder = tmp_path_factory.mktemp("labeled")
+    for number, path in enumerate(sorted(photos.glob("*.jpg"))[-8:]):
+        place = folder / ("ant", "bee")[number % 2] / path.name
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(
+            image_files.encoded(image_files.photograph(path, (60, 60)), "JPEG")
+        )
+    return folder
+
+
+def _probed(folder, labeled, **changes):
+    fields = dict(network="alexnet", width=0.02, probe_data=str(labeled))
+    return _task(folder, **fields, **changes)
+
+
+def test_a_backbone_is_probed_beside_its_untrained_self(folder, labeled):
+    task = _probed(folder, labeled)
+    samples = task.open("train")
+    task.check_training(samples)
+    backbone = task.backbone(samples)
+    found = task.measure_backbone(backbone)
+    assert task.backbone_measures == ("probe_accuracy",)
+    assert found["probe_accuracy"] == found["probe_accuracy_baseline"]
+    assert found["probe_layer"] in {tap.layer for tap in networks.taps(backbone)}
+    lines = task.baselines({"training": {"hue_baseline": 0.5}, **found})
+    assert lines == {"hue": 0.5, "probe_accuracy": found["probe_accuracy"]}
+
+
+def test_without_a_labeled_set_nothing_is_probed(folder):
+    task = _task(folder, network="alexnet")
+    samples = task.open("train")
+    task.check_training(samples)
+    assert task.measure_backbone(task.backbone(samples)) == {}
+    assert task.backbone_measures == ()
+
+
+def test_a_photograph_to_probe_that_is_damaged_ends_the_run_at_once(
+    folder, labeled, tmp_path
+):
+    damaged = shutil.copytree(labeled, tmp_path / "labeled")
+    (damaged / "ant" / "torn.jpg").write_bytes(b"\xff\xd8\xff")
+    task = _probed(folder, damaged)
+    with pytest.raises(ValueError, match="torn.jpg"):
+        training.train(task, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_probe_is_logged_and_written(folder, labeled, tmp_path):
+    fields = dict(steps=4, log_every=2, eval_every=2, batch_size=4, bins=8)
+    fields |= dict(points=8, hidden=8, val_fraction=0.0)
+    config = _probed(folder, labeled, **fields).config
+    results = training.train(tasks.get("colorization")(config), tmp_path / "run")
+    with (tmp_path / "run" / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2
+    assert float(rows[1]["val_probe_accuracy"]) == results["probe_accuracy"]

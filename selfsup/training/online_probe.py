@@ -1,0 +1,83 @@
+"""What pretraining has learned so far: a probe on a labeled set, now and then."""
+
+import numpy as np
+from absl import logging
+
+from selfsup import data, inference, networks, paths
+from selfsup.data.streams import FileImages
+from selfsup.evaluation.probes import CenterCrops, pooled_features, probe_accuracies
+
+# Images of each part at most: a probe is to take seconds.
+_MOST = 2000
+
+# Share of each class that is measured on where the set has no val/.
+_VAL_FRACTION = 0.5
+
+
+class OnlineProbe:
+    """A linear probe of a backbone on a labeled set of its own.
+
+    Probes of all layers of the hypercolumn are fitted to pooled features. The layer is
+    chosen by the training images alone, anew at each measurement.
+
+    Args:
+        spec: As in `data.open_labeled`.
+        crop_size: Side of the center crops.
+
+    Raises:
+        FileNotFoundError: If images are missing.
+        ValueError: If the set is not one of labeled photographs.
+    """
+
+    def __init__(self, spec, crop_size):
+        parts = data.open_labeled(spec, val_fraction=_VAL_FRACTION)
+        self._train, self._test = (
+            part.subset(data.evenly_spaced(part, _MOST)) for part in parts
+        )
+        self._crops = CenterCrops.of_size(crop_size)
+        self._compiled = None
+
+    def warn_of_overlap(self, images):
+        """Says how many of the images are among those of pretraining.
+
+        Args:
+            images: The collection that is pretrained on.
+        """
+        if not isinstance(images, FileImages):
+            return
+        ours = set(paths.file_places(images.sources))
+        for name, part in (("training", self._train), ("test", self._test)):
+            if isinstance(part.images, FileImages):
+                both = len(ours.intersection(paths.file_places(part.images.sources)))
+                if both:
+                    text = "%d of the probe's %d %s images are pretrained on too"
+                    logging.info(text, both, len(part), name)
+
+    def measure(self, backbone):
+        """Measures a backbone.
+
+        Args:
+            backbone: A model of `selfsup.networks` with gray input.
+
+        Returns:
+            A pair: the accuracy on the test images, and the layer.
+
+        Raises:
+            ValueError: If an image can't be read; it is named.
+        """
+        layers, predict = self._predictor(backbone)
+        train, test = (
+            (pooled_features(predict, part, self._crops), part.labels)
+            for part in (self._train, self._test)
+        )
+        found = [x["linear"] for x in probe_accuracies(train, test, kinds=["linear"])]
+        best = int(np.argmax([choice for _, choice in found]))
+        return found[best][0], layers[best]
+
+    def _predictor(self, backbone):
+        # Compiled once for the whole run.
+        if self._compiled is None or self._compiled[0] is not backbone:
+            layers = [tap.layer for tap in networks.taps(backbone)]
+            predict = inference.pooled_feature_predictor(backbone, layers)
+            self._compiled = backbone, (layers, predict)
+        return self._compiled[1]

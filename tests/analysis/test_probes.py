@@ -1,0 +1,135 @@
+"""A whole study on a small labeled set: its numbers, its cache and its errors."""
+
+import json
+
+import numpy as np
+import pytest
+
+from selfsup import data, networks
+from selfsup.analysis import probes
+from selfsup.analysis.probes import ProbeConfig
+from selfsup.evaluation.probes import probe_accuracies
+
+import image_files
+
+LAYERS = ("relu1", "relu5")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, photos):
+    """Six photographs to train on and four to measure on, of two classes."""
+    folder = tmp_path_factory.mktemp("data")
+    for number, path in enumerate(sorted(photos.glob("*.jpg"))[:20]):
+        part = "train" if number < 12 else "val"
+        place = folder / part / ("ant", "bee")[number % 2] / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        image = image_files.photograph(path, (60, 60))
+        place.write_bytes(image_files.encoded(image, "JPEG"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    networks.alexnet(width=0.02).save(folder / "backbone.keras")
+    (folder / "config.json").write_text(json.dumps({"crop_size": 32}))
+    return folder
+
+
+def _config(folder, **changes):
+    return ProbeConfig(data=str(folder), layers=", ".join(LAYERS), **changes)
+
+
+@pytest.fixture(scope="module")
+def study(folder, workdir):
+    config = _config(folder, samples_per_class="4, all", seeds=3)
+    return probes.probe(str(workdir), config)
+
+
+def test_it_is_written_beside_the_network(study, workdir):
+    results, output = study
+    assert output == workdir / "probe"
+    assert json.loads((output / "results.json").read_text()) == results
+    assert json.loads((output / "config.json").read_text())["seeds"] == 3
+    assert (output / "probe.png").stat().st_size > 1000
+    assert (results["images"], results["crop_size"], results["side"]) == (8, 32, 36)
+    assert results["largest_class"] == 0.5
+
+
+def test_all_labels_are_probed_once_and_draws_several_times(study):
+    results, _ = study
+    for layers in results["accuracy"].values():
+        assert tuple(layers) == LAYERS
+        for kinds in layers.values():
+            for counts in kinds.values():
+                assert len(counts["4"]["values"]) == 3
+                assert len(counts["all"]["values"]) == 1
+
+
+def test_the_numbers_are_those_of_the_probes_on_the_kept_features(study, folder):
+    results, output = study
+    test = data.open_labeled(str(folder))[1]
+    train = data.open_labeled(str(folder))[0]
+    # Twice the training and twice the test images, of two layers each.
+    kept = [np.load(path) for path in sorted((output / "features").glob("*.npz"))]
+    by_count = {12: [], 8: []}
+    for arrays in kept:
+        found = list(arrays.values())
+        by_count[len(found[0])].append(found)
+    assert [len(found) for found in by_count.values()] == [2, 2]
+    expected = [
+        probe_accuracies((ours, train.labels), (theirs, test.labels))
+        for ours in by_count[12]
+        for theirs in by_count[8]
+    ]
+    for layers in results["accuracy"].values():
+        numbers = [
+            {
+                kind: (counts["all"]["mean"], counts["all"]["choice"])
+                for kind, counts in layers[layer].items()
+            }
+            for layer in LAYERS
+        ]
+        assert numbers in expected
+
+
+def test_features_are_extracted_once(study, folder, workdir, monkeypatch):
+    monkeypatch.setattr(probes, "pooled_features", lambda *args: 1 / 0)
+    config = _config(folder, samples_per_class="3, all", seeds=1)
+    results, _ = probes.probe(str(workdir), config)
+    assert list(results["accuracy"]["given"]["relu1"]["knn"]) == ["3", "all"]
+
+
+def test_a_fifth_is_measured_on_where_there_is_nothing_else(folder, tmp_path):
+    config = _config(folder / "train", network="alexnet", width=0.02, crop_size=32)
+    results, _ = probes.probe("random", config, tmp_path)
+    assert results["images"] == 2
+    assert list(results["accuracy"]) == ["given"]
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"layers": "relu1,relu99"}, "no such layer.*Received: 'relu99'"),
+        ({"samples_per_class": "7"}, "Expected at least 7. Received: 6 of class 'ant'"),
+        ({"val_data": "nowhere"}, "nowhere"),
+    ],
+)
+def test_what_does_not_fit_is_refused(folder, workdir, tmp_path, changes, message):
+    config = ProbeConfig(data=str(folder), **changes)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        probes.probe(str(workdir), config, tmp_path / "report")
+    assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize("counts", ["1", "ten", "", "10,,20"])
+def test_numbers_of_images_are_checked(counts):
+    with pytest.raises(ValueError, match="samples_per_class.*numbers of at least 2"):
+        ProbeConfig(data="here", samples_per_class=counts)
+
+
+def test_crops_fit_into_images():
+    with pytest.raises(ValueError, match="`side` must be at least crop_size=64"):
+        ProbeConfig(data="here", crop_size=64, side=63)
+    with pytest.raises(ValueError, match="`data` must be"):
+        ProbeConfig()
