@@ -23,10 +23,10 @@ def label_batches(images, sample, shape, key=None, **options):
         **options: As in `batching.batches`.
 
     Returns:
-        A `tf.data.Dataset` of `(inputs, targets, weights, status)`: `key` `[B, *shape]`,
-        float32; `label` `[B]`, int32; `label` `[B]`, float32, 0
-        for what can't be decoded and for filling; `index` `[B]`, int64, the image's
-        number or `PADDING`, and `status` `[B]`, int8, `OK` or `UNDECODABLE`.
+        A `tf.data.Dataset` of `(inputs, targets, weights, status)`: `key`
+        `[B, *shape]`, float32; `label` `[B]`, int32; `label` `[B]`, float32, 0 for
+        what can't be decoded and for filling; `index` `[B]`, int64, the image's number
+        or `PADDING`, and `status` `[B]`, int8, `OK` or `UNDECODABLE`.
     """
     key = key or ("gray" if shape[-1] == 1 else "rgb")
 

@@ -46,9 +46,8 @@ def curves(log, path, baselines=None):
                 steps, values = columns["step"][known], columns[column][known]
                 axes.plot(steps, values, marker=marker, color=color, label=label)
         if baselines and name in baselines:
-            axes.axhline(
-                baselines[name], color="gray", linestyle="--", label="mean histogram"
-            )
+            label = "without the image"
+            axes.axhline(baselines[name], color="gray", linestyle="--", label=label)
         axes.set_title(name.replace("_", " "))
         axes.set_xlabel("step")
         if len(axes.get_lines()) > 1:

@@ -15,9 +15,11 @@ import contracts
 import fakes
 
 
-@pytest.fixture(scope="module")
-def model():
+@pytest.fixture(scope="module", params=["flat", "nested"])
+def model(request):
     backbone = fakes.randomize(fakes.network("vgg16", rescaling=(2.0, 0.5)))
+    if request.param == "nested":
+        return heads.jigsaw(backbone, 5, hidden=7)
     return heads.colorizer(backbone, networks.taps(backbone), bins=5, hidden=7)
 
 

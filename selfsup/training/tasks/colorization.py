@@ -170,14 +170,6 @@ class Colorization(PretrainingTask):
     def facts(self):
         return {"constants": {n: v.tolist() for n, v in self._baseline.items()}}
 
-    def baselines(self, results):
-        ending = "_baseline"
-        return {
-            name.removesuffix(ending): value
-            for name, value in results.get("held_out", results["training"]).items()
-            if name.endswith(ending)
-        }
-
     @classmethod
     def for_evaluation(cls, run, options):
         if run.settings is None:

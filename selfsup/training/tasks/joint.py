@@ -55,8 +55,8 @@ class Joint(Colorization):
         self._second = self._make_second()
 
     def _make_second(self):
-        fields = self.second.Config.__dataclass_fields__
-        values = {name: getattr(self.config, name) for name in fields}
+        names = [field.name for field in dataclasses.fields(self.second.Config)]
+        values = {name: getattr(self.config, name) for name in names}
         task = self.second(self.second.Config(**values))
         # One watch counts for both.
         task.watch = self.watch
@@ -122,8 +122,8 @@ class Joint(Colorization):
     @classmethod
     def for_evaluation(cls, run, options):
         # What was saved is that of colorization alone.
-        fields = Colorization.Config.__dataclass_fields__
-        settings = {x: y for x, y in run.settings.items() if x in fields}
+        names = {field.name for field in dataclasses.fields(Colorization.Config)}
+        settings = {x: y for x, y in run.settings.items() if x in names}
         return Colorization.for_evaluation(run._replace(settings=settings), options)
 
 

@@ -115,6 +115,14 @@ class PretrainingTask(Task):
             found["held_out"] = self.measure(predict, held_out, strategy, batches=-1)
         return found
 
+    def baselines(self, results):
+        ending = "_baseline"
+        return {
+            name.removesuffix(ending): value
+            for name, value in results.get("held_out", results["training"]).items()
+            if name.endswith(ending)
+        }
+
     @classmethod
     def for_evaluation(cls, run, options):
         config = cls.config_of(run)

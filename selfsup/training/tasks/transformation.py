@@ -106,12 +106,12 @@ class TransformationTask(PretrainingTask):
 
     def measure(self, predict, samples, strategy=None, batches=PERIODIC_BATCHES):
         stream = self.measured_batches(samples, self._each_once).take(batches)
-        return self._measured(predict, self.watched(stream, samples))
+        return self._scores(predict, self.watched(stream, samples))
 
     def _each_once(self, samples):
         return self._stream(samples, augment=False)
 
-    def _measured(self, predict, batches):
+    def _scores(self, predict, batches):
         """Averages cross entropy and accuracy, each beside that of a blind guess."""
         sums = np.zeros(3)
         for inputs, targets, weights, *_ in batches:
@@ -153,7 +153,7 @@ class TransformationTask(PretrainingTask):
     def evaluate(self, model, samples, options, strategy=None, journal=None):
         predict = self.predictor(model)
         stream = self._stream(samples, augment=False)
-        results = self._measured(predict, data.decoded(stream, samples))
+        results = self._scores(predict, data.decoded(stream, samples))
 
         def draw(folder):
             pictures.save_image(folder / "samples.png", self._sheet(predict, samples))
