@@ -80,10 +80,12 @@ class TransformationTask(PretrainingTask):
             del index
             # Short side, position (y, x), mirror; the rest is the transformation's.
             noise = tf.random.stateless_uniform([4 + self.noise], seed)
-            side = partial_decode.random_side(
-                noise[0] if augment else 0.5, config.min_side, config.max_side
-            )
-            position = noise[1:3] if augment else tf.constant([0.5, 0.5])
+            low, high = config.min_side, config.max_side
+            if augment:
+                side = partial_decode.random_side(noise[0], low, high)
+                position = noise[1:3]
+            else:
+                side, position = tf.constant((low + high) / 2), tf.constant([0.5, 0.5])
             window = partial_decode.read_window(encoded, side, position, crop)
             mirror = augment & (noise[3] < 0.5)
             gray = partial_decode.resize_input(window, mirror, crop)

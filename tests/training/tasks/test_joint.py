@@ -28,7 +28,9 @@ TINY = dict(
     log_every=2,
     eval_every=2,
 )
-BOTH = pytest.mark.parametrize("second", ["rotation", "jigsaw"])
+BOTH = pytest.mark.parametrize(
+    "second", ["rotation", pytest.param("jigsaw", marks=pytest.mark.slow)]
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -64,22 +66,18 @@ def test_it_is_found_by_its_name_and_makes_colorizers(second):
 def test_batches_are_those_of_both_tasks_of_the_same_images(second):
     task = _task(second)
     samples = task.open("train")
-    streams = [
-        _alone(name, task.config).batches(samples, start=1).take(2)
-        for name in ("colorization", second)
-    ]
-    for joint, first, other in zip(
-        task.batches(samples, start=1).take(2), *streams, strict=True
-    ):
-        for ours, one, two in zip(joint[:3], first[:3], other[:3], strict=True):
-            expected = {**one, **{f"{second}_{name}": x for name, x in two.items()}}
-            keras.tree.map_structure(np.testing.assert_array_equal, ours, expected)
-        keras.tree.map_structure(np.testing.assert_array_equal, joint[3], first[3])
-        np.testing.assert_array_equal(joint[3]["index"], other[3]["index"])
+    alone = [_alone(name, task.config) for name in ("colorization", second)]
+    joint, first, other = (
+        next(iter(x.batches(samples, start=1))) for x in (task, *alone)
+    )
+    for ours, one, two in zip(joint[:3], first[:3], other[:3], strict=True):
+        expected = {**one, **{f"{second}_{name}": x for name, x in two.items()}}
+        keras.tree.map_structure(np.testing.assert_array_equal, ours, expected)
+    keras.tree.map_structure(np.testing.assert_array_equal, joint[3], first[3])
+    np.testing.assert_array_equal(joint[3]["index"], other[3]["index"])
 
 
-def _total(model, losses, batch):
-    inputs, targets, weights, *_ = batch
+def _total(model, losses, inputs, targets, weights):
     outputs = model(inputs, training=True)
     return sum(
         weight * loss(targets[name], outputs[name], weights[name])
@@ -88,29 +86,37 @@ def _total(model, losses, batch):
 
 
 @BOTH
-def test_loss_and_gradient_are_the_sums_of_both_tasks(second):
+def test_loss_and_gradient_are_the_sums_of_both_tasks(second, monkeypatch):
+    # The losses do not need what the images are compared with.
+    monkeypatch.setattr(colorization.evaluation, "constant_predictions", id)
     task = _task(second, dropout=0.0, second_weight=0.5)
     samples = task.open("train")
     backbone = task.backbone(samples)
     model = task.model(backbone, samples)
     variables = [x.value for x in backbone.trainable_variables]
+    batch = next(iter(task.batches(samples)))[:3]
     with tf.GradientTape() as tape:
-        batch = next(iter(task.batches(samples)))
-        loss = _total(model, task.losses(model, samples), batch)
+        loss = _total(model, task.losses(model, samples), *batch)
     gradients = tape.gradient(loss, variables)
     assert all(x is not None for x in gradients)
     expected, sums = 0.0, [0.0] * len(variables)
-    for name, kind, factor in (
-        ("colorization", "colorizer", 1.0),
-        (second, tasks.get(second).kind, 0.5),
-    ):
-        alone, part = _alone(name, task.config), model.get_layer(kind)
-        alone.open("train")
+    prefix = f"{second}_"
+    for name, factor in (("colorization", 1.0), (second, 0.5)):
+        alone = _alone(name, task.config)
         # The collection that it watches.
         alone.watch = task.watch
+        part = model.get_layer(alone.kind)
+        of_part = [
+            {
+                x.removeprefix(prefix): value
+                for x, value in values.items()
+                if x.startswith(prefix) == (name == second)
+            }
+            for values in batch
+        ]
         with tf.GradientTape() as tape:
-            batch = next(iter(alone.batches(samples)))
-            value = factor * _total(part, alone.losses(part, samples), batch)
+            losses = alone.losses(part, samples)
+            value = factor * _total(part, losses, *of_part)
         expected += value
         found = tape.gradient(value, variables)
         sums = [x + y for x, y in zip(sums, found, strict=True)]
@@ -195,6 +201,8 @@ def test_the_colorizer_is_evaluated_as_one(run, tmp_path):
 @pytest.mark.slow
 def test_a_run_that_was_stopped_ends_like_the_unbroken_one(run, tmp_path, monkeypatch):
     second, workdir = run
+    # Takes longer than all steps.
+    monkeypatch.setattr(colorization.Colorization, "draw", lambda *args: None)
 
     def stop(*args):
         raise InterruptedError
@@ -219,3 +227,20 @@ def test_gray_and_unreadable_images_are_seen(tmp_path):
     for *_, status in task.batches(samples).take(4):
         seen |= set(status["status"].numpy().tolist())
     assert seen == {data.ACHROMATIC, data.UNDECODABLE}
+
+
+@pytest.mark.slow
+def test_averaged_weights_parts_of_batches_and_bfloat16_reach_both_heads(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(colorization.Colorization, "draw", lambda *args: None)
+    changes = dict(precision="bfloat16", ema=0.9, accumulation=2, loss="lab")
+    task = _task("jigsaw", val_fraction=0.0, **changes)
+    results = training.train(task, tmp_path / "run")
+    assert np.all(np.isfinite(list(results["training"].values())))
+    whole = keras.models.load_model(tmp_path / "run" / "colorizer.keras")
+    backbone = keras.models.load_model(tmp_path / "run" / "backbone.keras")
+    assert backbone.output.dtype == "float32"
+    for layer in backbone.layers:
+        theirs = whole.get_layer(layer.name).get_weights()
+        toy_task.assert_same(layer.get_weights(), theirs)
