@@ -298,7 +298,7 @@ def jigsaw(backbone, permutations, *, hidden=1024, dropout=0.5):
     x = keras.layers.Dropout(dropout, name="h_drop1")(x)
     x = keras.layers.Dense(
         permutations,
-        kernel_initializer="he_normal",
+        kernel_initializer="lecun_uniform",
         dtype="float32",
         name=_PREDICTIONS[LABEL],
     )(x)
