@@ -1,11 +1,13 @@
 """Colorization together with a second proxy task, on one backbone."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 from selfsup.settings import setting
 from selfsup.training.step import WeightedLoss
@@ -32,6 +34,52 @@ class _Predictor(NamedTuple):
     points: Callable
     dense: Callable
     second: Callable
+
+
+class _Second(keras.layers.Layer):
+    """The second task's model, with running statistics of its own.
+
+    Normalized patches have others than whole crops: a mean of both would fit neither,
+    and the colorizer is to be used by its own.
+
+    Args:
+        model: A model that shares the backbone.
+    """
+
+    def __init__(self, model):
+        super().__init__(name="second")
+        self.model = model
+        self._shared = [x for x in model.weights if x.name.startswith("moving_")]
+        self._own = [
+            self.add_weight(
+                shape=x.shape,
+                initializer="ones" if x.name == "moving_variance" else "zeros",
+                trainable=False,
+                autocast=False,
+                name=x.name,
+            )
+            for x in self._shared
+        ]
+
+    def call(self, inputs, training=None):
+        if not training:
+            return self.model(inputs, training=False)
+        with self.own_statistics():
+            return self.model(inputs, training=True)
+
+    @contextlib.contextmanager
+    def own_statistics(self):
+        """Puts the statistics of this task in place of the colorizer's."""
+        before = [ops.convert_to_tensor(x) for x in self._shared]
+        _assign(self._shared, self._own)
+        yield
+        _assign(self._own, self._shared)
+        _assign(self._shared, before)
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(ops.convert_to_tensor(value))
 
 
 class Joint(Colorization):
@@ -79,11 +127,11 @@ class Joint(Colorization):
 
     def model(self, backbone, samples):
         first = super().model(backbone, samples)
-        second = self._second.model(backbone, samples)
+        second = _Second(self._second.model(backbone, samples))
         inputs = {name: _like(x, name) for name, x in first.input.items()}
         others = {
             name: _like(x, f"{self.second.name}_{name}")
-            for name, x in second.input.items()
+            for name, x in second.model.input.items()
         }
         outputs = {**first(inputs), **self._named(second(others))}
         return keras.Model({**inputs, **self._named(others)}, outputs, name="joint")
@@ -93,7 +141,7 @@ class Joint(Colorization):
 
     def losses(self, model, samples):
         factor = self.config.second_weight
-        others = self._second.losses(model.get_layer(self.second.kind), samples)
+        others = self._second.losses(model.get_layer("second").model, samples)
         others = {x: WeightedLoss(y.loss, factor * y.weight) for x, y in others.items()}
         return {
             **super().losses(self.product(model), samples),
@@ -111,7 +159,13 @@ class Joint(Colorization):
         return tf.data.Dataset.zip(streams).map(joined)
 
     def predictor(self, model):
-        second = self._second.predictor(model.get_layer(self.second.kind))
+        layer = model.get_layer("second")
+        predict = self._second.predictor(layer.model)
+
+        def second(inputs):
+            with layer.own_statistics():
+                return predict(inputs)
+
         return _Predictor(*super().predictor(self.product(model)), second)
 
     def measure(self, predict, samples, strategy=None, **options):

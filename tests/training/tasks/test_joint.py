@@ -105,7 +105,8 @@ def test_loss_and_gradient_are_the_sums_of_both_tasks(second, monkeypatch):
         alone = _alone(name, task.config)
         # The collection that it watches.
         alone.watch = task.watch
-        part = model.get_layer(alone.kind)
+        second_model = model.get_layer("second").model
+        part = second_model if name == second else task.product(model)
         of_part = [
             {
                 x.removeprefix(prefix): value
@@ -123,6 +124,44 @@ def test_loss_and_gradient_are_the_sums_of_both_tasks(second, monkeypatch):
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
     for ours, other in zip(gradients, sums, strict=True):
         np.testing.assert_allclose(ours, other, rtol=1e-3, atol=1e-6)
+
+
+def test_each_task_has_running_statistics_of_its_own():
+    task = _task("jigsaw", dropout=0.0)
+    samples = range(40)  # Their number decides no more than the momentum.
+    backbone = task.backbone(samples)
+    model = task.model(backbone, samples)
+    rng = np.random.default_rng(0)
+    inputs = {
+        "gray": rng.normal(size=[4, 40, 40, 1]).astype("float32"),
+        "points": np.full([4, 2, 2], 9.0, np.float32),
+        "jigsaw_patches": rng.normal(3, 2, [4, 9, 11, 11, 1]).astype("float32"),
+    }
+    moving = [x for x in backbone.weights if x.name.startswith("moving_")]
+    start = [x.numpy() for x in moving]
+
+    def trained(part):
+        for variable, value in zip(moving, start, strict=True):
+            variable.assign(value)
+        part()
+        return [x.numpy() for x in moving]
+
+    part = {name: inputs[name] for name in ("gray", "points")}
+    patches = {"patches": inputs["jigsaw_patches"]}
+    second = model.get_layer("second")
+    both = trained(lambda: model(inputs, training=True))
+    first = trained(lambda: task.product(model)(part, training=True))
+    other = trained(lambda: second.model(patches, training=True))
+    toy_task.assert_same(both, first)
+    toy_task.assert_same([x.numpy() for x in second._own], other)
+    assert not np.allclose(first[0], other[0])
+    # Each is used where the task is measured.
+    after = second.model(patches, training=False)["label"]
+    trained(lambda: None)
+    unchanged = trained(lambda: task.predictor(model).second(patches))
+    toy_task.assert_same(unchanged, start)
+    found = task.predictor(model).second(patches)["label"]
+    np.testing.assert_allclose(found, after, rtol=1e-5, atol=1e-6)
 
 
 def test_a_crop_too_small_for_the_second_task_is_refused():
