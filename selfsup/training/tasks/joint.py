@@ -7,7 +7,6 @@ from typing import ClassVar, NamedTuple
 
 import keras
 import tensorflow as tf
-from keras import ops
 
 from selfsup.settings import setting
 from selfsup.training.step import WeightedLoss
@@ -70,7 +69,8 @@ class _Second(keras.layers.Layer):
     @contextlib.contextmanager
     def own_statistics(self):
         """Puts the statistics of this task in place of the colorizer's."""
-        before = [ops.convert_to_tensor(x) for x in self._shared]
+        # Not `convert_to_tensor`, which returns the variable itself.
+        before = [tf.identity(x.value) for x in self._shared]
         _assign(self._shared, self._own)
         yield
         _assign(self._own, self._shared)
@@ -79,7 +79,7 @@ class _Second(keras.layers.Layer):
 
 def _assign(variables, values):
     for variable, value in zip(variables, values, strict=True):
-        variable.assign(ops.convert_to_tensor(value))
+        variable.assign(tf.identity(getattr(value, "value", value)))
 
 
 class Joint(Colorization):
