@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import keras
+from keras import ops
 
 from selfsup import layers, networks
 from selfsup.layers.checks import check_positive
@@ -10,6 +11,9 @@ from selfsup.layers.checks import check_positive
 # Names of the outputs. `CLASSES` are the classes of a point, or all those that an
 # image shows; `LABEL` is the only one that it has.
 HUE, CHROMA, AB, CLASSES, LABEL = "hue", "chroma", "ab", "classes", "label"
+
+# Patches of a jigsaw puzzle.
+PATCHES = 9
 
 # Layers that make the outputs, named as in Caffe where it has them.
 _PREDICTIONS = {
@@ -44,6 +48,7 @@ KINDS = {
     "segmenter": Kind(({"gray", "points"}, {"rgb", "points"}), ({CLASSES},), "softmax"),
     "classifier": Kind(({"gray"}, {"rgb"}), ({CLASSES},), "sigmoid"),
     "single_label_classifier": Kind(({"gray"}, {"rgb"}), ({LABEL},), "softmax"),
+    "jigsaw": Kind(({"patches"},), ({LABEL},), "softmax"),
 }
 BACKBONE = "backbone"
 
@@ -247,6 +252,57 @@ def classifier(backbone, classes, *, multi_label=True):
     image, output = backbone.input, CLASSES if multi_label else LABEL
     name = "classifier" if multi_label else "single_label_classifier"
     return keras.Model({image.name: image}, {output: x}, name=name)
+
+
+def jigsaw(backbone, permutations, *, hidden=1024, dropout=0.5):
+    """Builds a model that predicts how nine patches were shuffled.
+
+    One backbone reads all patches. Its features, averaged over each patch, are
+    concatenated in the order of the patches; one hidden layer and one linear layer
+    follow (Noroozi and Favaro, ECCV 2016).
+
+    Args:
+        backbone: A model of `selfsup.networks`.
+        permutations: Number of permutations `K` to tell apart.
+        hidden: Units of the hidden layer.
+        dropout: Rate after the hidden layer.
+
+    Returns:
+        A `keras.Model` with the input `{"patches": [B, 9, S, S, C]}`, each patch as
+        the backbone takes it, and the float32 output `{"label": [B, K]}`, logits. The
+        backbone is a model within it.
+
+    Raises:
+        ValueError: If a number is out of its range.
+
+    Example:
+
+    >>> model = jigsaw(networks.vgg16(width=0.05), permutations=100, hidden=64)
+    >>> model.output["label"].shape
+    (None, 100)
+    """
+    check_positive("permutations", permutations)
+    check_positive("hidden", hidden)
+    patches = keras.Input((PATCHES, *backbone.input.shape[1:]), name="patches")
+    # Not a reshape: height and width are not known.
+    x = backbone(ops.concatenate(ops.unstack(patches, PATCHES, axis=1), axis=0))
+    x = keras.layers.GlobalAveragePooling2D(
+        data_format="channels_last", name="average"
+    )(x)
+    channels = x.shape[-1]
+    x = ops.transpose(ops.reshape(x, (PATCHES, -1, channels)), (1, 0, 2))
+    x = ops.reshape(x, (-1, PATCHES * channels))
+    x = keras.layers.Dense(
+        hidden, activation="relu", kernel_initializer="he_normal", name="h_fc1"
+    )(x)
+    x = keras.layers.Dropout(dropout, name="h_drop1")(x)
+    x = keras.layers.Dense(
+        permutations,
+        kernel_initializer="lecun_uniform",
+        dtype="float32",
+        name=_PREDICTIONS[LABEL],
+    )(x)
+    return keras.Model({"patches": patches}, {LABEL: x}, name="jigsaw")
 
 
 def _point_model(

@@ -336,6 +336,36 @@ def test_classifier_names_bad_arguments(classes):
         heads.classifier(backbone, classes)
 
 
+# Jigsaw.
+
+
+@pytest.mark.parametrize("name", ["alexnet", "vgg16", "resnet"])
+def test_a_jigsaw_reads_the_patches_in_their_order(name):
+    backbone = fakes.network(name)
+    model = fakes.randomize(heads.jigsaw(backbone, 7, hidden=5), bias=0.1)
+    # As many pixels as in the preset `sample`.
+    patches = fakes.image(2, 9, 18, 18, 1)
+    features = [np.mean(backbone(patches[:, i]), axis=(1, 2)) for i in range(9)]
+    kernel, bias = model.get_layer("h_fc1").get_weights()
+    hidden = np.maximum(np.concatenate(features, axis=-1) @ kernel + bias, 0)
+    kernel, bias = model.get_layer("prediction").get_weights()
+    actual = model({"patches": patches})["label"]
+    np.testing.assert_allclose(actual, hidden @ kernel + bias, rtol=1e-4, atol=1e-5)
+
+
+def test_jigsaw_is_saved_and_loaded():
+    model = fakes.randomize(heads.jigsaw(fakes.network("alexnet"), 3, hidden=4))
+    loaded = contracts.save_and_load(model)
+    inputs = {"patches": fakes.image(2, 9, 12, 13, 1)}
+    np.testing.assert_array_equal(loaded(inputs)["label"], model(inputs)["label"])
+
+
+@pytest.mark.parametrize("bad", [{"permutations": 0}, {"hidden": 2.0}], ids=str)
+def test_jigsaw_names_bad_arguments(bad):
+    with pytest.raises(ValueError, match="integer. Received: "):
+        heads.jigsaw(fakes.network("alexnet"), **{"permutations": 2, **bad})
+
+
 # Training.
 
 

@@ -20,6 +20,7 @@ def _model(kind, channels=1):
         "single_label_classifier": lambda: heads.classifier(
             backbone, 3, multi_label=False
         ),
+        "jigsaw": lambda: heads.jigsaw(backbone, 3, hidden=2),
     }[kind]()
 
 

@@ -20,7 +20,7 @@ from selfsup.training import tasks
 def main(options, given):
     """Evaluates by the options given."""
     results, output = training.evaluate(
-        options.ckpt, given, options.output, accepted=["colorization"]
+        options.ckpt, given, options.output, accepted=tasks.makers("colorizer")
     )
     for name, value in results.items():
         if not isinstance(value, str):

@@ -1,12 +1,17 @@
 """Pretrains a network on unlabeled photographs by any proxy task.
 
     python tools/pretrain.py --task rotation --data my_photos --workdir runs/turned
+    python tools/pretrain.py --task jigsaw
+    python tools/pretrain.py --task colorization+rotation --second_weight 0.5
     python tools/pretrain.py --task colorization --preset paper --data photos
 
 Without --data it trains on the photographs that come with the package. The workdir
 then holds curves.png and other pictures, backbone.keras to go on with, the whole
 model, results.json, log.csv and tensorboard/. The same command again resumes a run
 that was stopped. Flags that are not given come from the preset.
+
+rotation tells by which quarter turn a crop was turned, jigsaw how its nine patches were
+shuffled. A task with a + trains two heads on one backbone; the colorizer is kept.
 """
 
 import dataclasses

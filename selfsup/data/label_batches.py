@@ -7,7 +7,7 @@ from selfsup.data import batching
 from selfsup.data.pipeline import OK, UNDECODABLE
 
 
-def label_batches(images, sample, shape, **options):
+def label_batches(images, sample, shape, key=None, **options):
     """Builds a stream of images with labels.
 
     An image that can't be decoded becomes a sample of gray 0 and weight 0 in its place.
@@ -19,15 +19,16 @@ def label_batches(images, sample, shape, **options):
             the label, `[]`, int32; runs in graphs.
         shape: Shape of what the network takes; its last number is 1 for gray, 3 for
             color.
+        key: Name of the input; None for `gray` or `rgb`.
         **options: As in `batching.batches`.
 
     Returns:
-        A `tf.data.Dataset` of `(inputs, targets, weights, status)`: `gray` (`rgb` for
-        color) `[B, *shape]`, float32; `label` `[B]`, int32; `label` `[B]`, float32, 0
-        for what can't be decoded and for filling; `index` `[B]`, int64, the image's
-        number or `PADDING`, and `status` `[B]`, int8, `OK` or `UNDECODABLE`.
+        A `tf.data.Dataset` of `(inputs, targets, weights, status)`: `key`
+        `[B, *shape]`, float32; `label` `[B]`, int32; `label` `[B]`, float32, 0 for
+        what can't be decoded and for filling; `index` `[B]`, int64, the image's number
+        or `PADDING`, and `status` `[B]`, int8, `OK` or `UNDECODABLE`.
     """
-    key = "gray" if shape[-1] == 1 else "rgb"
+    key = key or ("gray" if shape[-1] == 1 else "rgb")
 
     def with_status(index, encoded, seed):
         image, label = sample(index, encoded, seed)

@@ -7,6 +7,7 @@ import warnings
 import keras
 
 from selfsup import atomic, heads, runs
+from selfsup.export.exported_model import KINDS
 from selfsup.weights import saving
 
 # Keras' names of the formats by the ending of the file.
@@ -28,11 +29,11 @@ def convert_run(ckpt, path):
 
     Raises:
         FileNotFoundError: If there is no trained model.
-        ValueError: As `convert`, or if it is no model of this package.
+        ValueError: As `convert`, or if it is no model to export.
         FileExistsError, ImportError, OSError: As `convert`.
     """
-    model = runs.open_run(ckpt).model
-    heads.kind(model, ckpt)
+    model = runs.open_run(ckpt, KINDS).model
+    heads.check_kind(model, KINDS, ckpt)
     return convert(model, path)
 
 

@@ -6,6 +6,12 @@ import keras
 
 from selfsup import heads, runs
 
+# Kinds that take an image, not patches of one; the first choice in a workdir first.
+KINDS = (
+    *(x for x, facts in heads.KINDS.items() if facts.inputs[0] & {"gray", "rgb"}),
+    heads.BACKBONE,
+)
+
 # Kinds that average over the crops of an image.
 _CROPPED = ("classifier", "single_label_classifier")
 
@@ -14,7 +20,7 @@ class ExportedModel(NamedTuple):
     """A model to export.
 
     Attributes:
-        kind: A key of `heads.KINDS`, or `"backbone"`.
+        kind: One of `KINDS`.
         model: The Keras model.
         side: Shortest side in pixels that the network sees; None for the image's
             own.
@@ -59,8 +65,8 @@ def open_model(ckpt, config):
         ValueError: If it is of none of the kinds, or it is not known how large
             the network sees images.
     """
-    run = runs.open_run(ckpt)
-    kind = heads.kind(run.model, ckpt)
+    run = runs.open_run(ckpt, KINDS)
+    kind = heads.check_kind(run.model, KINDS, ckpt)
     classes = () if kind in ("colorizer", heads.BACKBONE) else _classes(run)
     side = config.side or run.side
     # Without a scale in their configuration, runs use images at their own.

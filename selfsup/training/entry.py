@@ -89,7 +89,7 @@ def _train(task, backbone, parts, workdir, strategy):
     phase, (backbone, model), results = train_phases(
         task, backbone, parts, workdir, strategy
     )
-    save_model(model, workdir / f"{task.kind}.keras")
+    save_model(task.product(model), workdir / f"{task.kind}.keras")
     save_model(backbone, workdir / "backbone.keras")
     results |= task.results(model, parts, strategy, workdir / runs.JOURNAL)
     results |= task.measure_backbone(backbone)

@@ -5,6 +5,8 @@ import contextlib
 import keras
 import tensorflow as tf
 
+from selfsup.weights import nesting
+
 
 def default_strategy():
     """Returns the strategy for the visible devices.
@@ -36,7 +38,7 @@ def synchronized_normalization(model, strategy):
     """
     normalizations = [
         layer
-        for layer in model.layers
+        for layer in nesting.all_layers(model)
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
     for layer in normalizations:

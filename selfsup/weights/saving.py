@@ -9,7 +9,7 @@ import zipfile
 import keras
 
 from selfsup import atomic
-from selfsup.weights import memory
+from selfsup.weights import memory, nesting
 
 # The parts of a `.keras` file.
 CONFIG = "config.json"
@@ -105,7 +105,7 @@ def checked_output(path, suffix, overwrite):
 
 def _save_to_folder(model, folder):
     """Lets Keras write the files of a model, from views of the weights."""
-    layers = [layer for layer in model.layers if layer.weights]
+    layers = [layer for layer in nesting.all_layers(model) if layer.weights]
     for layer in layers:
         # The hook by which Keras lets layers decide what is saved of them.
         layer.save_own_variables = functools.partial(

@@ -42,7 +42,11 @@ def test_results_are_shown_and_the_options_passed_on(monkeypatch):
     assert [line.split() for line in lines[:2]] == [["images", "6"], ["hue", "0.12346"]]
     assert lines[2:] == ["Look at report/samples.png"]
     options = {"data": ("a", "b")}
-    assert calls == [(("run", options, "report"), {"accepted": ["colorization"]})]
+    ((arguments, accepted),) = calls
+    assert arguments == ("run", options, "report")
+    # Those of joint runs are colorizers too.
+    names = ("colorization", "colorization+rotation", "colorization+jigsaw")
+    assert accepted == {"accepted": names}
 
 
 @pytest.mark.parametrize(

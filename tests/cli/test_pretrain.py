@@ -61,7 +61,7 @@ def test_a_file_of_settings_names_the_task(trained, tmp_path):
 
 @pytest.mark.parametrize(
     "named, flags",
-    [("rotation", ["--task=colorization"]), ("jigsaw", []), (["rotation"], [])],
+    [("rotation", ["--task=colorization"]), ("puzzles", []), (["rotation"], [])],
     ids=str,
 )
 def test_a_file_of_another_task_is_refused(named, flags, trained, tmp_path):

@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from selfsup import heads, networks
-from selfsup.export import ExportConfig, open_model
+from selfsup.export import ExportConfig, convert_run, open_model
 
 import fakes
 
@@ -23,6 +23,7 @@ def models():
         "segmenter": heads.segmenter(backbone, taps, 3, hidden=4),
         "classifier": heads.classifier(backbone, 3),
         "single_label_classifier": heads.classifier(backbone, 3, multi_label=False),
+        "jigsaw": heads.jigsaw(backbone, 3, hidden=4),
         "backbone": backbone,
     }
 
@@ -54,6 +55,19 @@ def test_a_file_gives_the_backbone_of_a_workdir(workdir):
     file = workdir("colorizer", PRETRAINING) / "backbone.keras"
     exported = open_model(file, ExportConfig())
     assert (exported.kind, exported.side) == ("backbone", 150)
+
+
+def test_of_a_jigsaw_only_the_backbone_is_exported(workdir):
+    folder = workdir("jigsaw", PRETRAINING)
+    exported = open_model(folder, ExportConfig())
+    assert (exported.kind, exported.side) == ("backbone", 150)
+    message = "Expected a colorizer or .*backbone. Received: .*jigsaw.keras, a jigsaw"
+    for refusing in (
+        lambda path: open_model(path, ExportConfig()),
+        lambda path: convert_run(path, folder / "jigsaw.onnx"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            refusing(folder / "jigsaw.keras")
 
 
 def test_the_given_side_wins(workdir):

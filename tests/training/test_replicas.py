@@ -31,6 +31,7 @@ from selfsup.training import tasks
 from selfsup.training import entry
 from selfsup.training.phases import Phase
 from selfsup.training.strategies import default_strategy
+from selfsup.weights.nesting import all_layers
 import toy_task
 
 def flat(model):
@@ -63,6 +64,12 @@ makers = {
         points=32, hidden_stddev=0.1, crop_size=48, max_steps=3, eval_every=3,
         learning_rate=0.01)),
 }
+# Batch normalization inside of a model within.
+Jigsaw = tasks.get("jigsaw")
+makers["nested"] = lambda: Jigsaw(Jigsaw.Config.from_preset(
+    network="alexnet", width=1 / 64, dropout=0.0, hidden=8, crop_size=40, batch_size=4,
+    steps=2, log_every=2, eval_every=2, val_fraction=0.0, optimizer="sgd",
+    learning_rate=0.01, schedule="multistep", warmup=0.0))
 for name, make in makers.items():
     arrays = {}
     for devices, strategy in (("two", two), ("one", one)):
@@ -70,7 +77,8 @@ for name, make in makers.items():
         training.train(task, workdir, strategy=strategy)
         model = keras.saving.load_model(f"{workdir}/{task.kind}.keras")
         # The flag of synchronization must not travel: JAX refuses such a file.
-        assert not any(getattr(layer, "synchronized", False) for layer in model.layers)
+        assert not any(
+            getattr(layer, "synchronized", False) for layer in all_layers(model))
         arrays |= {devices: flat(model), f"first_{devices}": Watched.first}
     targets = {k: v.numpy() for k, v in Watched.targets.items()}
     np.savez(f"{root}/{name}.npz", **targets, **arrays)
@@ -124,7 +132,7 @@ def runs(tmp_path_factory, photos, models):
 
 # Relative to what the steps changed. Gradients counted twice would be off by 1; a mean
 # over each replica's own points, or clipping by its own norm, by tenths.
-@pytest.mark.parametrize("name", ["normalized", "clipped", "segmentation"])
+@pytest.mark.parametrize("name", ["normalized", "clipped", "segmentation", "nested"])
 def test_two_replicas_train_like_one_device(name, runs):
     weights = np.load(runs / f"{name}.npz")
     np.testing.assert_array_equal(weights["first_two"], weights["first_one"])

@@ -4,7 +4,10 @@ import keras
 import pytest
 import tensorflow as tf
 
+from selfsup import heads
 from selfsup.training import strategies
+
+import fakes
 
 
 def test_one_device_needs_no_strategy():
@@ -36,6 +39,20 @@ def test_averaged_weights_are_those_of_the_recursion():
 class _Strategy:
     def __init__(self, replicas):
         self.num_replicas_in_sync = replicas
+
+
+def test_normalization_within_a_model_is_synchronized_too():
+    backbone = fakes.network("alexnet")
+    model = heads.jigsaw(backbone, 3, hidden=2)
+    normalizations = [
+        layer
+        for layer in backbone.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    with strategies.synchronized_normalization(model, _Strategy(2)):
+        assert all(layer.synchronized for layer in normalizations)
+    assert normalizations
+    assert not any(layer.synchronized for layer in normalizations)
 
 
 @pytest.mark.parametrize("replicas", [1, 2])

@@ -15,9 +15,11 @@ import contracts
 import fakes
 
 
-@pytest.fixture(scope="module")
-def model():
+@pytest.fixture(scope="module", params=["flat", "nested"])
+def model(request):
     backbone = fakes.randomize(fakes.network("vgg16", rescaling=(2.0, 0.5)))
+    if request.param == "nested":
+        return heads.jigsaw(backbone, 5, hidden=7)
     return heads.colorizer(backbone, networks.taps(backbone), bins=5, hidden=7)
 
 
@@ -79,6 +81,8 @@ def test_loaded_model_computes_the_same(model, tmp_path):
     saving.save(model, tmp_path / "x.keras")
     again = keras.saving.load_model(tmp_path / "x.keras")
     inputs = {"gray": fakes.image(1, 32, 32, 1), "points": np.full((1, 2, 2), 9.0)}
+    if model.name == "jigsaw":
+        inputs = {"patches": fakes.image(1, 9, 12, 12, 1)}
     contracts.assert_close(again(inputs), model(inputs), 0, 0)
 
 

@@ -6,11 +6,14 @@ from selfsup import heads, runs
 
 # Name of the task: its module and class.
 _TASKS = {
-    "colorization": "Colorization",
-    "rotation": "Rotation",
-    "segmentation": "Segmentation",
-    "classification": "Classification",
-    "single_label": "SingleLabel",
+    "colorization": "colorization.Colorization",
+    "rotation": "rotation.Rotation",
+    "jigsaw": "jigsaw.Jigsaw",
+    "colorization+rotation": "joint.ColorizationRotation",
+    "colorization+jigsaw": "joint.ColorizationJigsaw",
+    "segmentation": "segmentation.Segmentation",
+    "classification": "classification.Classification",
+    "single_label": "single_label.SingleLabel",
 }
 
 
@@ -33,7 +36,17 @@ def get(name):
             f"There is no such task. Expected one of {', '.join(_TASKS)}. "
             f"Received: {name!r}"
         )
-    return getattr(importlib.import_module(f"{__name__}.{name}"), _TASKS[name])
+    module, found = _TASKS[name].split(".")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), found)
+
+
+def makers(kind):
+    """Returns the names of the tasks that make models of a kind.
+
+    Args:
+        kind: A key of `heads.KINDS`.
+    """
+    return tuple(name for name in _TASKS if get(name).kind == kind)
 
 
 def kinds(accepted=None):
@@ -55,20 +68,22 @@ def of_run(run, accepted, origin):
 
     Returns:
         The class of the task that the settings name; without settings, the only
-        one that makes models of this kind.
+        one that makes models of this kind, or the one that the others derive from.
 
     Raises:
         ValueError: If the model is of another kind, or the task is not known.
     """
     kind = heads.check_kind(run.model, kinds(accepted), origin)
-    makers = [name for name in accepted if get(name).kind == kind]
+    classes = {name: get(name) for name in makers(kind) if name in accepted}
     named = runs.split_settings(run.settings)[0] if run.settings else None
-    chosen = [name for name in makers if named in (None, name)]
-    if len(chosen) == 1:
-        return get(chosen[0])
+    for name, task in classes.items():
+        if name == named or (
+            named is None and all(issubclass(x, task) for x in classes.values())
+        ):
+            return task
     raise ValueError(
         f"The task of the model is not known. Expected a config.json that names one of "
-        f"{', '.join(makers)}. Received: {origin} with {named or 'no config.json'}"
+        f"{', '.join(classes)}. Received: {origin} with {named or 'no config.json'}"
     )
 
 

@@ -95,11 +95,14 @@ class Colorization(PretrainingTask):
         )
 
     def batches(self, samples, start=0):
+        return self._stream(samples, start)
+
+    def _stream(self, samples, start=0):
         return data.pipeline(self.input_config(), start, status=True, images=samples)
 
     def losses(self, model, samples):
         # Looks at the images before anything is trained on them.
-        batches = self.batches(samples).take(_BASELINE_BATCHES)
+        batches = self._stream(samples).take(_BASELINE_BATCHES)
         self._baseline = evaluation.constant_predictions(self.watched(batches, samples))
         if self.config.loss == "lab":
             scale = self._lab_scale(model, samples)
@@ -126,7 +129,7 @@ class Colorization(PretrainingTask):
                 layer.set_weights(model.get_layer(layer.name).get_weights())
         norms = []
         for task, current in ((histogram, other), (self, model)):
-            inputs, targets, weights, *_ = next(iter(task.batches(samples).take(1)))
+            inputs, targets, weights, *_ = next(iter(task._stream(samples).take(1)))
             with tf.GradientTape() as tape:
                 outputs = current(inputs, training=False)
                 total = sum(

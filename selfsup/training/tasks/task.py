@@ -82,6 +82,10 @@ class Task:
     def model(self, backbone, samples):
         """Builds the model to train on a backbone."""
 
+    def product(self, model):
+        """Returns the part of a trained model that is saved, of this task's `kind`."""
+        return model
+
     def losses(self, model, samples):
         """Returns a dict from the model's outputs to `WeightedLoss`."""
 

@@ -116,7 +116,7 @@ def test_tasks_of_pretraining_have_a_fixed_length():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["colorization", "rotation"])
+@pytest.mark.parametrize("name", ["colorization", "rotation", "jigsaw"])
 def test_another_evaluation_traces_nothing(name, folder, monkeypatch):
     task_class = tasks.get(name)
     config = task_class.Config.from_preset(

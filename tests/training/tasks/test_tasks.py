@@ -54,6 +54,12 @@ def test_a_kind_that_one_task_makes_is_enough():
     assert tasks.of_run(run, tasks.names(), "run").name == "segmentation"
 
 
+def test_a_colorizer_without_settings_is_of_the_task_that_others_derive_from():
+    run = _run("colorizer", None)
+    assert tasks.of_run(run, tasks.names(), "run").name == "colorization"
+    assert len(tasks.makers("colorizer")) > 1
+
+
 @pytest.mark.parametrize("name", ["detection", "classification", "colorization"])
 def test_a_task_that_makes_no_such_models_is_refused(name):
     run = _run("segmenter", {"task": name})
