@@ -39,7 +39,7 @@ def flat(model):
 
 class Watched(Phase):
     def train(self):
-        Watched.first = flat(self.model)
+        Watched.first = flat(self.task.product(self.model))
         batches = self.task.batches(self.parts["train"])
         Watched.targets = next(iter(batches))[1]
         return super().train()
@@ -64,12 +64,12 @@ makers = {
         points=32, hidden_stddev=0.1, crop_size=48, max_steps=3, eval_every=3,
         learning_rate=0.01)),
 }
-# Batch normalization inside of a model within.
-Jigsaw = tasks.get("jigsaw")
-makers["nested"] = lambda: Jigsaw(Jigsaw.Config.from_preset(
+# Batch normalization inside of a model within, with statistics of its own.
+Joint = tasks.get("colorization+jigsaw")
+makers["nested"] = lambda: Joint(Joint.Config.from_preset(
     network="alexnet", width=1 / 64, dropout=0.0, hidden=8, crop_size=40, batch_size=4,
-    steps=2, log_every=2, eval_every=2, val_fraction=0.0, optimizer="sgd",
-    learning_rate=0.01, schedule="multistep", warmup=0.0))
+    steps=2, log_every=2, eval_every=2, val_fraction=0.0, optimizer="sgd", points=16,
+    bins=8, learning_rate=0.01, schedule="multistep", warmup=0.0))
 for name, make in makers.items():
     arrays = {}
     for devices, strategy in (("two", two), ("one", one)):
