@@ -23,8 +23,8 @@ from selfsup.settings import fail, setting
 # Share of each class that is measured on where no images are given for that.
 _VAL_FRACTION = 0.2
 
-# Batches that the random network is rebalanced on.
-_REBALANCING_BATCHES = 4
+# Images that a random network is rebalanced on.
+_REBALANCING_IMAGES = 128
 
 _ALL = "all"
 
@@ -112,7 +112,9 @@ def probe(ckpt, config, output=None):
     parts = {"training": train.subset(chosen), "test": test}
     # Where the images of each draw stand among those that are used.
     draws = [(count, seed, np.searchsorted(chosen, x)) for count, seed, x in draws]
-    batches = evaluation_batches(parts["training"], crops).take(_REBALANCING_BATCHES)
+    # Of all classes: images are in the order of their folders.
+    shown = train.subset(data.evenly_spaced(train, _REBALANCING_IMAGES))
+    batches = data.decoded(evaluation_batches(shown, crops), shown)
     images = (next(iter(inputs.values()))[:, 0] for inputs, *_ in batches)
     output = runs.make(frozen_networks.output_folder(ckpt, output))
     with locked(output):

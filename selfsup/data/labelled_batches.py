@@ -34,7 +34,8 @@ def training_batches(samples, config, start_step=0, shard=(0, 1)):
         side = partial_decode.random_side(noise[0], config.min_side, config.max_side)
         return _crop(encoded, config, side, noise[1:3], noise[3] < 0.5)
 
-    return _batches(samples, config, crop, (), start_step=start_step, shard=shard)
+    options = dict(seed=config.seed, start_step=start_step, shard=shard)
+    return _batches(samples, config, crop, (), **options)
 
 
 def evaluation_batches(samples, config, crops=1):
@@ -44,7 +45,7 @@ def evaluation_batches(samples, config, crops=1):
 
     Args:
         samples: A `LabeledSet`.
-        config: As in `training_batches`.
+        config: As in `training_batches`; it needs no `seed`.
         crops: 1, the center, or 10: center and corners, each mirrored too.
 
     Returns:
@@ -60,7 +61,7 @@ def evaluation_batches(samples, config, crops=1):
         ]
         return tf.concat([upright, tf.reverse(upright, [2])], 0)[:crops]
 
-    return _batches(samples, config, cut, (crops,), shuffle=False)
+    return _batches(samples, config, cut, (crops,), seed=0, shuffle=False)
 
 
 def _crop(encoded, config, side, position, mirror):
@@ -79,7 +80,6 @@ def _batches(samples, config, crop, leading, **options):
         sample,
         (*leading, config.crop_size, config.crop_size, 3 if config.color else 1),
         batch_size=config.batch_size,
-        seed=config.seed,
         salt=_SALT,
         **options,
     )

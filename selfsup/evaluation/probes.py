@@ -33,7 +33,6 @@ class CenterCrops(NamedTuple):
         max_side: The same.
         color: Whether the network takes color.
         batch_size: Images at once.
-        seed: Without effect.
     """
 
     crop_size: int
@@ -41,7 +40,6 @@ class CenterCrops(NamedTuple):
     max_side: int
     color: bool = False
     batch_size: int = 32
-    seed: int = 0
 
     @classmethod
     def of_size(cls, crop_size, side=None, color=False):

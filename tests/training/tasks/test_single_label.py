@@ -1,5 +1,6 @@
 """Single-label classification: labels as asked for, and whole runs."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -101,10 +102,23 @@ def test_loss_is_the_cross_entropy_of_what_can_be_read(folder):
     assert (float(value), weight) == (pytest.approx(expected, rel=1e-5), 1.0)
 
 
-def test_baseline_is_the_share_of_the_largest_class(folder):
-    samples = _task(folder).open("all").subset([0, 1, 2, 3, 4])
-    np.testing.assert_array_equal(samples.labels, [0, 0, 0, 0, 1])
-    assert _task(folder).score_baseline(samples) == 0.8
+def _baseline(folder, labels):
+    samples = _task(folder).open("all")
+    # As many images as labels.
+    samples = dataclasses.replace(samples, labels=labels, images=labels)
+    return _task(folder).score_baseline(samples)
+
+
+@pytest.mark.parametrize("largest", [60, 30])
+def test_the_baseline_is_what_guesses_of_the_largest_class_get(folder, largest):
+    labels = np.array([0] * largest + [1 + i % 3 for i in range(100 - largest)])
+    found = _baseline(folder, labels)
+    hits = np.random.default_rng(0).binomial(100, largest / 100, 10_000) / 100
+    assert largest / 100 < found and np.mean(hits > found) < 0.04
+
+
+def test_the_baseline_of_few_images_leaves_room_above(folder):
+    assert _baseline(folder, np.array([0, 0, 0, 0, 1])) == pytest.approx(0.9)
 
 
 @pytest.mark.slow
@@ -119,7 +133,8 @@ def test_a_workdir_holds_everything(workdir):
     assert results["classes"] == ["ant", "bee", "cat"]
     assert results["data_classes"] == {name: name for name in results["classes"]}
     assert (results["images"], results["training_images"]) == (6, 12)
-    assert results["held_out_accuracy_baseline"] == pytest.approx(1 / 3)
+    # Of three images the mean of a third and one.
+    assert results["held_out_accuracy_baseline"] == pytest.approx(2 / 3)
     assert (config["min_side"], config["labels"]) == (26, "")
     schedule = _json(workdir / "schedule.json")
     assert schedule["score"] == "accuracy"
@@ -187,7 +202,8 @@ def test_a_torn_photograph_is_left_out_of_training_and_ends_the_evaluation(
     task = _task(spoiled, schedule="cosine", max_steps=6, val_data=None)
     results = training.train(task, tmp_path / "run")
     assert results["steps"] == 6
-    assert results["held_out_accuracy_baseline"] == pytest.approx(1 / 3)
+    # Of three images the mean of a third and one.
+    assert results["held_out_accuracy_baseline"] == pytest.approx(2 / 3)
     assert any("torn.jpg" in message for message in caplog.messages)
     (spoiled / "val" / "bee" / "torn.jpg").write_bytes(b"\xff\xd8\xff")
     with pytest.raises(ValueError, match="torn.jpg"):
