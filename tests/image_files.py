@@ -125,3 +125,28 @@ def many_scans(image, count):
     jpeg = encoded(image, "JPEG", progressive=True)
     last = jpeg.rindex(b"\xff\xda")
     return jpeg[:-2] + (count - jpeg.count(b"\xff\xda")) * jpeg[last:-2] + jpeg[-2:]
+
+
+def class_folders(
+    root, photos, count, train=None, size=(60, 60), classes=("ant", "bee")
+):
+    """Writes photographs of several classes in turn, a folder for each class.
+
+    Args:
+        root: Path of the folder, a `pathlib.Path`.
+        photos: Path of the photographs, whose corners are taken.
+        count: Number of photographs.
+        train: How many of them go into `train/`, the others into `val/`; None for no
+            such parts.
+        size: (W, H) of the corners.
+        classes: Names of the classes.
+
+    Returns:
+        `root`.
+    """
+    for number, path in enumerate(sorted(photos.glob("*.jpg"))[:count]):
+        part = root if train is None else root / ("train" if number < train else "val")
+        place = part / classes[number % len(classes)] / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(encoded(photograph(path, size), "JPEG"))
+    return root

@@ -18,14 +18,8 @@ LAYERS = ("relu1", "relu5")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, photos):
     """Six photographs to train on and four to measure on, of two classes."""
-    folder = tmp_path_factory.mktemp("data")
-    for number, path in enumerate(sorted(photos.glob("*.jpg"))[:20]):
-        part = "train" if number < 12 else "val"
-        place = folder / part / ("ant", "bee")[number % 2] / path.name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        image = image_files.photograph(path, (60, 60))
-        place.write_bytes(image_files.encoded(image, "JPEG"))
-    return folder
+    root = tmp_path_factory.mktemp("data")
+    return image_files.class_folders(root, photos, 20, train=12)
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,8 @@ import tool_calls
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, photos):
-    folder = tmp_path_factory.mktemp("data")
-    for number, path in enumerate(sorted(photos.glob("*.jpg"))[:12]):
-        place = folder / ("ant", "bee")[number % 2] / path.name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        image = image_files.photograph(path, (40, 40))
-        place.write_bytes(image_files.encoded(image, "JPEG"))
-    return folder
+    root = tmp_path_factory.mktemp("data")
+    return image_files.class_folders(root, photos, 12, size=(40, 40))
 
 
 def _probe(folder, tmp_path, *flags):

@@ -17,14 +17,8 @@ TINY = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, photos):
-    folder = tmp_path_factory.mktemp("data")
-    for number, path in enumerate(sorted(photos.glob("*.jpg"))[:12]):
-        part = "train" if number < 8 else "val"
-        place = folder / part / ("ant", "bee")[number % 2] / path.name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        image = image_files.photograph(path, (30, 30))
-        place.write_bytes(image_files.encoded(image, "JPEG"))
-    return folder
+    root = tmp_path_factory.mktemp("data")
+    return image_files.class_folders(root, photos, 12, train=8, size=(30, 30))
 
 
 def _train(folder, tmp_path, *flags):

@@ -12,13 +12,7 @@ import image_files
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, photos):
-    folder = tmp_path_factory.mktemp("data")
-    for number, path in enumerate(sorted(photos.glob("*.jpg"))[:16]):
-        place = folder / ("ant", "bee")[number % 2] / path.name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        image = image_files.photograph(path, (60, 60))
-        place.write_bytes(image_files.encoded(image, "JPEG"))
-    return folder
+    return image_files.class_folders(tmp_path_factory.mktemp("data"), photos, 16)
 
 
 def test_it_is_the_best_layer_of_a_probe_of_all(folder):

@@ -147,14 +147,7 @@ def test_another_evaluation_traces_nothing(name, folder, monkeypatch):
 
 @pytest.fixture(scope="module")
 def labeled(tmp_path_factory, photos):
-    folder = tmp_path_factory.mktemp("labeled")
-    for number, path in enumerate(sorted(photos.glob("*.jpg"))[-8:]):
-        place = folder / ("ant", "bee")[number % 2] / path.name
-        place.parent.mkdir(exist_ok=True)
-        place.write_bytes(
-            image_files.encoded(image_files.photograph(path, (60, 60)), "JPEG")
-        )
-    return folder
+    return image_files.class_folders(tmp_path_factory.mktemp("labeled"), photos, 8)
 
 
 def _probed(folder, labeled, **changes):

@@ -35,14 +35,8 @@ TINY = dict(
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, photos):
     """Twelve photographs to train on and six to test on, of three classes."""
-    folder = tmp_path_factory.mktemp("data")
-    for number, path in enumerate(sorted(photos.glob("*.jpg"))[:18]):
-        part = "train" if number < 12 else "val"
-        place = folder / part / ("ant", "bee", "cat")[number % 3] / path.name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        image = image_files.photograph(path, (40, 30))
-        place.write_bytes(image_files.encoded(image, "JPEG"))
-    return folder
+    root, classes = tmp_path_factory.mktemp("data"), ("ant", "bee", "cat")
+    return image_files.class_folders(root, photos, 18, 12, (40, 30), classes)
 
 
 def _task(folder, **changes):

@@ -1,12 +1,18 @@
-"""What tasks share that tell what was done to a crop, on flips."""
+"""What tasks share that tell what was done to a crop: on flips, and whole runs."""
 
+import json
 import math
+import os
+import shutil
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import toy_task
 
-from selfsup import data
+from selfsup import data, heads, training
+from selfsup.training import tasks
 from selfsup.training.pretraining_config import PretrainingConfig
 from selfsup.training.tasks.transformation import TransformationTask
 
@@ -80,3 +86,115 @@ def test_the_sheet_shows_a_row_for_each_image(task, held_out):
     # The first batch.
     assert len(batches[0][0]["gray"]) == 4
     assert sheet.shape[0] == 26 + 4 * (120 + 6)
+
+
+# A few steps on the embedded photographs; jigsaw's patches have 11 pixels.
+TINY = dict(
+    network="alexnet",
+    width=1 / 64,
+    crop_size=40,
+    batch_size=4,
+    steps=4,
+    log_every=2,
+    eval_every=2,
+)
+
+
+def _make(name, **changes):
+    hidden = {"hidden": 8} if name == "jigsaw" else {}
+    task = tasks.get(name)
+    return task(task.Config.from_preset(**{**TINY, **hidden, **changes}))
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory, photos):
+    folder = tmp_path_factory.mktemp("photos")
+    for path in sorted(photos.glob("*.jpg"))[:5]:
+        shutil.copy(path, folder)
+    (folder / "torn.jpg").write_bytes(b"\xff\xd8\xff")
+    return folder
+
+
+def test_an_unreadable_image_has_no_weight(damaged):
+    task = _make("rotation", data=(str(damaged),), val_fraction=0.0)
+    images = task.open("train")
+    for _, _, weights, status in task.batches(images).take(3):
+        torn = [images.name(i).endswith("torn.jpg") for i in status["index"].numpy()]
+        np.testing.assert_array_equal(weights["label"], 1.0 - np.float32(torn))
+        np.testing.assert_array_equal(status["status"] == data.UNDECODABLE, torn)
+
+
+def test_there_is_no_picture_where_no_image_can_be_read(tmp_path):
+    (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff")
+    task = _make("rotation", val_data=(str(tmp_path),))
+    torn = task.open("held_out")
+    guess = {"label": np.zeros((4, 4), np.float32)}
+    assert task.draw(lambda inputs: guess, {"train": torn, "held_out": torn}) is None
+
+
+@pytest.fixture(scope="module", params=["rotation", "jigsaw"])
+def run(request, tmp_path_factory):
+    """The name of a task, and the workdir of a finished run."""
+    workdir = tmp_path_factory.mktemp(request.param) / "run"
+    training.train(_make(request.param), workdir)
+    return request.param, workdir
+
+
+@pytest.mark.slow
+def test_a_stream_starts_anywhere(run):
+    task = _make(run[0])
+    images = task.open("train")
+    streams = task.batches(images, start=3), task.batches(images).skip(3)
+    for ours, other in zip(*(stream.take(2) for stream in streams), strict=True):
+        keras.tree.map_structure(np.testing.assert_array_equal, ours, other)
+
+
+@pytest.mark.slow
+def test_a_run_leaves_its_model_numbers_and_pictures(run):
+    (name, workdir), count = run, tasks.get(run[0]).transformations
+    kind = tasks.get(name).kind
+    assert {"backbone.keras", f"{kind}.keras", "samples.png"} <= set(
+        os.listdir(workdir)
+    )
+    model = keras.models.load_model(workdir / f"{kind}.keras")
+    assert heads.kind(model) == kind and model.output["label"].shape[-1] == count
+    header = (workdir / "log.csv").read_text().splitlines()[0].split(",")
+    assert {"label", "loss", "val_label", "val_accuracy"} <= set(header)
+    held_out = json.loads((workdir / "results.json").read_text())["held_out"]
+    assert held_out["label_baseline"] == pytest.approx(np.log(count))
+    assert held_out["accuracy_baseline"] == 1 / count
+
+
+@pytest.mark.slow
+def test_evaluation_gives_the_numbers_of_the_run(run):
+    results, folder = training.evaluate(run[1])
+    trained = json.loads((run[1] / "results.json").read_text())
+    assert results["images"] == trained["held_out_images"] == 6
+    for name, value in trained["held_out"].items():
+        assert results[name] == pytest.approx(value, rel=1e-5)
+    assert (folder / "samples.png").exists()
+
+
+@pytest.mark.slow
+def test_evaluation_stops_at_an_unreadable_image(run, damaged, tmp_path):
+    with pytest.raises(ValueError, match="torn.jpg"):
+        training.evaluate(run[1], {"data": (str(damaged),)}, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_ends_like_the_unbroken_one(run, tmp_path, monkeypatch):
+    name, workdir = run
+
+    def stop(*args):
+        raise InterruptedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TransformationTask, "measure", stop)
+        with pytest.raises(InterruptedError):
+            training.train(_make(name, checkpoint_seconds=0.0), tmp_path)
+    training.train(_make(name), tmp_path)
+    ours, theirs = (
+        keras.models.load_model(path / f"{tasks.get(name).kind}.keras").get_weights()
+        for path in (tmp_path, workdir)
+    )
+    toy_task.assert_same(ours, theirs)
