@@ -10,27 +10,31 @@ from selfsup import atomic
 from selfsup.evaluation.journal import fingerprint
 
 
-def cached(folder, about, compute):
-    """Returns arrays from a file, or computes and keeps them.
+def cached(folder, about, names, compute):
+    """Returns arrays from a file; those that it lacks are computed and join it.
 
     Args:
         folder: Path of the folder, a `pathlib.Path`; it is made.
         about: What JSON can hold and the arrays depend on.
-        compute: Function that returns the list of arrays.
+        names: Names of the arrays.
+        compute: Function from the list of the missing names to their arrays.
 
     Returns:
-        A list of arrays.
+        A dict from the names to the arrays.
     """
     digest = hashlib.sha256(json.dumps(about).encode(errors="surrogateescape"))
     path = folder / f"{digest.hexdigest()[:16]}.npz"
+    found = {}
     if path.exists():
         with np.load(path) as arrays:
-            return list(arrays.values())
-    found = compute()
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic.write(path) as unfinished:
-        np.savez(unfinished, *found)
-    return found
+            found = dict(arrays)
+    missing = [name for name in names if name not in found]
+    if missing:
+        found |= dict(zip(missing, compute(missing), strict=True))
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic.write(path) as unfinished:
+            np.savez(unfinished, **found)
+    return {name: found[name] for name in names}
 
 
 def identity(backbone, samples):

@@ -7,7 +7,7 @@ import pathlib
 import keras
 
 from selfsup import networks, runs
-from selfsup.settings import Config, setting
+from selfsup.settings import Config, fail, setting
 from selfsup.training.downstream_config import DownstreamConfig
 from selfsup.training.initial_backbone import initial_backbone, rebalanced
 
@@ -20,7 +20,9 @@ class FrozenConfig(Config):
     """Settings of all probes."""
 
     layers: str = setting(
-        "", "Layers to probe, with commas between. Default: those of the hypercolumn."
+        "",
+        "Layers to probe, with commas between. Default: those of the hypercolumn. "
+        "Field-of-view blocks are left out.",
     )
     random: bool = setting(
         True, "Probe a random network of the same architecture too, as a baseline."
@@ -34,14 +36,20 @@ class FrozenConfig(Config):
     color: bool = setting(False, "Give the network color instead of gray.")
     seeds: int = setting(5, "Random draws, whose mean and spread are reported.", 1)
 
-    def layer_names(self, backbone):
-        """Returns the layers that are probed, a tuple of names."""
+    def layer_names(self, backbone, with_input=True):
+        """Returns the layers that are probed, a tuple of names.
+
+        Args:
+            backbone: A model of `selfsup.networks`.
+            with_input: Whether the input, which the hypercolumn reads too, is one.
+        """
         if not self.layers:
-            return tuple(tap.layer for tap in networks.taps(backbone))
-        return tuple(name.strip() for name in self.layers.split(","))
+            names = [tap.layer for tap in networks.taps(backbone)]
+            return tuple(x for x in names if with_input or x != backbone.input.name)
+        return tuple(dict.fromkeys(x.strip() for x in self.layers.split(",")))
 
 
-def open_network(ckpt, config):
+def open_network(ckpt, config, padding=None):
     """Opens the network to probe.
 
     Batch normalization is absorbed, as for fine-tuning.
@@ -50,6 +58,7 @@ def open_network(ckpt, config):
         ckpt: What `--init` of a training takes: a workdir, a file, `imagenet`, a name
             from the zoo, or `random`.
         config: A `FrozenConfig`.
+        padding: Padding of a random network; None for zeros.
 
     Returns:
         A backbone.
@@ -64,6 +73,7 @@ def open_network(ckpt, config):
             init=ckpt,
             network=config.network,
             width=config.width,
+            padding=padding,
             color=config.color,
             fov_blocks=0,
         )
@@ -76,8 +86,8 @@ def compared(ckpt, backbone, config, images):
     The random network is the one that fine-tuning from scratch starts from.
 
     Args:
-        ckpt: As in `open_network`.
-        backbone: What it returned.
+        ckpt: What `backbone` was opened from.
+        backbone: What `open_network` returned.
         config: A `FrozenConfig`.
         images: Iterable of batches `[N, S, S, C]` of the networks' input, on which a
             random network is rebalanced.
@@ -88,25 +98,40 @@ def compared(ckpt, backbone, config, images):
         return {GIVEN: backbone}
     about = networks.describe(backbone)
     fields = {name: about[name] for name in ("network", "width")}
-    other = open_network("random", dataclasses.replace(config, **fields))
+    config = dataclasses.replace(config, **fields)
+    other = open_network("random", config, about["padding"])
     return {GIVEN: backbone, RANDOM: rebalanced(other, images)}
 
 
-def crop_size_of(ckpt, backbone):
-    """Returns the side of the crops that a network was trained on, in pixels."""
-    settings = {}
-    if os.path.isdir(ckpt):
-        settings = runs.read_settings(pathlib.Path(ckpt, "config.json")) or {}
-    default = networks.ARCHITECTURES[networks.recognize(backbone)].crop_size
-    return settings.get("crop_size") or default
-
-
-def output_folder(ckpt, output=None):
-    """Returns where the report goes: `probe` in the workdir, else `runs/probe`.
+def crop_size_of(ckpt, backbone, given=None):
+    """Returns the side of the crops: of the training's `config.json`, if there is one.
 
     Args:
-        ckpt: As in `open_networks`.
-        output: The folder that was asked for, or None.
+        ckpt: As in `open_network`.
+        backbone: What `open_network` returned.
+        given: The side that was asked for, in pixels, or None.
+
+    Raises:
+        ValueError: If it is too small for the network.
     """
-    inside = pathlib.Path(ckpt, "probe") if os.path.isdir(ckpt) else "runs/probe"
-    return pathlib.Path(output or inside).expanduser()
+    architecture = networks.ARCHITECTURES[networks.recognize(backbone)]
+    folder = pathlib.Path(ckpt)
+    folder = folder if folder.is_dir() else folder.parent
+    settings = (runs.read_settings(folder / "config.json") or {}) if not given else {}
+    size = given or settings.get("crop_size") or architecture.crop_size
+    if size < architecture.min_size:
+        name = architecture.name
+        fail("crop_size", size, f"at least {architecture.min_size} for {name}")
+    return size
+
+
+def output_folder(ckpt, output=None, name="probe"):
+    """Returns where a report goes: a folder in the workdir, or in `runs`.
+
+    Args:
+        ckpt: As in `open_network`.
+        output: The folder that was asked for, or None.
+        name: Name of the folder.
+    """
+    inside = ckpt if os.path.isdir(ckpt) else "runs"
+    return pathlib.Path(output or pathlib.Path(inside, name)).expanduser()

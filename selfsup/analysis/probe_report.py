@@ -39,7 +39,7 @@ def table(results):
 
     Returns:
         A string of several lines: a block for each kind of probe and number of images,
-        with the layer that the training images chose in its last line.
+        with the layers that the training images chose in its last lines.
     """
     by_network = results["accuracy"]
     lines = []
@@ -52,9 +52,10 @@ def table(results):
                 _cell(layers[layer][kind][count]) for layers in by_network.values()
             ]
             lines.append(f"{layer:{width}}" + "".join(f"{cell:>16}" for cell in cells))
-        best = best_layer(results, kind, count)
-        value = by_network[GIVEN][best][kind][count]
-        lines.append(f"chosen by the training images: {best}, {_cell(value)}")
+        for name, layers in by_network.items():
+            best = best_layer(results, kind, count, name)
+            value = _cell(layers[best][kind][count])
+            lines.append(f"{name}, chosen by the training images: {best}, {value}")
     return "\n".join(lines[1:])
 
 
@@ -87,7 +88,8 @@ def best_layer(results, kind, count, network=GIVEN):
         network: `given` or `random`.
     """
     layers = results["accuracy"][network]
-    return max(layers, key=lambda layer: layers[layer][kind][count]["choice"])
+    # Of equal ones the deepest.
+    return max(reversed(layers), key=lambda layer: layers[layer][kind][count]["choice"])
 
 
 def draw(results, path):

@@ -1,7 +1,6 @@
 """Linear and nearest-neighbor probes of a network's layers on a labeled set."""
 
 import dataclasses
-import functools
 
 import numpy as np
 
@@ -13,9 +12,11 @@ from selfsup.data.labelled_batches import evaluation_batches
 from selfsup.evaluation.probes import (
     KINDS,
     CenterCrops,
+    check_labels,
     pooled_features,
     probe_accuracies,
 )
+from selfsup.inference.features import check_layers
 from selfsup.locking import locked
 from selfsup.progress import progress_bar
 from selfsup.settings import fail, setting
@@ -51,10 +52,15 @@ class ProbeConfig(FrozenConfig):
         path=True,
     )
     samples_per_class: str = setting(
-        _ALL, "Training images of each class; several numbers with commas between."
+        _ALL,
+        "Training images of each class, drawn --seeds times; several numbers with "
+        "commas between, and all, which is probed once.",
     )
     crop_size: int | None = setting(
-        None, "Side of the center crops. Default: that of the training.", 8
+        None,
+        "Side of the center crops. Default: that in the training's config.json, else "
+        "the network's.",
+        8,
     )
     side: int | None = setting(
         None, "Shortest side that images are scaled to. Default: 8/7 of the crop.", 8
@@ -74,7 +80,8 @@ class ProbeConfig(FrozenConfig):
     @property
     def counts(self):
         """The numbers of training images of each class, as text."""
-        return tuple(count.strip() for count in self.samples_per_class.split(","))
+        counts = (count.strip() for count in self.samples_per_class.split(","))
+        return tuple(dict.fromkeys(counts))
 
 
 def probe(ckpt, config, output=None):
@@ -101,68 +108,72 @@ def probe(ckpt, config, output=None):
     train, test = data.open_labeled(
         config.data, val_spec=config.val_data, val_fraction=_VAL_FRACTION
     )
-    given = frozen_networks.open_network(ckpt, config)
-    layers = config.layer_names(given)
-    # An unknown layer is refused before anything is read.
-    inference.pooled_feature_predictor(given, layers)
-    size = config.crop_size or frozen_networks.crop_size_of(ckpt, given)
-    crops = CenterCrops.of_size(size, config.side, config.color)
+    check_labels(train)
     draws = _draws(config, train)
-    chosen = np.unique(np.concatenate([indices for _, _, indices in draws]))
-    parts = {"training": train.subset(chosen), "test": test}
-    # Where the images of each draw stand among those that are used.
-    draws = [(count, seed, np.searchsorted(chosen, x)) for count, seed, x in draws]
-    # Of all classes: images are in the order of their folders.
-    shown = train.subset(data.evenly_spaced(train, _REBALANCING_IMAGES))
-    batches = data.decoded(evaluation_batches(shown, crops), shown)
-    images = (next(iter(inputs.values()))[:, 0] for inputs, *_ in batches)
+    given = frozen_networks.open_network(ckpt, config)
+    layers = config.layer_names(given, with_input=False)
+    check_layers(given, layers)
+    size = frozen_networks.crop_size_of(ckpt, given, config.crop_size)
+    crops = CenterCrops.of_size(size, config.side, config.color)
     output = runs.make(frozen_networks.output_folder(ckpt, output))
     with locked(output):
         accuracy = {}
         for name, backbone in frozen_networks.compared(
-            ckpt, given, config, images
+            ckpt, given, config, _images(train, crops)
         ).items():
-            extracted = _extract(name, backbone, layers, parts, crops, output)
-            accuracy[name] = _measure(name, extracted, parts, draws, layers)
+            features = {
+                part: _extract(name, part, backbone, layers, samples, crops, output)
+                for part, samples in (("training", train), ("test", test))
+            }
+            accuracy[name] = _measure(name, features, train, test, draws)
         results = {
             "ckpt": str(ckpt),
             "data": train.folder,
+            "val_data": test.folder,
+            "classes": list(train.classes),
+            "training_images": len(train),
             "images": len(test),
             "crop_size": crops.crop_size,
             "side": crops.min_side,
             "largest_class": float(np.bincount(test.labels).max() / len(test)),
             "accuracy": accuracy,
         }
-        runs.write_json(output / "config.json", {"ckpt": str(ckpt), **config.to_json()})
+        settings = {"task": "classification", **config.to_json()}
+        runs.write_json(output / "config.json", settings)
         runs.write_json(output / "results.json", results)
         probe_report.draw(results, output / "probe.png")
     return results, output
 
 
-def _extract(name, backbone, layers, parts, crops, output):
-    """Returns a dict from each part to the list of its features by layer."""
-    predict = inference.pooled_feature_predictor(backbone, layers)
-    return {
-        part: feature_cache.cached(
-            output / "features",
-            [layers, crops, feature_cache.identity(backbone, samples)],
-            functools.partial(
-                pooled_features, predict, samples, crops, f"{name} network, {part}"
-            ),
-        )
-        for part, samples in parts.items()
-    }
+def _images(samples, crops):
+    """Yields batches of images of all classes, which stand one after the other."""
+    shown = samples.subset(data.evenly_spaced(samples, _REBALANCING_IMAGES))
+    for inputs, *_ in data.decoded(evaluation_batches(shown, crops), shown):
+        (images,) = inputs.values()
+        yield images[:, 0]
 
 
-def _measure(name, features, parts, draws, layers):
+def _extract(name, part, backbone, layers, samples, crops, output):
+    """Returns a dict from each layer to its features of all images of a set."""
+
+    def compute(missing):
+        predict = inference.pooled_feature_predictor(backbone, missing)
+        return pooled_features(predict, samples, crops, f"{name} network, {part}")
+
+    about = [crops, feature_cache.identity(backbone, samples)]
+    return feature_cache.cached(output / "features", about, layers, compute)
+
+
+def _measure(name, features, train, test, draws):
     """Returns the accuracies by layer, kind of probe and number of images."""
-    train, test = parts["training"], parts["test"]
-    measured = {}
+    layers, measured = list(features["test"]), {}
     bar = progress_bar(draws, f"{name} network, probes", unit="draw", leave=False)
     for count, seed, chosen in bar:
-        ours = [x[chosen] for x in features["training"]], train.labels[chosen]
-        theirs = features["test"], test.labels
-        measured.setdefault(count, []).append(probe_accuracies(ours, theirs, seed))
+        ours = [features["training"][layer][chosen] for layer in layers]
+        theirs = [features["test"][layer] for layer in layers]
+        measured.setdefault(count, []).append(
+            probe_accuracies((ours, train.labels[chosen]), (theirs, test.labels), seed)
+        )
     return {
         layer: {
             kind: {
@@ -182,12 +193,14 @@ def _summary(draws):
 
 
 def _draws(config, train):
-    """Returns triples of the number of images, a seed, and the images' numbers."""
+    """Returns triples of the number of images, a seed, and the images' numbers.
+
+    With all images there is nothing to draw: one triple.
+    """
     keys = {key: index for index, key in enumerate(train.keys)}
     draws = []
     for count in config.counts:
         if count == _ALL:
-            # Nothing is drawn at random.
             draws.append((count, 0, np.arange(len(train))))
             continue
         transform = label_transforms.PerClass(int(count))

@@ -17,8 +17,8 @@ from selfsup.locking import locked
 from selfsup.progress import progress_bar
 from selfsup.settings import changed, fail, setting
 
-# Points of an image, and images at once.
-_POINTS, _BATCH = 32, 8
+# Images at once, and points of an image at least.
+_BATCH, _LEAST_POINTS = 8, 8
 
 # Batches that a random network is rebalanced on.
 _REBALANCING_BATCHES = 4
@@ -47,7 +47,12 @@ class SegmentationProbeConfig(FrozenConfig):
     crop_size: int | None = setting(
         None, "Side of the crops that points are read in. Default: the training's.", 8
     )
-    points: int = setting(20_000, "Points that heads are fitted to.", 100)
+    points: int = setting(
+        20_000,
+        "Points that heads are fitted to, and as many to measure on; those that are "
+        "void are left out. Each image is read once at most.",
+        100,
+    )
     hidden: int = setting(256, "Units of the hidden layer.", 1)
 
     def __post_init__(self):
@@ -62,7 +67,7 @@ def probe_segmentation(ckpt, config, output=None):
     Args:
         ckpt: As in `probes.probe`.
         config: A `SegmentationProbeConfig`.
-        output: Folder of the report; None for `probe` in the workdir.
+        output: Folder of the report; None for `probe/segmentation` in the workdir.
 
     Returns:
         A pair: the results, as written to `results.json`, and the folder, which also
@@ -80,8 +85,9 @@ def probe_segmentation(ckpt, config, output=None):
     }
     given = frozen_networks.open_network(ckpt, config)
     taps = _taps(given, config)
-    size = config.crop_size or frozen_networks.crop_size_of(ckpt, given)
-    output = runs.make(frozen_networks.output_folder(ckpt, output))
+    size = frozen_networks.crop_size_of(ckpt, given, config.crop_size)
+    output = frozen_networks.output_folder(ckpt, output, "probe/segmentation")
+    output = runs.make(output)
     probe = _Probe(config, parts, taps, size, output)
     with locked(output), batching.reading_errors():
         networks_by_name = frozen_networks.compared(
@@ -99,7 +105,8 @@ def probe_segmentation(ckpt, config, output=None):
                 for name, backbone in networks_by_name.items()
             },
         }
-        runs.write_json(output / "config.json", {"ckpt": str(ckpt), **config.to_json()})
+        settings = {"task": "segmentation", **config.to_json()}
+        runs.write_json(output / "config.json", settings)
         runs.write_json(output / "results.json", results)
     return results, output
 
@@ -117,19 +124,24 @@ class _Probe:
 
     def __init__(self, config, parts, taps, crop_size, output):
         self.config, self.parts, self.taps, self.output = config, parts, taps, output
-        self.stream = dict(
-            crop_size=crop_size,
-            batch_size=_BATCH,
-            points=_POINTS,
-            point_margin=0,
-            color=config.color,
-        )
+        self.crop_size = crop_size
 
     def images(self, key):
         """Yields batches of training crops."""
-        batches = data.voc.segmentation_batches(self.parts["training"], **self.stream)
+        batches = self._batches(self.parts["training"], points=1, seed=0)
         for inputs, *_ in batches.take(_REBALANCING_BATCHES):
             yield inputs[key]
+
+    def _batches(self, samples, points, seed):
+        return data.voc.segmentation_batches(
+            samples,
+            crop_size=self.crop_size,
+            batch_size=_BATCH,
+            points=points,
+            point_margin=0,
+            color=self.config.color,
+            seed=seed,
+        )
 
     def measure(self, name, backbone):
         """Returns a dict from each kind of head to its measures over all seeds."""
@@ -150,6 +162,14 @@ class _Probe:
             self._features(f"{name} network, {part}", backbone, samples, seed)
             for part, samples in self.parts.items()
         )
+        seen = np.unique(train[1])
+        if len(seen) < 2:
+            names = [self.parts["training"].classes[number] for number in seen]
+            raise ValueError(
+                "The points to fit heads to show fewer than two classes. Expected two "
+                f"or more. Received: {', '.join(names) or 'only void'} in split "
+                f"{self.config.train_split!r}"
+            )
         samples, found = self.parts["test"], {}
         count = len(samples.classes)
         title = f"{name} network, heads"
@@ -169,27 +189,36 @@ class _Probe:
         return found
 
     def _features(self, title, backbone, samples, seed):
-        """Returns hypercolumns `[N, C]` at points with a class, and these `[N]`."""
-        batches = -(-self.config.points // (_POINTS * _BATCH))
-        layers = [tap.layer for tap in self.taps]
-        identity = feature_cache.identity(backbone, samples)
-        about = [layers, self.stream, batches, seed, identity]
+        """Returns hypercolumns `[N, C]` at points with a class, and these `[N]`.
 
-        def compute():
+        They are in the order of the images, which is random.
+        """
+        points = max(_LEAST_POINTS, -(-self.config.points // len(samples)))
+        images = min(len(samples), -(-self.config.points // points))
+        batches = -(-images // _BATCH)
+
+        def compute(_):
             found = []
-            stream = data.voc.segmentation_batches(samples, seed=seed, **self.stream)
+            stream = self._batches(samples, points, seed)
             read = _hypercolumns(backbone, self.taps)
             for inputs, targets, _ in progress_bar(
                 stream.take(batches), title, batches, "batch", leave=False
             ):
                 classes = targets[heads.CLASSES].numpy()
                 usable = classes != data.voc.VOID
+                # The last batch begins another round.
+                usable[images - len(found) * _BATCH :] = False
                 found.append((read(inputs).numpy()[usable], classes[usable]))
             return [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
 
-        return feature_cache.cached(
-            self.output / "features", [about, identity], compute
-        )
+        about = [
+            [tap.layer for tap in self.taps],
+            [self.crop_size, points, images, seed],
+            feature_cache.identity(backbone, samples),
+        ]
+        names = ("hypercolumns", "classes")
+        found = feature_cache.cached(self.output / "features", about, names, compute)
+        return found["hypercolumns"], found["classes"]
 
 
 def _hypercolumns(backbone, taps):

@@ -24,7 +24,7 @@ from selfsup.analysis.segmentation_probe import (
     probe_segmentation,
 )
 from selfsup.cli.app import Tool
-from selfsup.cli.options import ReportOptions
+from selfsup.cli.options import ReportOptions, RunOptions
 from selfsup.settings import changed, setting
 
 # Name of the task: its settings, its function, and how its results are shown.
@@ -54,18 +54,19 @@ class Options(ReportOptions):
         ReportOptions,
         "output",
         None,
-        "Folder of the report. Default: probe in the workdir, else runs/probe.",
+        "Folder of the report. Default: probe in the workdir, else runs/probe; "
+        "probe/segmentation for that task.",
     )
+    config: str | None = changed(RunOptions, "config", None)
 
 
 def main(options, given):
     """Probes by the settings given."""
-    config_class, probe, table = TASKS[options.task]
+    config_class, measure, table = TASKS[options.task]
     config = config_class.from_values(given)
-    results, output = probe(options.ckpt, config, options.output)
+    results, output = measure(options.ckpt, config, options.output)
     logging.info("\n%s", table(results))
     logging.info("The report is in %s", output)
 
 
-CONFIGS = {name: row[0] for name, row in TASKS.items()}
-TOOL = Tool(__doc__, main, Options, CONFIGS)
+TOOL = Tool(__doc__, main, Options, {name: row[0] for name, row in TASKS.items()})

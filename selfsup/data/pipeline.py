@@ -162,7 +162,7 @@ def decoded(batches, images):
         if len(bad):
             names = ", ".join(repr(images.name(int(index))) for index in bad)
             raise ValueError(
-                "Held-out images can't be decoded, and an evaluation skips none. "
+                "Images can't be decoded, and a measurement skips none. "
                 f"Expected readable images. Received: {names}"
             )
         yield batch

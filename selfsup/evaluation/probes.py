@@ -76,6 +76,21 @@ def pooled_features(predict, samples, config, title=None):
     return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
+def check_labels(samples):
+    """Raises a ValueError unless each class has the two images that a probe needs.
+
+    Args:
+        samples: A `data.LabeledSet`.
+    """
+    counts = np.bincount(samples.labels, minlength=len(samples.classes))
+    if counts.min() < 2:
+        raise ValueError(
+            "A class has too few images for a probe. Expected two or more. Received: "
+            f"{counts.min()} of class {samples.classes[counts.argmin()]!r} in "
+            f"{samples.folder}"
+        )
+
+
 def fit_probe(kind, features, labels, seed=0):
     """Fits a probe to standardized features.
 
@@ -86,23 +101,14 @@ def fit_probe(kind, features, labels, seed=0):
     Args:
         kind: `"linear"` or `"knn"`.
         features: `[N, C]`, float32.
-        labels: `[N]`, integers.
+        labels: `[N]`, integers; two of each or more.
         seed: Seed of the choice of the fifth.
 
     Returns:
         A fitted `sklearn.model_selection.GridSearchCV` with `predict`, `best_params_`
         and `best_score_`, the accuracy on the fifth.
-
-    Raises:
-        ValueError: If a class has a single image.
     """
-    classes, counts = np.unique(labels, return_counts=True)
-    if counts.min() < 2:
-        raise ValueError(
-            "A probe has too few images of a class. Expected two or more of each. "
-            f"Received: {counts.min()} of class number {classes[counts.argmin()]}"
-        )
-    share = max(len(classes), round(_CHOICE_SHARE * len(labels)))
+    share = max(len(np.unique(labels)), round(_CHOICE_SHARE * len(labels)))
     if kind == "linear":
         probe, name, values = LogisticRegression(max_iter=1000), "C", _STRENGTHS
     else:

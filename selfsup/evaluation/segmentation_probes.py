@@ -7,7 +7,7 @@ other is.
 import keras
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, ShuffleSplit
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -31,22 +31,25 @@ def fit_head(kind, features, labels, units=256, seed=0):
     """Fits a head to standardized hypercolumns.
 
     Args:
-        kind: `"linear"`, a logistic regression whose regularization a fifth of the
-            points chooses; or `"hidden"`, a network with one hidden layer, which ends
-            when a tenth of the points gains no more.
-        features: `[N, C]`, float32.
+        kind: `"linear"`, a logistic regression whose regularization the last fifth of
+            the points chooses; or `"hidden"`, a network with one hidden layer, which
+            ends when a random tenth of the points gains no more.
+        features: `[N, C]`, float32, in the order of the images, so that the last fifth
+            is of images of its own.
         labels: `[N]`, integers.
         units: Units of the hidden layer.
-        seed: Seed of the choices and of the initial weights.
+        seed: Seed of the random tenth and of the initial weights.
 
     Returns:
         A fitted pipeline of scikit-learn.
     """
     if kind == "linear":
+        is_choice = np.arange(len(labels)) >= round((1 - _CHOICE_SHARE) * len(labels))
         head = GridSearchCV(
             make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)),
             {"logisticregression__C": _STRENGTHS},
-            cv=ShuffleSplit(1, test_size=_CHOICE_SHARE, random_state=seed),
+            cv=PredefinedSplit(np.where(is_choice, 0, -1)),
+            error_score="raise",
         )
     else:
         network = MLPClassifier((units,), early_stopping=True, random_state=seed)

@@ -25,26 +25,36 @@ def pooled_feature_predictor(backbone, layers):
     >>> [tuple(x.shape) for x in predict(tf.zeros([2, 32, 32, 1]))]
     [(2, 4), (2, 26)]
     """
+    check_layers(backbone, layers)
     image = backbone.input
-    maps = keras.Model(image, [_feature_map(backbone, name) for name in layers])
+    # By name: Keras unpacks lists of one.
+    outputs = {name: backbone.get_layer(name).output for name in layers}
+    maps = keras.Model(image, outputs)
     signature = tf.TensorSpec([None, None, None, image.shape[-1]], tf.float32)
 
     @tf.function(input_signature=[signature])
     def predict(images):
         found = maps(images, training=False)
-        return [tf.reduce_mean(tf.cast(x, tf.float32), axis=[1, 2]) for x in found]
+        found = [tf.cast(found[name], tf.float32) for name in layers]
+        return [tf.reduce_mean(x, axis=[1, 2]) for x in found]
 
     return predict
 
 
-def _feature_map(backbone, name):
+def check_layers(backbone, layers):
+    """Raises a ValueError unless a network has layers with one feature map.
+
+    Args:
+        backbone: A model of `selfsup.networks`.
+        layers: Names of the layers.
+    """
     known = [layer.name for layer in backbone.layers if _has_map(layer)]
-    if name not in known:
-        raise ValueError(
-            f"There is no such layer. Expected one of {', '.join(known)}. "
-            f"Received: {name!r}"
-        )
-    return backbone.get_layer(name).output
+    for name in layers:
+        if name not in known:
+            raise ValueError(
+                f"There is no such layer. Expected one of {', '.join(known)}. "
+                f"Received: {name!r}"
+            )
 
 
 def _has_map(layer):

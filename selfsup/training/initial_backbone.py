@@ -5,6 +5,7 @@ from absl import logging
 
 from selfsup import heads, networks, runs, weights
 from selfsup.networks import units
+from selfsup.weights import nesting
 
 
 def initial_backbone(config, fc6_padding="same"):
@@ -47,12 +48,15 @@ def _pretrained(config, fc6_padding):
         loaded, _ = weights.applications.load(config.network or "vgg16")
     else:
         loaded = runs.open_run(path, [heads.BACKBONE]).model
+    # Of a jigsaw puzzle's model the one within.
+    inside = (x for x in nesting.all_layers(loaded) if isinstance(x, keras.Model))
+    loaded = next(filter(networks.is_network, inside), loaded)
     try:
         found = networks.describe(loaded)
     except ValueError as error:
         raise ValueError(
             "The weights are of no network of this package. Expected a backbone or "
-            f"a colorizer. Received: --init {path} ({error})"
+            f"a colorizer. Received: {path} ({error})"
         ) from error
     _check_agreement(config, found, path)
     # Without the head that the file may hold.

@@ -5,10 +5,15 @@ from absl import logging
 
 from selfsup import data, inference, networks, paths
 from selfsup.data.streams import FileImages
-from selfsup.evaluation.probes import CenterCrops, pooled_features, probe_accuracies
+from selfsup.evaluation.probes import (
+    CenterCrops,
+    check_labels,
+    pooled_features,
+    probe_accuracies,
+)
 
-# Images of each part at most: a probe is to take seconds.
-_MOST = 2000
+# Images of each part at most, as a probe is to take seconds; but so many of each class.
+_MOST, _LEAST = 2000, 4
 
 # Share of each class that is measured on where the set has no val/.
 _VAL_FRACTION = 0.5
@@ -17,8 +22,8 @@ _VAL_FRACTION = 0.5
 class OnlineProbe:
     """A linear probe of a backbone on a labeled set of its own.
 
-    Probes of all layers of the hypercolumn are fitted to pooled features. The layer is
-    chosen by the training images alone, anew at each measurement.
+    Probes of all layers of the hypercolumn but the input are fitted to pooled features.
+    The layer is chosen by the training images alone, anew at each measurement.
 
     Args:
         spec: As in `data.open_labeled`.
@@ -31,9 +36,8 @@ class OnlineProbe:
 
     def __init__(self, spec, crop_size):
         parts = data.open_labeled(spec, val_fraction=_VAL_FRACTION)
-        self._train, self._test = (
-            part.subset(data.evenly_spaced(part, _MOST)) for part in parts
-        )
+        check_labels(parts[0])
+        self._train, self._test = map(_some, parts)
         self._crops = CenterCrops.of_size(crop_size)
         self._compiled = None
 
@@ -77,7 +81,19 @@ class OnlineProbe:
     def _predictor(self, backbone):
         # Compiled once for the whole run.
         if self._compiled is None or self._compiled[0] is not backbone:
-            layers = [tap.layer for tap in networks.taps(backbone)]
+            names = [tap.layer for tap in networks.taps(backbone)]
+            layers = [name for name in names if name != backbone.input.name]
             predict = inference.pooled_feature_predictor(backbone, layers)
             self._compiled = backbone, (layers, predict)
         return self._compiled[1]
+
+
+def _some(samples):
+    """Returns a set with as many images of each class as a probe takes."""
+    count = max(_LEAST, _MOST // len(samples.classes))
+    members = (
+        np.flatnonzero(samples.labels == label) for label in range(len(samples.classes))
+    )
+    return samples.subset(
+        np.concatenate([x[data.evenly_spaced(x, count)] for x in members])
+    )

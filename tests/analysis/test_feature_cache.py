@@ -3,25 +3,30 @@
 import os
 
 import numpy as np
-import pytest
 
 from selfsup import data, networks
 from selfsup.analysis import feature_cache
 
 
-def _never():
-    raise AssertionError("computed again")
-
-
 def test_arrays_are_computed_once(tmp_path):
-    arrays = [np.arange(3), np.ones((2, 2), np.float32)]
-    first = feature_cache.cached(tmp_path / "f", ["a", 1], lambda: arrays)
-    again = feature_cache.cached(tmp_path / "f", ["a", 1], _never)
-    for one, other, given in zip(first, again, arrays, strict=True):
-        np.testing.assert_array_equal(one, given)
-        np.testing.assert_array_equal(other, given)
-    with pytest.raises(AssertionError, match="again"):
-        feature_cache.cached(tmp_path / "f", ["a", 2], _never)
+    arrays = {"x": np.arange(3), "y": np.ones((2, 2), np.float32), "z": np.zeros(1)}
+    asked = []
+
+    def compute(missing):
+        asked.append(missing)
+        return [arrays[name] for name in missing]
+
+    def cached(about, *names):
+        return feature_cache.cached(tmp_path / "f", about, names, compute)
+
+    for names in ("yx", "xy", "x", "xyz", "zx"):
+        found = cached(["a", 1], *names)
+        assert list(found) == list(names)
+        for name, array in found.items():
+            np.testing.assert_array_equal(array, arrays[name])
+    assert asked == [["y", "x"], ["z"]]
+    cached(["a", 2], "x")
+    assert asked[2:] == [["x"]]
 
 
 def test_the_identity_changes_with_weights_files_and_names(tmp_path, photos):

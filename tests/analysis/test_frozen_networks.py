@@ -31,7 +31,7 @@ def test_a_random_network_of_the_same_kind_stands_beside(workdir, images):
     assert list(found) == ["given", "random"]
     about = {name: networks.describe(backbone) for name, backbone in found.items()}
     # Both without normalization: absorbed, or never there.
-    for name in ("network", "width", "normalization"):
+    for name in ("network", "width", "normalization", "padding"):
         assert about["given"][name] == about["random"][name]
     assert about["given"]["normalization"] == "none"
     # Rebalanced: the second moment of activations is 1.
@@ -54,12 +54,22 @@ def test_layers_are_those_named_or_those_of_the_hypercolumn(workdir):
     assert FrozenConfig(layers="relu1, relu5").layer_names(given) == ("relu1", "relu5")
     taps = tuple(tap.layer for tap in networks.taps(given))
     assert FrozenConfig().layer_names(given) == taps
+    assert FrozenConfig().layer_names(given, with_input=False) == taps[1:]
+    assert FrozenConfig(layers="relu1,relu1").layer_names(given) == ("relu1",)
 
 
 def test_crops_and_folders_follow_the_workdir(workdir):
     given = frozen_networks.open_network(str(workdir), FrozenConfig())
-    assert frozen_networks.crop_size_of(str(workdir), given) == 40
-    assert frozen_networks.crop_size_of("imagenet", given) == 227
-    assert frozen_networks.output_folder(str(workdir)) == workdir / "probe"
-    assert frozen_networks.output_folder("sample") == pathlib.Path("runs/probe")
-    assert frozen_networks.output_folder("sample", "there") == pathlib.Path("there")
+    size = frozen_networks.crop_size_of
+    assert size(str(workdir), given) == size(str(workdir / "backbone.keras"), given)
+    assert size(str(workdir), given) == 40
+    assert size("imagenet", given) == 227
+    assert size(str(workdir), given, 64) == 64
+    with pytest.raises(ValueError, match="at least .* for alexnet. Received: .*=8"):
+        size(str(workdir), given, 8)
+    folder = frozen_networks.output_folder
+    assert folder(str(workdir)) == workdir / "probe"
+    assert folder("sample", name="probe/segmentation") == pathlib.Path(
+        "runs/probe/segmentation"
+    )
+    assert folder("sample", "there") == pathlib.Path("there")

@@ -42,13 +42,15 @@ def test_the_table_shows_every_number_and_the_chosen_layer():
         "relu1 30.0 ± 1.2 20.0 ± 1.2".split(),
         "relu2 55.0 ± 1.2 45.0 ± 1.2".split(),
         # By the part that chooses, not by the test.
-        "chosen by the training images: relu1, 30.0 ± 1.2".split(),
+        "given, chosen by the training images: relu1, 30.0 ± 1.2".split(),
+        "random, chosen by the training images: relu1, 20.0 ± 1.2".split(),
         [],
         "linear, all labels".split(),
         ["given", "random"],
         ["relu1", "50.0", "50.0"],
         ["relu2", "75.0", "75.0"],
-        "chosen by the training images: relu2, 75.0".split(),
+        "given, chosen by the training images: relu2, 75.0".split(),
+        "random, chosen by the training images: relu2, 75.0".split(),
     ]
 
 

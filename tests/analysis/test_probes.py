@@ -62,19 +62,17 @@ def test_all_labels_are_probed_once_and_draws_several_times(study):
 
 def test_the_numbers_are_those_of_the_probes_on_the_kept_features(study, folder):
     results, output = study
-    test = data.open_labeled(str(folder))[1]
-    train = data.open_labeled(str(folder))[0]
-    # Twice the training and twice the test images, of two layers each.
-    kept = [np.load(path) for path in sorted((output / "features").glob("*.npz"))]
-    by_count = {12: [], 8: []}
-    for arrays in kept:
-        found = list(arrays.values())
-        by_count[len(found[0])].append(found)
-    assert [len(found) for found in by_count.values()] == [2, 2]
+    train, test = data.open_labeled(str(folder))
+    # Training and test images of two networks.
+    files = sorted((output / "features").glob("*.npz"))
+    kept = {12: [], 8: []}
+    for arrays in map(np.load, files):
+        kept[len(arrays["relu1"])].append([arrays[layer] for layer in LAYERS])
+    assert [len(found) for found in kept.values()] == [2, 2]
     expected = [
         probe_accuracies((ours, train.labels), (theirs, test.labels))
-        for ours in by_count[12]
-        for theirs in by_count[8]
+        for ours in kept[12]
+        for theirs in kept[8]
     ]
     for layers in results["accuracy"].values():
         numbers = [
@@ -88,17 +86,22 @@ def test_the_numbers_are_those_of_the_probes_on_the_kept_features(study, folder)
 
 
 def test_features_are_extracted_once(study, folder, workdir, monkeypatch):
-    monkeypatch.setattr(probes, "pooled_features", lambda *args: 1 / 0)
-    config = _config(folder, samples_per_class="3, all", seeds=1)
+    monkeypatch.setattr(probes, "pooled_features", None)
+    config = _config(folder, samples_per_class="3", seeds=1)
     results, _ = probes.probe(str(workdir), config)
-    assert list(results["accuracy"]["given"]["relu1"]["knn"]) == ["3", "all"]
+    assert list(results["accuracy"]["given"]["relu1"]["knn"]) == ["3"]
 
 
 def test_a_fifth_is_measured_on_where_there_is_nothing_else(folder, tmp_path):
-    config = _config(folder / "train", network="alexnet", width=0.02, crop_size=32)
+    changes = dict(network="alexnet", width=0.02, crop_size=32, layers="relu5")
+    config = ProbeConfig(data=str(folder / "train"), **changes)
     results, _ = probes.probe("random", config, tmp_path)
-    assert results["images"] == 2
+    assert (results["training_images"], results["images"]) == (10, 2)
     assert list(results["accuracy"]) == ["given"]
+
+
+def test_numbers_of_images_count_once(folder):
+    assert _config(folder, samples_per_class="4, 4,all").counts == ("4", "all")
 
 
 @pytest.mark.parametrize(
@@ -107,6 +110,7 @@ def test_a_fifth_is_measured_on_where_there_is_nothing_else(folder, tmp_path):
         ({"layers": "relu1,relu99"}, "no such layer.*Received: 'relu99'"),
         ({"samples_per_class": "7"}, "Expected at least 7. Received: 6 of class 'ant'"),
         ({"val_data": "nowhere"}, "nowhere"),
+        ({"crop_size": 8}, "at least .* for alexnet"),
     ],
 )
 def test_what_does_not_fit_is_refused(folder, workdir, tmp_path, changes, message):

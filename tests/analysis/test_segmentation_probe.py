@@ -2,10 +2,12 @@
 
 import dataclasses
 
+import cv2
+import numpy as np
 import pytest
 
-from selfsup import data
-from selfsup.analysis import segmentation_probe
+from selfsup import data, networks
+from selfsup.analysis import frozen_networks, segmentation_probe
 from selfsup.analysis.segmentation_probe import SegmentationProbeConfig
 
 import voc_folders
@@ -74,3 +76,35 @@ def test_a_folder_is_asked_for():
     with pytest.raises(ValueError, match="`voc_dir` must be a folder"):
         SegmentationProbeConfig()
     assert data.voc.VOID == voc_folders.VOID
+
+
+def test_points_of_one_class_are_refused(folder, config, tmp_path):
+    dull = folder.copy(tmp_path / "VOC")
+    for name in dull.names[:10]:
+        height, width = cv2.imread(str(dull.image(name))).shape[:2]
+        dull.save_mask(name, np.ones((height, width)))
+    changed = dataclasses.replace(config, voc_dir=str(dull.root))
+    message = "fewer than two classes. .* Received: middle in split 'train'"
+    with pytest.raises(ValueError, match=message):
+        segmentation_probe.probe_segmentation("random", changed, tmp_path / "out")
+
+
+def test_every_image_is_read_once(config, folder, tmp_path):
+    parts = {"training": data.voc.open_segmentation(str(folder.root), "train")}
+    given = frozen_networks.open_network("random", config)
+    taps = networks.taps(given)[:1]
+    probe = segmentation_probe._Probe(config, parts, taps, 48, tmp_path)
+    values, classes = probe._features("", given, parts["training"], seed=3)
+    # A hundred points of each of ten images, but for void.
+    assert 500 < len(classes) < 1000 and values.shape == (len(classes), 1)
+    stream = data.voc.segmentation_batches(
+        parts["training"],
+        crop_size=48,
+        batch_size=10,
+        points=100,
+        point_margin=0,
+        seed=3,
+    )
+    _, targets, _ = next(iter(stream))
+    expected = targets["classes"].numpy()
+    np.testing.assert_array_equal(classes, expected[expected != data.voc.VOID])

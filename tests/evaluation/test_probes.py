@@ -71,12 +71,17 @@ def test_of_equal_strengths_the_strongest_regularization_is_chosen():
     assert found.best_params_ == {"logisticregression__C": 1e-4}
 
 
-def test_two_images_a_class_are_enough_and_one_is_not(points):
+def test_two_images_a_class_are_enough(points):
     (x, y), _ = points
     for kind in probes.KINDS:
         assert probes.fit_probe(kind, x[:8], y[:8]).predict(x[:8]).shape == (8,)
-    with pytest.raises(ValueError, match="Expected two or more .* 1 of class number 3"):
-        probes.fit_probe("linear", x[:7], y[:7])
+
+
+def test_a_class_with_a_single_image_is_named(samples):
+    few = samples.subset([0, 1, 2])
+    with pytest.raises(ValueError, match="two or more. Received: 1 of class 'b' in"):
+        probes.check_labels(few)
+    probes.check_labels(samples)
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,13 @@ def test_features_are_the_means_of_activations(backbone):
         np.testing.assert_allclose(found, np.mean(x, axis=(1, 2)), rtol=1e-4, atol=1e-6)
 
 
+def test_one_layer_is_enough(backbone):
+    image = np.zeros((1, 40, 40, 1), np.float32)
+    (alone,) = inference.pooled_feature_predictor(backbone, ["relu2"])(image)
+    _, beside = inference.pooled_feature_predictor(backbone, ["gray", "relu2"])(image)
+    np.testing.assert_array_equal(alone, beside)
+
+
 def test_an_unknown_layer_is_refused(backbone):
     with pytest.raises(ValueError, match="relu1, .*relu7.* Received: 'relu99'"):
         inference.pooled_feature_predictor(backbone, ["relu99"])

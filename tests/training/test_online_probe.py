@@ -5,6 +5,7 @@ import pytest
 
 from selfsup import data, inference, networks
 from selfsup.evaluation.probes import CenterCrops, pooled_features, probe_accuracies
+from selfsup.training import online_probe
 from selfsup.training.online_probe import OnlineProbe
 
 import image_files
@@ -19,7 +20,7 @@ def test_it_is_the_best_layer_of_a_probe_of_all(folder):
     backbone = networks.alexnet(width=0.02)
     accuracy, layer = OnlineProbe(str(folder), 32).measure(backbone)
     train, test = data.open_labeled(str(folder), val_fraction=0.5)
-    layers = [tap.layer for tap in networks.taps(backbone)]
+    layers = [tap.layer for tap in networks.taps(backbone) if tap.layer != "gray"]
     predict = inference.pooled_feature_predictor(backbone, layers)
     crops = CenterCrops.of_size(32)
     parts = [(pooled_features(predict, s, crops), s.labels) for s in (train, test)]
@@ -37,6 +38,24 @@ def test_it_follows_the_weights_without_compiling_again(folder):
     kernel.assign(-kernel)
     assert probe.measure(backbone) == OnlineProbe(str(folder), 32).measure(backbone)
     assert probe._compiled is compiled
+
+
+def test_of_a_large_set_some_images_of_each_class_are_taken():
+    rng = np.random.default_rng(0)
+    labels = np.sort(np.concatenate([np.arange(700), rng.integers(700, size=9000)]))
+    names = tuple(map(str, range(700)))
+
+    class Set:
+        classes = names
+
+        def __init__(self, labels):
+            self.labels = labels
+
+        def subset(self, indices):
+            return Set(self.labels[np.unique(indices)])
+
+    found = np.bincount(online_probe._some(Set(labels)).labels, minlength=700)
+    np.testing.assert_array_equal(found, np.minimum(np.bincount(labels), 4))
 
 
 @pytest.fixture

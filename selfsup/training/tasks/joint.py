@@ -72,9 +72,11 @@ class _Second(keras.layers.Layer):
         # Not `convert_to_tensor`, which returns the variable itself.
         before = [tf.identity(x.value) for x in self._shared]
         _assign(self._shared, self._own)
-        yield
-        _assign(self._own, self._shared)
-        _assign(self._shared, before)
+        try:
+            yield
+        finally:
+            _assign(self._own, self._shared)
+            _assign(self._shared, before)
 
 
 def _assign(variables, values):
@@ -109,7 +111,7 @@ class Joint(Colorization):
         values["probe_data"] = None
         task = self.second(self.second.Config(**values))
         # One watch counts for both.
-        task.watch = self.watch
+        task._watches = self._watches
         return task
 
     def _named(self, values):

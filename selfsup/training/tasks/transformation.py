@@ -13,6 +13,10 @@ from selfsup.data.label_batches import label_batches
 from selfsup.training.step import WeightedLoss
 from selfsup.training.tasks.pretraining import PERIODIC_BATCHES, PretrainingTask
 
+# Added to the salt of evaluations: a label is drawn for a position in the stream, and
+# biases remember those of the training.
+_EVALUATION = 1 << 52
+
 # Crops on the sheet, and their height in pixels.
 _SHOWN, _HEIGHT = 8, 120
 
@@ -98,7 +102,7 @@ class TransformationTask(PretrainingTask):
             self.key,
             batch_size=config.batch_size,
             seed=config.seed,
-            salt=self.salt,
+            salt=self.salt + (not augment) * _EVALUATION,
             shuffle=augment,
             **options,
         )

@@ -150,6 +150,9 @@ def test_the_backbone_is_the_one_within_and_starts_a_downstream_run(workdir):
     backbone = keras.models.load_model(workdir / "backbone.keras")
     inner = model.get_layer(backbone.name).get_weights()
     toy_task.assert_same(backbone.get_weights(), inner)
-    config = training.SegmentationConfig(voc_dir="VOC", init=str(workdir), fov_blocks=0)
-    found = networks.describe(initial_backbone.initial_backbone(config))
-    assert (found["network"], found["normalization"]) == ("alexnet", "none")
+    for init in (workdir, workdir / "jigsaw.keras"):
+        config = training.SegmentationConfig(
+            voc_dir="VOC", init=str(init), fov_blocks=0
+        )
+        found = networks.describe(initial_backbone.initial_backbone(config))
+        assert (found["network"], found["normalization"]) == ("alexnet", "none")

@@ -61,6 +61,18 @@ def test_evaluations_see_the_crops_of_the_colorizer(task, held_out):
     assert np.sum([weights["label"] for *_, weights, _ in batches]) == len(images)
 
 
+def test_evaluations_draw_labels_of_their_own(task):
+    # Biases remember those of the training.
+    images = task.open("train")
+    streams = task.batches(images), task._each_once(images)
+    labels = [
+        np.concatenate([targets["label"] for _, targets, *_ in stream.take(8)])
+        for stream in streams
+    ]
+    # Of 32 coin flips about half are alike.
+    assert 6 < np.sum(labels[0] == labels[1]) < 26
+
+
 def test_measures_stand_beside_those_of_a_blind_guess(task, held_out):
     images, _, labels = held_out
     logits = np.log(np.tile(np.float32([0.7, 0.3]), [4, 1]))
