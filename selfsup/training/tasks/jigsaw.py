@@ -1,7 +1,7 @@
 """The proxy task of telling how nine patches of a gray image were shuffled.
 
 Source: "Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles"
-(Noroozi, Favaro, ECCV 2016), here from gray crops and with 100 permutations.
+(Noroozi, Favaro, ECCV 2016), here from gray crops and with up to 100 permutations.
 """
 
 import dataclasses
@@ -38,6 +38,12 @@ class JigsawConfig(PretrainingConfig):
     """Settings of pretraining by jigsaw puzzles."""
 
     hidden: int = setting(4096, "Units of the head's hidden layer.", 1)
+    permutations: int = setting(
+        100,
+        "Permutations to tell apart, far from each other. Short runs learn with fewer.",
+        2,
+        _PERMUTATIONS,
+    )
 
 
 def sides(crop_size):
@@ -76,15 +82,19 @@ def permutations():
 
 
 class Jigsaw(TransformationTask):
-    """Predicts by which of 100 permutations the patches of a gray crop were shuffled.
+    """Predicts by which permutation the patches of a gray crop were shuffled.
 
     Args:
         config: A `JigsawConfig`.
     """
 
     name, kind, Config = "jigsaw", "jigsaw", JigsawConfig
-    transformations, salt, noise = _PERMUTATIONS, 0x1653 << 32, 1 + 2 * _CELLS
+    salt, noise = 0x1653 << 32, 1 + 2 * _CELLS
     key, titles = "patches", ["shuffled", "put together", "right"]
+
+    @property
+    def transformations(self):
+        return self.config.permutations
 
     @property
     def shape(self):
@@ -106,7 +116,10 @@ class Jigsaw(TransformationTask):
     def model(self, backbone, samples):
         config = self.config
         return heads.jigsaw(
-            backbone, _PERMUTATIONS, hidden=config.hidden, dropout=config.dropout
+            backbone,
+            config.permutations,
+            hidden=config.hidden,
+            dropout=config.dropout,
         )
 
     def transform(self, gray, noise, augment):
@@ -123,7 +136,7 @@ class Jigsaw(TransformationTask):
         mean, variance = tf.nn.moments(patches, axes=[1, 2, 3], keepdims=True)
         deviation = tf.maximum(tf.sqrt(variance), _LEAST_DEVIATION)
         patches = (patches - mean) * (_DEVIATION / deviation)
-        label = tf.cast(_PERMUTATIONS * noise[0], tf.int32)
+        label = tf.cast(self.transformations * noise[0], tf.int32)
         order = tf.gather(tf.constant(permutations(), tf.int32), label)
         return tf.gather(patches, order), label
 

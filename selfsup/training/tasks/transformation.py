@@ -38,7 +38,7 @@ class TransformationTask(PretrainingTask):
 
     score, logged = "accuracy", (heads.LABEL, "accuracy")
     figures = ("samples.png",)
-    transformations: ClassVar[int]
+    transformations: int
     salt: ClassVar[int]
     noise: ClassVar[int]
     key: ClassVar[str] = "gray"

@@ -109,6 +109,13 @@ def test_patches_move_within_their_cells(place, shift, task):
     )
 
 
+def test_there_may_be_fewer_permutations(images):
+    task = Jigsaw(_config(permutations=7))
+    labels = [t["label"].numpy() for _, t, *_ in task.batches(images).take(20)]
+    assert set(np.concatenate(labels)) == set(range(7))
+    assert task.transformations == 7
+
+
 def test_a_flat_patch_stays_flat(task):
     gray = np.full([40, 40, 1], 0.3, np.float32)
     patches, _ = task.transform(gray, np.zeros(19, np.float32), True)

@@ -163,7 +163,7 @@ def test_a_stream_starts_anywhere(run):
 
 @pytest.mark.slow
 def test_a_run_leaves_its_model_numbers_and_pictures(run):
-    (name, workdir), count = run, tasks.get(run[0]).transformations
+    (name, workdir), count = run, _make(run[0]).transformations
     kind = tasks.get(name).kind
     assert {"backbone.keras", f"{kind}.keras", "samples.png"} <= set(
         os.listdir(workdir)
