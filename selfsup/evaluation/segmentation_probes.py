@@ -11,9 +11,9 @@ from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from selfsup import heads
+from selfsup.evaluation.probes import quietly_on_one_thread
 
 KINDS = ("linear", "hidden")
 
@@ -54,8 +54,7 @@ def fit_head(kind, features, labels, units=256, seed=0):
     else:
         network = MLPClassifier((units,), early_stopping=True, random_state=seed)
         head = make_pipeline(StandardScaler(), network)
-    # Threads that wait for each other would take longer.
-    with threadpool_limits(1):
+    with quietly_on_one_thread():
         head.fit(features, labels)
     return head.best_estimator_ if kind == "linear" else head
 
