@@ -92,6 +92,7 @@ def test_features_are_extracted_once(study, folder, workdir, monkeypatch):
     assert list(results["accuracy"]["given"]["relu1"]["knn"]) == ["3"]
 
 
+@pytest.mark.slow
 def test_a_fifth_is_measured_on_where_there_is_nothing_else(folder, tmp_path):
     changes = dict(network="alexnet", width=0.02, crop_size=32, layers="relu5")
     config = ProbeConfig(data=str(folder / "train"), **changes)

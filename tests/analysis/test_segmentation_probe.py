@@ -78,6 +78,7 @@ def test_a_folder_is_asked_for():
     assert data.voc.VOID == voc_folders.VOID
 
 
+@pytest.mark.slow
 def test_points_of_one_class_are_refused(folder, config, tmp_path):
     dull = folder.copy(tmp_path / "VOC")
     for name in dull.names[:10]:

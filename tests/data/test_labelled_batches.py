@@ -45,6 +45,7 @@ def test_a_batch_has_the_labels_of_its_images_and_no_weight_for_torn_ones(sample
     assert seen == set(range(6))
 
 
+@pytest.mark.slow
 def test_a_stream_starts_anywhere_and_depends_on_the_seed(samples):
     whole = list(training_batches(samples, _config()).take(3))
     (later,) = training_batches(samples, _config(), start_step=2).take(1)

@@ -96,7 +96,8 @@ def test_features_are_of_every_image_in_order(samples):
     crops = probes.CenterCrops.of_size(32)._replace(batch_size=2)
     found = probes.pooled_features(predict, samples, crops)
     assert crops[:3] == (32, 36, 36)
-    for index in range(5):
+    # Of the last batch, which is filled, and of another one.
+    for index in (1, 4):
         alone = probes.pooled_features(predict, samples.subset([index]), crops)
         for all_of_them, one in zip(found, alone, strict=True):
             assert len(all_of_them) == 5

@@ -29,6 +29,7 @@ def test_it_is_the_best_layer_of_a_probe_of_all(folder):
     assert accuracy == found[layers.index(layer)][0]
 
 
+@pytest.mark.slow
 def test_it_follows_the_weights_without_compiling_again(folder):
     backbone = networks.alexnet(width=0.02)
     probe = OnlineProbe(str(folder), 32)

@@ -62,6 +62,7 @@ def test_it_is_found_by_its_name_and_makes_colorizers(second):
     assert task.logged == expected
 
 
+@pytest.mark.slow
 @BOTH
 def test_batches_are_those_of_both_tasks_of_the_same_images(second):
     task = _task(second)

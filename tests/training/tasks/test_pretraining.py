@@ -155,6 +155,7 @@ def _probed(folder, labeled, **changes):
     return _task(folder, **fields, **changes)
 
 
+@pytest.mark.slow
 def test_a_backbone_is_probed_beside_its_untrained_self(folder, labeled):
     task = _probed(folder, labeled)
     samples = task.open("train")
