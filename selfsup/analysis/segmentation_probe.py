@@ -48,7 +48,7 @@ class SegmentationProbeConfig(FrozenConfig):
         None, "Side of the crops that points are read in. Default: the training's.", 8
     )
     points: int = setting(
-        20_000,
+        10_000,
         "Points that heads are fitted to, and as many to measure on; those that are "
         "void are left out. Each image is read once at most.",
         100,

@@ -46,7 +46,7 @@ def fit_head(kind, features, labels, units=256, seed=0):
     if kind == "linear":
         is_choice = np.arange(len(labels)) >= round((1 - _CHOICE_SHARE) * len(labels))
         head = GridSearchCV(
-            make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)),
+            make_pipeline(StandardScaler(), LogisticRegression(max_iter=100)),
             {"logisticregression__C": _STRENGTHS},
             cv=PredefinedSplit(np.where(is_choice, 0, -1)),
             error_score="raise",
