@@ -25,12 +25,11 @@ def curves(log, path, baselines=None):
     table = np.genfromtxt(log, delimiter=",", names=True, ndmin=1)
     columns = {name: table[name] for name in table.dtype.names}
     hidden = {"epoch", "step", "steps_per_second"}
-    hidden |= {
-        name
-        for name, values in columns.items()
-        if np.isnan(values).all()
-        or (name != "loss" and np.array_equal(values, columns.get("loss")))
-    }
+    hidden |= {name for name, values in columns.items() if np.isnan(values).all()}
+    for name, values in columns.items():
+        if name != "loss" and np.array_equal(values, columns.get("loss")):
+            # The one that has a held-out column beside it stays.
+            hidden.add("loss" if f"val_{name}" in columns else name)
     # In the order of the log, each once.
     panels = list(
         dict.fromkeys(n.removeprefix("val_") for n in columns if n not in hidden)

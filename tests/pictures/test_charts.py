@@ -23,6 +23,16 @@ def test_curves_draw_a_panel_for_each_loss(tmp_path):
     assert np.any(one != cv2.imread(str(tmp_path / "bare.png"))), "no baseline drawn"
 
 
+@pytest.mark.parametrize("names", [("label", "loss"), ("label", "loss", "val_label")])
+def test_a_loss_that_is_the_total_has_one_panel(tmp_path, names):
+    log = tmp_path / "log.csv"
+    rows = [[step, *[1.0 / step] * len(names)] for step in (1, 2)]
+    np.savetxt(log, rows, delimiter=",", header=",".join(["step", *names]), comments="")
+    pictures.curves(log, tmp_path / "curves.png")
+    width = cv2.imread(str(tmp_path / "curves.png")).shape[1]
+    assert width == pytest.approx(4 * 110, abs=2)
+
+
 BLUE = np.array([31, 119, 180])
 
 
