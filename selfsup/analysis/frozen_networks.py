@@ -115,14 +115,17 @@ def crop_size_of(ckpt, backbone, given=None):
         ValueError: If it is too small for the network.
     """
     architecture = networks.ARCHITECTURES[networks.recognize(backbone)]
-    folder = pathlib.Path(ckpt)
-    folder = folder if folder.is_dir() else folder.parent
-    settings = (runs.read_settings(folder / "config.json") or {}) if not given else {}
-    size = given or settings.get("crop_size") or architecture.crop_size
+    size = given or _trained_crop_size(ckpt) or architecture.crop_size
     if size < architecture.min_size:
         name = architecture.name
         fail("crop_size", size, f"at least {architecture.min_size} for {name}")
     return size
+
+
+def _trained_crop_size(ckpt):
+    path = pathlib.Path(ckpt)
+    folder = path if path.is_dir() else path.parent
+    return (runs.read_settings(folder / "config.json") or {}).get("crop_size")
 
 
 def output_folder(ckpt, output=None, name="probe"):

@@ -78,7 +78,7 @@ def head_table(results):
     return "\n".join(lines)
 
 
-def best_layer(results, kind, count, network=GIVEN):
+def best_layer(results, kind, count, network):
     """Returns the layer that is best on the parts of the draws that choose.
 
     Args:

@@ -19,7 +19,8 @@ from selfsup.evaluation.probes import (
 from selfsup.inference.features import check_layers
 from selfsup.locking import locked
 from selfsup.progress import progress_bar
-from selfsup.settings import fail, setting
+from selfsup.settings import changed, fail, setting
+from selfsup.training.tasks.single_label import SingleLabelConfig
 
 # Share of each class that is measured on where no images are given for that.
 _VAL_FRACTION = 0.2
@@ -39,17 +40,13 @@ class ProbeConfig(FrozenConfig):
         TypeError: If a field is of another type than declared.
     """
 
-    data: str = setting(
-        "",
-        "Labeled photographs: a folder with a folder per class (or train/ and val/ of "
-        "such), a list file of paths and classes, or tfds:NAME/SPLIT.",
-        path=True,
-    )
-    val_data: str | None = setting(
+    data: str = changed(SingleLabelConfig, "data", "")
+    val_data: str | None = changed(
+        SingleLabelConfig,
+        "val_data",
         None,
         "Photographs to measure on, given like --data. Default: val/ of --data, else a "
         "fifth of each class.",
-        path=True,
     )
     samples_per_class: str = setting(
         _ALL,
@@ -70,8 +67,6 @@ class ProbeConfig(FrozenConfig):
         super().__post_init__()
         if not self.data:
             fail("data", self.data, "a folder of class folders, a list file or tfds:")
-        if self.side and self.crop_size and self.side < self.crop_size:
-            fail("side", self.side, f"at least crop_size={self.crop_size}")
         for count in self.counts:
             if count != _ALL and not (count.isdecimal() and int(count) > 1):
                 expected = "numbers of at least 2 with commas between, or all"
@@ -114,6 +109,8 @@ def probe(ckpt, config, output=None):
     layers = config.layer_names(given, with_input=False)
     check_layers(given, layers)
     size = frozen_networks.crop_size_of(ckpt, given, config.crop_size)
+    if config.side and config.side < size:
+        fail("side", config.side, f"at least crop_size={size}")
     crops = CenterCrops.of_size(size, config.side, config.color)
     output = runs.make(frozen_networks.output_folder(ckpt, output))
     with locked(output):

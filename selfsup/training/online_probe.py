@@ -75,7 +75,8 @@ class OnlineProbe:
             for part in (self._train, self._test)
         )
         found = [x["linear"] for x in probe_accuracies(train, test, kinds=["linear"])]
-        best = int(np.argmax([choice for _, choice in found]))
+        # Of equal ones the deepest.
+        best = max(reversed(range(len(layers))), key=lambda i: found[i][1])
         return found[best][0], layers[best]
 
     def _predictor(self, backbone):

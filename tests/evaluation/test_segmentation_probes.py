@@ -1,5 +1,6 @@
 """Heads of scikit-learn become segmenters that predict the same."""
 
+import keras
 import numpy as np
 import pytest
 import scipy.special
@@ -23,7 +24,7 @@ def network():
     model = heads.segmenter(backbone, taps, 2)
     column = model.get_layer("hypercolumn")
     maps = [backbone.get_layer(tap.layer).output for tap in taps]
-    features = tf.keras.Model(backbone.input, maps)(image)
+    features = keras.Model(backbone.input, maps)(image)
     return backbone, taps, inputs, column(features, points)[0].numpy()
 
 

@@ -113,3 +113,15 @@ def test_what_an_epoch_did_not_log_is_left_out(tmp_path, monkeypatch):
     training, held_out = figure.axes[0].get_lines()
     assert training.get_xydata().tolist() == [[10, 1.0], [20, 0.5], [30, 0.25]]
     assert held_out.get_xydata().tolist() == [[20, 0.75]]
+
+
+def test_bars_of_layers_are_as_high_as_the_means(tmp_path):
+    means = {"relu1": (0.6, 0.0), "relu2": (0.3, 0.0)}
+    pictures.layer_bars({"linear": {"given": means}}, tmp_path / "l.png", 0.0)
+    chart = cv2.imread(str(tmp_path / "l.png"))[..., ::-1].astype(int)
+    # Below the legend, whose patch has the color too.
+    heights = (np.abs(chart[60:] - BLUE).max(-1) < 40).sum(axis=0)
+    columns = np.flatnonzero(heights > 0)
+    first, second = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1)
+    ratio = np.median(heights[second]) / np.median(heights[first])
+    assert ratio == pytest.approx(0.5, abs=0.02)

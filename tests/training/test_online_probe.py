@@ -25,7 +25,8 @@ def test_it_is_the_best_layer_of_a_probe_of_all(folder):
     crops = CenterCrops.of_size(32)
     parts = [(pooled_features(predict, s, crops), s.labels) for s in (train, test)]
     found = [x["linear"] for x in probe_accuracies(*parts)]
-    assert layer == layers[int(np.argmax([choice for _, choice in found]))]
+    choices = np.array([choice for _, choice in found])
+    assert layer == layers[np.flatnonzero(choices == choices.max())[-1]]
     assert accuracy == found[layers.index(layer)][0]
 
 
