@@ -314,6 +314,16 @@ def check_images(workdir, names, resuming, former=None):
     write_json(path, now)
 
 
+def image_counts(workdir):
+    """Returns a dict from each part of a run's images to their number.
+
+    Args:
+        workdir: The folder of a run that `check_images` has seen.
+    """
+    parts = read_json(pathlib.Path(workdir) / "images.json") or {}
+    return {part: int(text.split()[0]) for part, text in parts.items()}
+
+
 def _fingerprint(names):
     """Returns the number of names and a short digest of them."""
     digest = hashlib.sha256()

@@ -1,8 +1,7 @@
-"""The results of probes: means over draws, a table and a picture."""
-
-import numpy as np
+"""The results of probes: a table and a picture."""
 
 from selfsup import pictures
+from selfsup.analysis import spread
 from selfsup.analysis.frozen_networks import GIVEN
 
 _TITLES = {
@@ -12,23 +11,6 @@ _TITLES = {
     "mean_iou_of_points": "IoU of points",
     "mean_iou": "IoU of images",
 }
-
-
-def summary(values):
-    """Summarizes what several draws gave.
-
-    Args:
-        values: A sequence of floats.
-
-    Returns:
-        A dict: `mean`; `std`, with one degree of freedom less, None of a single value;
-        and `values`.
-    """
-    return {
-        "mean": float(np.mean(values)),
-        "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        "values": list(values),
-    }
 
 
 def table(results):
@@ -49,12 +31,13 @@ def table(results):
         lines.append(" " * width + "".join(f"{name:>16}" for name in by_network))
         for layer in by_network[GIVEN]:
             cells = [
-                _cell(layers[layer][kind][count]) for layers in by_network.values()
+                spread.percent(layers[layer][kind][count])
+                for layers in by_network.values()
             ]
             lines.append(f"{layer:{width}}" + "".join(f"{cell:>16}" for cell in cells))
         for name, layers in by_network.items():
             best = best_layer(results, kind, count, name)
-            value = _cell(layers[best][kind][count])
+            value = spread.percent(layers[best][kind][count])
             lines.append(f"{name}, chosen by the training images: {best}, {value}")
     return "\n".join(lines[1:])
 
@@ -74,7 +57,9 @@ def head_table(results):
         for measure in measures:
             title = f"{_TITLES[kind]}, {_TITLES[measure]}"
             cells = (kinds[kind][measure] for kinds in by_network.values())
-            lines.append(f"{title:32}" + "".join(f"{_cell(c):>16}" for c in cells))
+            lines.append(
+                f"{title:32}" + "".join(f"{spread.percent(c):>16}" for c in cells)
+            )
     return "\n".join(lines)
 
 
@@ -118,8 +103,3 @@ def _columns(results):
 
 def _images(count):
     return "all labels" if count == "all" else f"{count} labels a class"
-
-
-def _cell(value):
-    spread = "" if value["std"] is None else f" ± {100 * value['std']:.1f}"
-    return f"{100 * value['mean']:.1f}{spread}"

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from selfsup import data, inference, runs
-from selfsup.analysis import feature_cache, frozen_networks, probe_report
+from selfsup.analysis import feature_cache, frozen_networks, probe_report, spread
 from selfsup.analysis.frozen_networks import FrozenConfig
 from selfsup.data import label_transforms
 from selfsup.data.labelled_batches import evaluation_batches
@@ -186,7 +186,7 @@ def _measure(name, features, train, test, draws):
 def _summary(draws):
     """Summarizes pairs of the test accuracy and that on the choosing part."""
     values, choices = zip(*draws, strict=True)
-    return {**probe_report.summary(values), "choice": float(np.mean(choices))}
+    return {**spread.summary(values), "choice": float(np.mean(choices))}
 
 
 def _draws(config, train):

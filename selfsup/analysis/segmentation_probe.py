@@ -9,7 +9,7 @@ import tensorflow as tf
 from selfsup import data, evaluation, heads, networks, runs
 from selfsup.analysis import feature_cache, frozen_networks
 from selfsup.analysis.frozen_networks import FrozenConfig
-from selfsup.analysis.probe_report import summary
+from selfsup.analysis.spread import summary
 from selfsup.data import batching
 from selfsup.evaluation.confusion import confusion_matrix, mean_iou
 from selfsup.evaluation.segmentation_probes import KINDS, as_segmenter, fit_head

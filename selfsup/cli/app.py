@@ -80,6 +80,8 @@ class Tool:
         logging.get_absl_logger().addFilter(
             lambda record: not record.getMessage().startswith("Sharding callback")
         )
+        # Of trainings that follow each other in one process.
+        tf.get_logger().addFilter(lambda record: "retracing" not in record.getMessage())
         backend.use_defaults()
         argv = sys.argv if argv is None else argv
         with stopping.handled():

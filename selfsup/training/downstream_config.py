@@ -1,6 +1,7 @@
 """Settings of transfer to a labeled set: what its tasks share."""
 
 import dataclasses
+from typing import ClassVar
 
 from selfsup.settings import changed, fail, setting
 from selfsup.training.run_config import RunConfig
@@ -17,6 +18,9 @@ class DownstreamConfig(RunConfig):
         ValueError: If a field is out of its range, or fields contradict.
         TypeError: If a field is of another type than declared.
     """
+
+    # What a task may turn into a field: batch normalization of random weights.
+    normalization: ClassVar[str] = "none"
 
     init: str = setting(
         "random",

@@ -12,9 +12,9 @@ def initial_backbone(config, fc6_padding="same"):
     """Builds the backbone that a configuration starts from.
 
     Batch normalization of a pretrained AlexNet or VGG-16 is absorbed; ResNet
-    keeps it. A random one has He's initializer and no normalization but for
-    ResNet (paper section 4). New field-of-view blocks have He's initializer too.
-    Rebalancing comes after, by `rebalanced`.
+    keeps it. A random one has He's initializer and, unless the configuration says
+    otherwise, no normalization but for ResNet (paper section 4). New field-of-view
+    blocks have He's initializer too. Rebalancing comes after, by `rebalanced`.
 
     Args:
         config: A `DownstreamConfig`.
@@ -37,7 +37,7 @@ def _random(config, fc6_padding):
     return architecture.builder(
         width=config.width or 1.0,
         padding=config.padding or "zeros",
-        normalization="plain" if architecture.residual else "none",
+        normalization="plain" if architecture.residual else config.normalization,
         **_new_layers(config, architecture, fc6_padding),
     )
 

@@ -104,7 +104,8 @@ def learning_rate_schedule(kind, rate, steps, warmup=0.0):
 
     Args:
         kind: `"multistep"`: a tenth after 2/3 of the steps and again after
-            5/6 (paper section 4.1: two drops); `"cosine"`: half a cosine to 0.
+            5/6 (paper section 4.1: two drops); `"cosine"`: half a cosine to 0;
+            `"constant"`: the same all the time (paper Figure 4).
         rate: Rate at the start.
         steps: Length of the run.
         warmup: Share of the steps in which the rate first grows.
@@ -120,6 +121,9 @@ def learning_rate_schedule(kind, rate, steps, warmup=0.0):
     """
     if kind == "cosine":
         schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
+    elif kind == "constant":
+        # A decay by nothing: Keras has no constant schedule.
+        schedule = keras.optimizers.schedules.ExponentialDecay(rate, 1, 1.0)
     else:
         # The rate at step `boundary` is still the old one.
         boundaries = [max(0, steps * 2 // 3 - 1), max(1, steps * 5 // 6 - 1)]

@@ -110,8 +110,8 @@ class PretrainingConfig(RunConfig):
     )
     schedule: str = setting(
         "multistep",
-        "multistep (x0.1 after 2/3 and 5/6 of the run) or cosine.",
-        choices=("multistep", "cosine"),
+        "multistep (x0.1 after 2/3 and 5/6 of the run), cosine, or constant.",
+        choices=("multistep", "cosine", "constant"),
     )
     warmup: float = setting(0.0, "Share of the run in which the rate grows.", 0, 0.9)
     ema: float | None = setting(

@@ -66,6 +66,10 @@ def test_multistep_of_a_few_steps_never_rises(steps):
     assert len(rates) == steps and rates == sorted(rates, reverse=True)
 
 
+def test_a_constant_rate():
+    assert _rates("constant", 5) == [1.0] * 5
+
+
 def test_cosine_with_warmup():
     rates = _rates("cosine", 10, warmup=0.3)
     whole = [0.5 * (1 + np.cos(np.pi * step / 10)) for step in range(10)]

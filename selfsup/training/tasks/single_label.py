@@ -11,6 +11,7 @@ from selfsup.data import label_transforms, labelled, labelled_batches
 from selfsup.settings import Config, changed, fail, setting
 from selfsup.training.downstream_config import DownstreamConfig
 from selfsup.training.image_watch import ImageWatch
+from selfsup.training.pretraining_config import PretrainingConfig
 from selfsup.training.step import WeightedLoss
 from selfsup.training.tasks.downstream import (
     DownstreamTask,
@@ -70,6 +71,13 @@ class SingleLabelConfig(DownstreamConfig):
         "5/6) or cosine, over exactly --max_steps.",
         choices=("plateau", "multistep", "cosine"),
     )
+    normalization: str = changed(
+        PretrainingConfig,
+        "normalization",
+        "none",
+        "Batch normalization of a network that learns from random weights: plain, or "
+        "affine, where it is a pretraining by labels. ResNet always has it.",
+    )
     fov_blocks: int = changed(DownstreamConfig, "fov_blocks", 0)
     batch_size: int = changed(DownstreamConfig, "batch_size", 32)
     clip_norm: float | None = changed(DownstreamConfig, "clip_norm", 10.0)
@@ -89,6 +97,9 @@ class SingleLabelConfig(DownstreamConfig):
         if not self.data:
             fail("data", self.data, "a folder of class folders, a list file or tfds:")
         label_transforms.parse(self.labels)
+        if self.init != "random" and self.normalization != "none":
+            expected = "none where init gives the weights"
+            fail("normalization", self.normalization, expected)
         fixed = self.schedule != "plateau"
         if not self.held_out and not fixed:
             fail("held_out", self.held_out, "above 0 for schedule=plateau")

@@ -263,6 +263,7 @@ def test_a_classifier_is_a_start_for_others(workdir, folder):
         ({"schedule": "never"}, "Received: schedule='never'"),
         ({"held_out": 0.0}, "Received: held_out=0.0"),
         ({"retrain_on_all": True, "schedule": "cosine"}, "retrain_on_all=True"),
+        ({"normalization": "plain", "init": "runs/colors"}, "normalization='plain'"),
     ],
 )
 def test_bad_settings_are_refused(changes, received):

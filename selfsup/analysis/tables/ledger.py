@@ -1,0 +1,102 @@
+"""The results of tables: a file with one JSON object a line, which only grows."""
+
+import collections
+import json
+import os
+import pathlib
+
+# What tells results of one cell of a table apart from those of another.
+_CELL = ("table", "scale", "row", "column")
+
+# What the mean of several seeds must agree in.
+_SAME = ("recipe", "images")
+
+
+def read(path):
+    """Reads the results.
+
+    Args:
+        path: Path of the file; it may be missing.
+
+    Returns:
+        A list of dicts in the order of the file; see `append`.
+
+    Raises:
+        ValueError: If a line is damaged; its number is named.
+    """
+    path = pathlib.Path(path)
+    if not path.exists():
+        return []
+    results = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            result = json.loads(line)
+            # Whatever else a line may hold.
+            if not isinstance(result, dict) or not {*_CELL, "value"} <= result.keys():
+                raise ValueError("a result lacks a field")
+        except ValueError as error:
+            raise ValueError(
+                "A file of results is damaged. Expected one JSON object a line, with "
+                f"{', '.join((*_CELL, 'value'))}; without the damaged line the runs "
+                f"that are done are read again from their folders. Received: {path}, "
+                f"line {number} ({error})"
+            ) from error
+        results.append(result)
+    return results
+
+
+def append(path, result):
+    """Adds a result, unless the file has it: whole or not at all.
+
+    Args:
+        path: Path of the file; missing folders are made.
+        result: Dict with `table`, `scale`, `row`, `column`, `seed`, `value`,
+            `recipe`, the digest of its settings, `images`, the numbers of its images,
+            and more, that JSON can hold.
+
+    Returns:
+        Whether it was added.
+
+    Raises:
+        ValueError: As in `read`.
+        OSError: If the file cannot be written.
+    """
+    known = ("seed", *_CELL, *_SAME)
+    key = [result.get(name) for name in known]
+    if any([old.get(name) for name in known] == key for old in read(path)):
+        return False
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = f"{json.dumps(result)}\n".encode()
+    # One call, at the end of the file wherever that is by then: another process may
+    # write results of other rows.
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        os.write(file, line)
+        os.fsync(file)
+    finally:
+        os.close(file)
+    return True
+
+
+def newest(results):
+    """Groups the results by cell, and leaves out those of former settings.
+
+    Args:
+        results: What `read` returned.
+
+    Returns:
+        Dict from `(table, scale, row, column)` to a list of results that differ in
+        their seeds alone.
+    """
+    cells = collections.defaultdict(list)
+    for result in results:
+        cells[tuple(result[name] for name in _CELL)].append(result)
+    return {
+        cell: [
+            result
+            for result in found
+            if all(result.get(name) == found[-1].get(name) for name in _SAME)
+        ]
+        for cell, found in cells.items()
+    }

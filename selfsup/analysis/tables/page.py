@@ -1,0 +1,88 @@
+"""The tables in Markdown pages, between marks that say where each begins and ends."""
+
+import pathlib
+import re
+
+from selfsup import atomic
+from selfsup.analysis.tables import ledger, listing
+from selfsup.analysis.tables.paper import TABLES
+
+# A page that does not exist begins with this.
+_HEAD = """# The paper's tables
+
+The paper's numbers beside ours, in percent: mean and standard deviation of the seeds of
+the downstream run. `full` has the paper's settings; `mini` is the same code with a
+small network and short runs on small data. A `-` stands where the paper has no number,
+or the scale no such row. [protocol.md](protocol.md) says what each number takes.
+
+This page is written by `python tools/reproduce.py --page docs/results.md --results
+docs/results.jsonl`.
+"""
+
+_TABLE = re.compile(r"<!-- table (\d+) -->\n.*?<!-- end of table \1 -->\n", re.DOTALL)
+
+
+def write(path, results):
+    """Writes the tables of a page anew; the rest of the page stays.
+
+    Args:
+        path: Path of a Markdown file with marks `<!-- table 1 -->` and `<!-- end of
+            table 1 -->`. One that does not exist gets all tables.
+        results: What `ledger.read` returned.
+
+    Raises:
+        ValueError: If the file has no such marks.
+        OSError: If it cannot be written.
+    """
+    path, newest = pathlib.Path(path), ledger.newest(results)
+    text = path.read_text(encoding="utf-8") if path.exists() else _blank()
+
+    def tables(match):
+        number = int(match[1])
+        return _marked(number, _table(newest, number))
+
+    text, count = _TABLE.subn(tables, text)
+    if not count:
+        raise ValueError(
+            "A page has no place for tables. Expected lines <!-- table 1 --> and "
+            f"<!-- end of table 1 -->, or no file. Received: {path}"
+        )
+    with atomic.write(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def _blank():
+    sections = [
+        f"## Table {number}: {table.title}\n\n{_marked(number, '')}"
+        for number, table in TABLES.items()
+    ]
+    return "\n".join([_HEAD, *sections])
+
+
+def _marked(number, text):
+    return f"<!-- table {number} -->\n{text}<!-- end of table {number} -->\n"
+
+
+def _table(newest, number):
+    rows = ["| row | column | paper | full | mini |", "|---|---|---|---|---|"]
+    for cell in TABLES[number].cells:
+        numbers = [
+            listing.measured(newest, number, scale, cell) for scale in ("full", "mini")
+        ]
+        texts = [cell.row, cell.column, listing.paper_number(cell), *numbers]
+        rows.append(f"| {' | '.join(texts)} |")
+    hours = {
+        (scale, run["name"]): run["training_hours"]
+        for (table, scale, *_), results in newest.items()
+        if table == number
+        for result in results
+        for run in result["runs"]
+    }
+    notes = []
+    for scale in ("full", "mini"):
+        taken = [value for (where, _), value in hours.items() if where == scale]
+        if taken:
+            notes.append(
+                f"Training for {scale}: {len(taken)} runs, {sum(taken):.1f} hours."
+            )
+    return "\n".join([*rows, "", *notes, *([""] if notes else [])]) + "\n"

@@ -1,0 +1,202 @@
+"""Runs the cells of tables; what is done is not done again."""
+
+import csv
+import dataclasses
+import datetime
+import json
+import pathlib
+import platform
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+import selfsup
+from selfsup import runs, training
+from selfsup.analysis.tables import ledger
+from selfsup.analysis.tables.scales import SCALES
+from selfsup.data.voc import layout, sbd
+from selfsup.settings import Config, changed, setting
+from selfsup.training import tasks
+from selfsup.training.tasks.segmentation import SegmentationConfig
+from selfsup.training.tasks.single_label import SingleLabelConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class TableData(Config):
+    """Where the data of the tables are."""
+
+    data: tuple[str, ...] = setting(
+        (),
+        "Photographs to color in pretraining: folder, list file or tfds:NAME/SPLIT.",
+        path=True,
+    )
+    labeled_data: str | None = changed(SingleLabelConfig, "data", None)
+    val_data: str | None = changed(
+        SingleLabelConfig,
+        "val_data",
+        None,
+        "Labeled photographs to measure on, given like --labeled_data. Default: val/ "
+        "of that, if any.",
+    )
+    voc_dir: str | None = setting(
+        None, "VOC 2012, or a folder of its layout, for segmentation.", path=True
+    )
+    sbd_dir: str | None = changed(SegmentationConfig, "sbd_dir", None)
+    voc2007_dir: str | None = setting(
+        None, "VOC 2007, or a folder of its layout, for classification.", path=True
+    )
+
+    def of(self, task):
+        """Returns the fields of a task's configuration that say where its data are.
+
+        Args:
+            task: Name of the task.
+        """
+        return {field: getattr(self, flag) for field, flag in _FIELDS[task].items()}
+
+    def missing(self, recipe):
+        """Returns the flags without which a recipe cannot run, a tuple.
+
+        Args:
+            recipe: A `Recipe`.
+        """
+        needed = [_NEEDED[part.task] for part in recipe.chain]
+        return tuple(dict.fromkeys(flag for flag in needed if not getattr(self, flag)))
+
+    @property
+    def has_more_masks(self):
+        """Whether there is a split `train_aug`, or no folder to look into yet."""
+        if self.sbd_dir or not self.voc_dir:
+            return True
+        folder = layout.resolve(self.voc_dir, 2012)
+        lists = pathlib.Path(folder, "ImageSets", "Segmentation")
+        return (lists / f"{sbd.AUGMENTED}.txt").exists()
+
+
+_FIELDS = {
+    "colorization": {"data": "data"},
+    "single_label": {"data": "labeled_data", "val_data": "val_data"},
+    "segmentation": {"voc_dir": "voc_dir", "sbd_dir": "sbd_dir"},
+    "classification": {"voc_dir": "voc2007_dir"},
+}
+_NEEDED = {task: next(iter(fields.values())) for task, fields in _FIELDS.items()}
+
+
+def run_recipe(recipe, folder, data):
+    """Trains what a recipe takes, or reads what is done.
+
+    Args:
+        recipe: A `Recipe`.
+        folder: Path of the folder that holds a folder for each run.
+        data: A `TableData`.
+
+    Returns:
+        A list of the results of the runs of its chain, as in their `results.json`.
+
+    Raises:
+        ValueError: If a run in the folder has other settings.
+    """
+    before = run_recipe(recipe.start, folder, data) if recipe.start else []
+    init = str(folder / recipe.start.name) if recipe.start else None
+    given = data.of(recipe.task)
+    config = recipe.config(given, init)
+    workdir = folder / recipe.name
+    results = runs.read_json(workdir / "results.json")
+    if results is None:
+        logging.info("%s: %s", workdir.name, json.dumps(recipe.settings))
+        results = training.train(tasks.of_config(config)(config), workdir)
+        # Else the networks of all runs stay in memory.
+        keras.backend.clear_session()
+    else:
+        _check_same(workdir, config, {*recipe.settings, *given, "init"})
+    return [*before, results]
+
+
+def _check_same(workdir, config, decided):
+    """Refuses a finished run that was made with other settings, or other data."""
+    settings = runs.read_settings(workdir / "config.json") or {}
+    before = type(config).from_json(runs.split_settings(settings)[1])
+    differing = {
+        name: pair
+        for name, pair in config.differences(before).items()
+        if name in decided and pair[1] is not None
+    }
+    if differing:
+        shown = [f"{k} (there {a!r}, now {b!r})" for k, (a, b) in differing.items()]
+        raise ValueError(
+            f"The workdir {workdir} holds a run with other settings. Expected the same "
+            f"ones, or another --workdir. Received: {'; '.join(sorted(shown))}"
+        )
+
+
+def run_cell(number, cell, scale, seed, folder, data, results_path):
+    """Runs a cell with a seed, and adds its result to the file of results.
+
+    Args:
+        number: Number of the table.
+        cell: A `paper.Cell`.
+        scale: A key of `SCALES`.
+        seed: Seed of the downstream run; a pretraining has seed 0.
+        folder: As in `run_recipe`.
+        data: A `TableData`.
+        results_path: Path of the file; see `ledger`.
+
+    Returns:
+        The result, a dict.
+
+    Raises:
+        ValueError: As in `run_recipe` and `ledger.append`.
+    """
+    settings = SCALES[scale]
+    recipe = settings.recipe(cell, data.has_more_masks)
+    seeded = recipe.with_seed(seed)
+    *_, found = run_recipe(seeded, folder, data)
+    measure = settings.measures[cell.task]
+    taken = [
+        {
+            "name": part.name,
+            "task": part.task,
+            "settings": part.settings,
+            "training_hours": round(_hours(folder / part.name), 3),
+        }
+        for part in seeded.chain
+    ]
+    result = {
+        "table": number,
+        "scale": scale,
+        "row": cell.row,
+        "column": cell.column,
+        "seed": seed,
+        "measure": measure,
+        "value": found[measure],
+        "recipe": recipe.digest,
+        "images": [runs.image_counts(folder / run["name"]) for run in taken],
+        "tested_on": found["images"],
+        "runs": taken,
+        "versions": {
+            "selfsup": selfsup.__version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "date": datetime.date.today().isoformat(),
+    }
+    ledger.append(results_path, result)
+    return result
+
+
+def _hours(workdir):
+    """Returns how long the steps of a run took, whatever stopped it between."""
+    seconds = 0.0
+    for log in (workdir / "log.csv", workdir / "retrained" / "log.csv"):
+        if not log.exists():
+            continue
+        step = 0.0
+        with log.open(newline="") as file:
+            for row in csv.DictReader(file):
+                seconds += (float(row["step"]) - step) / float(row["steps_per_second"])
+                step = float(row["step"])
+    return seconds / 3600

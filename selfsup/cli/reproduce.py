@@ -1,0 +1,117 @@
+"""Reproduces the paper's tables, a row by one command.
+
+    python tools/reproduce.py --list
+    python tools/reproduce.py --table 1 --row "colorization, VGG-16" --seeds 5 \\
+        --data photos --voc_dir VOC2012
+    python tools/reproduce.py --table 3 --scale full --data ilsvrc --data places \\
+        --labeled_data ilsvrc --voc_dir VOCdevkit --sbd_dir benchmark_RELEASE
+
+A number takes a chain of runs: pretraining, then a downstream run whose seed varies. A
+run that is done is not done again, whatever table it stands in, and the same command
+goes on where it stopped. full has the paper's settings. mini is the same with a small
+network and short runs, on any folder of photographs, any folder of class folders and
+any data in the layout of VOC. A number whose data are not given is left out. Results
+gather in one file, with settings, seed, versions and duration; --page writes them into
+a Markdown page, beside the paper's.
+"""
+
+import dataclasses
+import pathlib
+import sys
+
+from absl import logging
+
+from selfsup.analysis.tables import ledger, listing, page
+from selfsup.analysis.tables.paper import TABLES
+from selfsup.analysis.tables.running import TableData, run_cell
+from selfsup.analysis.tables.scales import SCALES
+from selfsup.cli.app import Tool
+from selfsup.settings import Config, setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(Config):
+    """Flags that say what is run."""
+
+    table: int | None = setting(None, "Number of the table, 1 to 6.")
+    row: str | None = setting(None, "Name of the row. Default: all of the table.")
+    scale: str = setting(
+        "mini",
+        "Size of networks and runs: the paper's, or small.",
+        choices=SCALES,
+    )
+    seeds: int = setting(1, "Downstream runs of each number, with seeds 0, 1, ...", 1)
+    list: bool = setting(False, "List rows, numbers so far and costs; run nothing.")
+    workdir: str = setting("runs/tables", "Folder of all runs.", path=True)
+    results: str | None = setting(
+        None, "File of the results. Default: results.jsonl in the workdir.", path=True
+    )
+    page: str | None = setting(
+        None,
+        "Markdown page whose tables are written anew; without --table nothing is run.",
+        path=True,
+    )
+
+
+def main(options, given):
+    """Runs what is wanted, lists it, and writes the page."""
+    folder = pathlib.Path(options.workdir)
+    path = options.results or folder / "results.jsonl"
+    results = ledger.read(path)
+    numbers = TABLES if options.table is None else [options.table]
+    if options.row is not None and options.table is None:
+        raise ValueError("A row is of a table. Expected --table. Received: --row alone")
+    if options.list:
+        text = listing.listing(results, options.scale, numbers, options.row)
+        sys.stdout.write(text + "\n")
+        return
+    if options.table is not None:
+        _run(options, TableData.from_values(given), folder, path)
+    elif options.page is None:
+        raise ValueError(
+            "Nothing is to be done. Expected --table, --list or --page. Received: none"
+        )
+    if options.page:
+        page.write(options.page, ledger.read(path))
+        logging.info("Look at %s", options.page)
+
+
+def _run(options, data, folder, path):
+    scale = SCALES[options.scale]
+    cells = listing.select(options.table, options.row, options.scale)
+    missing = {
+        (cell.row, cell.column): data.missing(scale.recipe(cell, data.has_more_masks))
+        for cell in cells
+    }
+    ready = [cell for cell in cells if not missing[cell.row, cell.column]]
+    for (row, column), flags in missing.items():
+        if flags:
+            shown = ", ".join(f"--{flag}" for flag in flags)
+            logging.warning("Left out: %s, %s, without %s", row, column, shown)
+    if not ready:
+        wanted = sorted({flag for flags in missing.values() for flag in flags})
+        raise ValueError(
+            f"Data are missing. Expected --{', --'.join(wanted)}; --list shows what it "
+            "costs. Received: none of them"
+        )
+    # A seed of all numbers before the next: what is there early can be compared.
+    for seed in range(options.seeds):
+        for cell in ready:
+            result = run_cell(
+                options.table, cell, options.scale, seed, folder, data, path
+            )
+            logging.info(
+                "%s, %s, seed %d: %.2f %%",
+                cell.row,
+                cell.column,
+                seed,
+                100 * result["value"],
+            )
+    results = ledger.read(path)
+    logging.info(
+        "\n%s",
+        listing.listing(results, options.scale, [options.table], options.row),
+    )
+
+
+TOOL = Tool(__doc__, main, Options, {"data": TableData})

@@ -1,0 +1,68 @@
+"""The file of results: it grows by whole lines, each result once."""
+
+import pytest
+
+from selfsup.analysis.tables import ledger
+
+RESULT = {
+    "table": 1,
+    "scale": "mini",
+    "row": "random",
+    "column": "masks",
+    "seed": 0,
+    "value": 0.5,
+    "recipe": "abc",
+    "images": [{"training": 9}],
+}
+
+
+def test_what_is_added_is_read(tmp_path):
+    path = tmp_path / "new" / "results.jsonl"
+    assert ledger.read(path) == []
+    other = {**RESULT, "seed": 1, "value": 0.25}
+    assert ledger.append(path, RESULT)
+    assert ledger.append(path, other)
+    assert ledger.read(path) == [RESULT, other]
+
+
+def test_a_result_is_there_once(tmp_path):
+    path = tmp_path / "results.jsonl"
+    ledger.append(path, RESULT)
+    assert not ledger.append(path, {**RESULT, "date": "later"})
+    assert ledger.read(path) == [RESULT]
+
+
+@pytest.mark.parametrize(
+    "damaged", ['{"table": 1, "sca', "[1]", '{"table": 1}', "\xff"]
+)
+def test_a_damaged_line_is_named(tmp_path, damaged):
+    path = tmp_path / "results.jsonl"
+    ledger.append(path, RESULT)
+    with path.open("a", encoding="latin-1") as file:
+        file.write(damaged)
+    with pytest.raises(ValueError, match="line 2"):
+        ledger.read(path)
+    # What is there stays as it is.
+    content = path.read_bytes()
+    with pytest.raises(ValueError, match="line 2"):
+        ledger.append(path, {**RESULT, "seed": 7})
+    assert path.read_bytes() == content
+
+
+def test_seeds_of_the_newest_settings_are_taken_together():
+    results = [
+        {**RESULT, "recipe": "old", "value": 0.1},
+        {**RESULT, "recipe": "old", "seed": 1, "value": 0.2},
+        RESULT,
+        {**RESULT, "column": "labels", "value": 0.9},
+        {**RESULT, "seed": 1, "value": 0.7},
+    ]
+    newest = ledger.newest(results)
+    assert [r["value"] for r in newest[1, "mini", "random", "masks"]] == [0.5, 0.7]
+    assert [r["value"] for r in newest[1, "mini", "random", "labels"]] == [0.9]
+
+
+def test_other_images_are_not_taken_together():
+    results = [RESULT, {**RESULT, "seed": 1, "images": [{"training": 90}]}]
+    found = ledger.newest(results)[1, "mini", "random", "masks"]
+    assert found == results[1:]

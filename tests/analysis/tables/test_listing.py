@@ -1,0 +1,52 @@
+"""Tables as text."""
+
+import pytest
+
+from selfsup.analysis.tables import listing
+
+RESULTS = [
+    {
+        "table": 2,
+        "scale": "mini",
+        "row": "histograms",
+        "column": "segmentation",
+        "seed": seed,
+        "value": value,
+        "recipe": "abc",
+    }
+    for seed, value in enumerate((0.2, 0.3))
+]
+
+
+def test_rows_are_found_by_name():
+    assert [c.row for c in listing.select(2, "HISTOGRAMS")] == ["histograms"]
+    assert len(listing.select(6)) == 12
+
+
+@pytest.mark.parametrize(
+    "number, row, received",
+    [
+        (7, None, "Received: 7"),
+        (2, "histogram", "Received: 'histogram'"),
+        (4, "16 classes at random", "at mini"),
+    ],
+)
+def test_what_is_not_there_is_refused(number, row, received):
+    with pytest.raises(ValueError, match=received):
+        listing.select(number, row)
+
+
+def test_a_line_has_the_papers_number_ours_and_the_costs():
+    text = listing.listing(RESULTS, "mini", [2])
+    (line,) = (x for x in text.splitlines() if x.startswith("histograms  "))
+    cells = [cell for cell in line.split("  ") if cell]
+    assert cells[0] == "histograms"
+    # Mean of 20 and 30; the root of 50 is 7.1.
+    assert [c.strip() for c in cells[2:4]] == ["52.9", "25.0 ± 7.1 (2 seeds)"]
+    assert "not run" in text
+
+
+def test_a_scale_without_the_cell_has_no_number():
+    (cell,) = listing.select(4, "16 classes at random", "full")
+    assert listing.measured({}, 4, "mini", cell) == "-"
+    assert listing.measured({}, 4, "full", cell) == "not run"

@@ -1,0 +1,140 @@
+"""Runs of cells: a chain is trained, and what is done is not done again."""
+
+import json
+
+import pytest
+
+from selfsup import training
+from selfsup.analysis.tables import ledger, running
+from selfsup.analysis.tables.paper import Cell
+from selfsup.analysis.tables.recipes import Recipe
+from selfsup.analysis.tables.running import TableData, run_cell, run_recipe
+
+import voc_folders
+
+CELL = Cell("colors", "masks", 56.0, "colorization")
+
+COLORS = Recipe(
+    "colorization",
+    {
+        "preset": "sample",
+        "network": "alexnet",
+        "width": 0.02,
+        "crop_size": 64,
+        "hidden": 8,
+        "points": 8,
+        "batch_size": 4,
+        "steps": 2,
+        "log_every": 1,
+    },
+)
+MASKS = Recipe(
+    "segmentation",
+    {
+        "crop_size": 64,
+        "hidden": 8,
+        "points": 8,
+        "batch_size": 2,
+        "max_steps": 2,
+        "eval_every": 1,
+        "fov_blocks": 0,
+    },
+    COLORS,
+)
+
+
+class _Scale:
+    """A scale with one recipe."""
+
+    measures = {"segmentation": "mean_iou"}
+
+    def recipe(self, cell, has_more_masks):
+        assert cell is CELL and not has_more_masks
+        return MASKS
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, photos):
+    voc = voc_folders.Folder(tmp_path_factory.mktemp("voc"), photos)
+    return TableData(data=(str(photos),), voc_dir=str(voc.root))
+
+
+def test_flags_that_a_recipe_needs():
+    labels = Recipe("single_label", {})
+    assert TableData(data=("photos",)).missing(MASKS) == ("voc_dir",)
+    assert TableData(voc_dir="VOC").missing(MASKS) == ("data",)
+    assert TableData().missing(Recipe("classification", {}, labels)) == (
+        "labeled_data",
+        "voc2007_dir",
+    )
+
+
+def test_more_masks_are_those_of_a_list_or_of_sbd(data, tmp_path):
+    assert not data.has_more_masks
+    lists = tmp_path / "VOC2012" / "ImageSets" / "Segmentation"
+    lists.mkdir(parents=True)
+    (lists / "train_aug.txt").write_text("a\n")
+    assert TableData(voc_dir=str(tmp_path)).has_more_masks
+    assert TableData(voc_dir=data.voc_dir, sbd_dir="SBD").has_more_masks
+
+
+@pytest.mark.slow
+def test_a_cell_is_run_once(data, tmp_path, monkeypatch):
+    monkeypatch.setitem(running.SCALES, "mini", _Scale())
+    path = tmp_path / "results.jsonl"
+    arguments = 1, CELL, "mini", 3, tmp_path, data, path
+    result = run_cell(*arguments)
+    names = [COLORS.name, MASKS.with_seed(3).name]
+    assert [run["name"] for run in result["runs"]] == names
+    found = json.loads((tmp_path / names[1] / "results.json").read_text())
+    config = json.loads((tmp_path / names[1] / "config.json").read_text())
+    assert result["value"] == found["mean_iou"]
+    assert (config["seed"], config["init"]) == (3, str(tmp_path / names[0]))
+    assert result["images"][1] == {"training": 9, "held_out": 1}
+    assert result["tested_on"] == 4
+    assert all(run["training_hours"] >= 0 for run in result["runs"])
+
+    def fail(*arguments):
+        raise AssertionError(arguments)
+
+    monkeypatch.setattr(training, "train", fail)
+    assert run_cell(*arguments) == result
+    assert ledger.read(path) == [json.loads(json.dumps(result))]
+    # Another file gets the result of the run that is there.
+    assert run_cell(*arguments[:-1], tmp_path / "other.jsonl") == result
+    # Only the seed's own run is missing.
+    with pytest.raises(AssertionError, match=r"-4'"):
+        run_cell(1, CELL, "mini", 4, *arguments[4:])
+
+
+def _finished(folder, recipe, data, **changes):
+    """Writes what a finished run of the recipe leaves."""
+    workdir = folder / recipe.name
+    workdir.mkdir()
+    config = recipe.config(data.of(recipe.task)).to_json()
+    content = {"task": recipe.task, **config, **changes}
+    (workdir / "config.json").write_text(json.dumps(content))
+    (workdir / "results.json").write_text('{"val_loss": 1}')
+
+
+def test_a_finished_run_of_other_data_is_refused(data, tmp_path):
+    _finished(tmp_path, COLORS, data)
+    assert run_recipe(COLORS, tmp_path, data) == [{"val_loss": 1}]
+    other = TableData(data=("elsewhere",), voc_dir=data.voc_dir)
+    with pytest.raises(ValueError, match=r"data \(there .*, now \('elsewhere',\)\)"):
+        run_recipe(COLORS, tmp_path, other)
+
+
+def test_a_finished_run_of_other_settings_is_refused(data, tmp_path):
+    _finished(tmp_path, COLORS, data, batch_size=5)
+    with pytest.raises(ValueError, match=r"batch_size \(there 5, now 4\)"):
+        run_recipe(COLORS, tmp_path, data)
+
+
+def test_hours_are_those_of_the_steps(tmp_path):
+    (tmp_path / "retrained").mkdir()
+    header = "epoch,loss,step,steps_per_second\n"
+    (tmp_path / "log.csv").write_text(f"{header}0,1.0,10.0,2.0\n0,1.0,40.0,0.5\n")
+    (tmp_path / "retrained" / "log.csv").write_text(f"{header}0,1.0,20.0,4.0\n")
+    # 10 steps at 2 a second, 30 at a half, 20 at 4.
+    assert running._hours(tmp_path) == pytest.approx((5 + 60 + 5) / 3600)
