@@ -44,15 +44,25 @@ class Scale:
         """
         network = self.networks.get(cell.network, cell.network)
         start = self._pretraining(cell, network)
-        settings = {**self._of(cell.task, network), **cell.after}
-        if cell.task == paper.SEGMENTATION:
-            split = "train_aug" if has_more_masks else "train"
-            settings = {"train_split": split, **settings}
+        settings = self.downstream(cell.task, network, has_more_masks) | cell.after
         if start is None:
             settings |= {"network": network, "width": self.width}
             if cell.pretraining == paper.IMAGENET:
                 settings["init"] = "imagenet"
         return Recipe(_TASKS[cell.task], settings, start)
+
+    def downstream(self, task, network, has_more_masks=True):
+        """Returns the settings of a downstream run, without its start, a dict.
+
+        Args:
+            task: Kind of the downstream task.
+            network: Name of the network.
+            has_more_masks: As in `recipe`.
+        """
+        settings = self._of(task, network)
+        if task == paper.SEGMENTATION:
+            settings["train_split"] = "train_aug" if has_more_masks else "train"
+        return settings
 
     def _pretraining(self, cell, network):
         """Returns the `Recipe` of the pretraining; None where there is none."""
