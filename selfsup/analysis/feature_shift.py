@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from selfsup import inference, networks, pictures, runs
+from selfsup import inference, pictures, runs
 from selfsup.analysis import frozen_networks, photographs, report
 from selfsup.analysis.photographs import PhotographsConfig
 from selfsup.inference.features import check_layers
@@ -75,7 +75,7 @@ def feature_shift(config, output):
     size = frozen_networks.common_crop_size(
         config.before, [one for one, _ in pairs], config.crop_size
     )
-    crops = [config.crops(size, _takes_color(one)) for one, _ in pairs]
+    crops = [config.crops(size, inference.takes_color(one)) for one, _ in pairs]
     samples = photographs.open_photographs(config)
     output = runs.make(output)
     with locked(output):
@@ -86,9 +86,7 @@ def feature_shift(config, output):
             shifts[name] = {layer: summary(found[layer]) for layer in wanted}
         results = {"images": len(samples), "crop_size": size, "correlations": shifts}
         picture = f"{NAME}.png"
-        pictures.quartile_bars(
-            shifts, output / picture, "correlation before and after fine-tuning"
-        )
+        pictures.quartile_bars(shifts, output / picture, "correlation")
         section = _section(results, samples, picture)
         report.add(output, NAME, config, results, section)
     return results
@@ -98,10 +96,6 @@ def _open_pair(before, after):
     pair = tuple(frozen_networks.open_saved(path) for path in (before, after))
     frozen_networks.check_same_features((before, after), pair)
     return pair
-
-
-def _takes_color(backbone):
-    return networks.describe(backbone)["input_channels"] == 3
 
 
 def correlations(before, after, layers, batches):
@@ -176,12 +170,15 @@ def summary(values):
 
 
 def _section(results, samples, picture):
-    columns = ["layer", "network", "median", "lower quartile", "upper quartile"]
-    rows = [
-        [layer, name, *(x[k] for k in ("median", "lower", "upper", "channels"))]
-        + [x["constant"]]
+    keys = ("median", "lower", "upper", "channels", "constant")
+    columns = ["layer", "median", "lower quartile", "upper quartile", "features"]
+    tables = [
+        {
+            "caption": name,
+            "columns": [*columns, "left out"],
+            "rows": [[layer, *map(x.get, keys)] for layer, x in layers.items()],
+        }
         for name, layers in results["correlations"].items()
-        for layer, x in layers.items()
     ]
     return {
         "title": "How far fine-tuning moved the features",
@@ -196,7 +193,5 @@ def _section(results, samples, picture):
             "The paper shows this as Fig. 3.",
         ],
         "pictures": [picture],
-        "tables": [
-            {"columns": [*columns, "features", "left out"], "rows": rows},
-        ],
+        "tables": tables,
     }

@@ -17,6 +17,7 @@ NAMES = (
     "train_classifier",
     "eval_classifier",
     "probe",
+    "analyze",
     "import_weights",
     "export_savedmodel",
     "benchmark",

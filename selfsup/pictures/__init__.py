@@ -5,6 +5,8 @@ from selfsup.pictures.charts import (
     confusion_chart,
     curves,
     layer_bars,
+    line_panels,
+    quartile_bars,
 )
 from selfsup.pictures.segmentation import segmentation_sheet
 from selfsup.pictures.sheets import (
@@ -24,6 +26,8 @@ __all__ = [
     "encode_image",
     "grouped_sheet",
     "layer_bars",
+    "line_panels",
+    "quartile_bars",
     "resize",
     "save_encoded",
     "save_image",
