@@ -123,7 +123,7 @@ def _table(table):
 
 def _row(tag, cells):
     cells = [
-        f'<{tag}{" class=number" if number else ""}>{html.escape(text)}</{tag}>'
+        f"<{tag}{' class=number' if number else ''}>{html.escape(text)}</{tag}>"
         for text, number in cells
     ]
     return f"<tr>{''.join(cells)}</tr>"

@@ -1,9 +1,9 @@
 """Collections of encoded images, read as endless streams.
 
 A collection has `len()`, `name(index)`, `has_vanished(index)`, `keys`,
-`stream(seed, start, shuffle)`, `read(index, content)` and `subset(indices)`. A stream is
-a pure function of (seed, position): the sample at position `n` is the same wherever the
-stream starts.
+`stream(seed, start, shuffle)`, `read(index, content)` and `subset(indices)`. A stream
+is a pure function of (seed, position): the sample at position `n` is the same wherever
+the stream starts.
 """
 
 import bisect

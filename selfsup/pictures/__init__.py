@@ -6,6 +6,7 @@ from selfsup.pictures.charts import (
     curves,
     layer_bars,
     line_panels,
+    quadrants,
     quartile_bars,
 )
 from selfsup.pictures.segmentation import segmentation_sheet
@@ -27,6 +28,7 @@ __all__ = [
     "grouped_sheet",
     "layer_bars",
     "line_panels",
+    "quadrants",
     "quartile_bars",
     "resize",
     "save_encoded",

@@ -217,6 +217,40 @@ def line_panels(panels, path, horizontal, vertical, level):
     _save(figure, path)
 
 
+def quadrants(panels, path, horizontal, vertical, columns):
+    """Draws items by two scores, with lines at the medians.
+
+    Args:
+        panels: Dict from titles to triples: two arrays `[N]` of scores, and a dict from
+            the names of items that are named to their two scores.
+        path: Path of the picture.
+        horizontal: Name of the first score.
+        vertical: Name of the second score.
+        columns: Panels in a row.
+    """
+    rows = -(-len(panels) // columns)
+    figure = _figure(0.6 + 4.2 * columns, 0.4 + 3.4 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes, (title, (x, y, named)) in zip(grid.flat, panels.items(), strict=False):
+        axes.scatter(x, y, s=14, alpha=0.35, linewidths=0)
+        if len(x):
+            for line, value in (
+                (axes.axvline, np.median(x)),
+                (axes.axhline, np.median(y)),
+            ):
+                line(value, color="gray", linestyle="--", linewidth=0.8)
+        for name, place in named.items():
+            axes.plot(*place, "o", color="C1", markersize=5)
+            axes.annotate(
+                str(name), place, (4, 4), textcoords="offset points", size="small"
+            )
+        axes.set_title(title, size="medium")
+        axes.margins(0.08)
+    figure.supxlabel(horizontal, size="medium")
+    figure.supylabel(vertical, size="medium")
+    _save(figure, path)
+
+
 def _legend_above(figure, axes):
     """Says above all panels, where it covers nothing, which color is what."""
     handles, labels = axes.get_legend_handles_labels()
