@@ -9,7 +9,7 @@ _DRAWS = 10_000
 def color_consistency(colors, variance):
     """Compares the colors of a feature's strongest patches with those of all patches.
 
-    A patch's color is a point of the color plane; see `top_responses.patch_colors`.
+    A patch's color is a point of the color plane; see `PatchColors`.
     Consistency is 1 minus the variance of the strongest patches' colors, divided by
     that of the patches at all positions of all photographs; where it is larger, 0. So 1
     means one color, gray included, and 0 no more than chance.

@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from selfsup import color, inference, networks
+from selfsup import inference, networks
+from selfsup.analysis.patch_colors import PatchColors
 
 
 class TopResponses:
@@ -48,7 +49,7 @@ class TopResponses:
             setattr(self, name, np.take_along_axis(both, order[..., None], 0))
 
 
-def top_responses(backbone, layers, batches, count):
+def top_responses(backbone, layers, batches, count, border=True):
     """Finds where the features of some layers respond most strongly.
 
     Memory does not grow with the number of photographs.
@@ -59,13 +60,14 @@ def top_responses(backbone, layers, batches, count):
         batches: Iterable of pairs of color crops `[B, S, S, 3]`, float32 in [0, 1]
             minus 0.4488, and the photographs' numbers `[B]`.
         count: How many responses of each feature are kept.
+        border: Whether responses count whose patch is cut off by the border.
 
     Returns:
         A dict from each layer to a pair: `TopResponses`, and the variance of the colors
-        of the patches at all positions of all photographs; see `color_consistency`.
+        of the patches at all positions that count; see `color_consistency`.
 
     Raises:
-        ValueError: If there is no such layer.
+        ValueError: If there is no such layer, or no response counts.
     """
     maps = inference.feature_maps(backbone, layers)
     grids = networks.grids(backbone)
@@ -75,9 +77,9 @@ def top_responses(backbone, layers, batches, count):
     def strongest(crops):
         gray = tf.reduce_mean(crops, axis=-1, keepdims=True)
         found = maps(crops if takes_color else gray)
-        sums = _summed_colors(crops)
+        colors = PatchColors(crops)
         return {
-            layer: _strongest(x, patch_colors(sums, grids[layer], tf.shape(x)[1:3]))
+            layer: _strongest(x, *colors.of_map(grids[layer], tf.shape(x)[1:3], border))
             for layer, x in found.items()
         }
 
@@ -89,79 +91,29 @@ def top_responses(backbone, layers, batches, count):
                 tops[layer] = TopResponses(count, values.shape[-1])
             tops[layer].update(values, images, positions, colors)
             moments[layer] += sums.numpy()
+            if not moments[layer][0]:
+                raise ValueError(
+                    "Every patch is cut off by the border. Expected larger crops, or "
+                    f"--border. Received: layer {layer}, whose receptive field has "
+                    f"{grids[layer].field} pixels, in crops of {crops.shape[1]}"
+                )
     return {layer: (tops[layer], _variance(*moments[layer])) for layer in layers}
 
 
-def _strongest(responses, colors):
+def _strongest(responses, colors, counting):
     """Returns each photograph's strongest responses, where, in what color; moments."""
-    width = tf.shape(responses)[2]
-    batch, channels = tf.shape(responses)[0], responses.shape[-1]
-    flat = tf.reshape(responses, [batch, -1, channels])
+    batch, width = tf.shape(responses)[0], tf.shape(responses, tf.int64)[2]
+    responses = tf.where(counting[..., None], responses, -np.inf)
+    flat = tf.reshape(responses, [batch, -1, responses.shape[-1]])
     best = tf.argmax(flat, axis=1)
-    flat_colors = tf.reshape(colors, [batch, -1, 2])
-    there = tf.gather(flat_colors, best, batch_dims=1)
-    width = tf.cast(width, tf.int64)
+    there = tf.gather(tf.reshape(colors, [batch, -1, 2]), best, batch_dims=1)
     positions = tf.stack([best // width, best % width], axis=-1)
+    colors = tf.boolean_mask(colors, counting, axis=1)
     number = tf.cast(tf.size(colors) // 2, tf.float64)
-    first = tf.reduce_sum(colors, axis=[0, 1, 2])
-    second = tf.reduce_sum(tf.square(colors))
-    moments = tf.stack([number, first[0], first[1], second])
-    return tf.reduce_max(flat, axis=1), positions, there, moments
+    first = tf.reduce_sum(colors, axis=[0, 1])
+    moments = [number, first[0], first[1], tf.reduce_sum(tf.square(colors))]
+    return tf.reduce_max(flat, axis=1), positions, there, tf.stack(moments)
 
 
 def _variance(number, x, y, second):
     return float(second / number - (x / number) ** 2 - (y / number) ** 2)
-
-
-def _summed_colors(crops):
-    """Returns sums of the pixels' colors over all that is above and to the left.
-
-    `[B, S + 1, S + 1, 2]`, float64, from `[B, S, S, 3]`.
-    """
-    hue, chroma = color.rgb_to_hue_chroma(
-        tf.clip_by_value(crops + color.GRAY_MEAN, 0, 1)
-    )
-    angle = 2 * np.pi * hue
-    colors = chroma[..., None] * tf.stack([tf.cos(angle), tf.sin(angle)], axis=-1)
-    padded = tf.pad(tf.cast(colors, tf.float64), [[0, 0], [1, 0], [1, 0], [0, 0]])
-    return tf.cumsum(tf.cumsum(padded, axis=1), axis=2)
-
-
-def patch_colors(sums, grid, size):
-    """Returns the color of the patch at each position of a feature map.
-
-    It is a point of the color plane. Its direction is that of the mean over the patch
-    of the vectors whose direction is the hue and whose length is the chroma. Its
-    distance from gray is the square root of that mean's length: otherwise a vivid and a
-    pale green would be farther apart than a pale green and a pale red.
-
-    The patch is the central half, in height and width, of the receptive field, which
-    has at most the size of the crop: the responses depend less on what is outside.
-
-    Args:
-        sums: `[B, S + 1, S + 1, 2]`, sums of the colors above and to the left.
-        grid: What `networks.grids` has for the layer.
-        size: Height and width of the feature map.
-
-    Returns:
-        `[B, H, W, 2]`.
-    """
-    crop = tf.shape(sums)[1] - 1
-    side = tf.maximum(tf.minimum(grid.field, crop) // 2, 1)
-
-    def ends(count):
-        center = grid.offset + grid.stride * tf.cast(tf.range(count), tf.float32)
-        first = center - tf.cast(side - 1, tf.float32) / 2
-        # The last maps' windows may be centered beyond the crop.
-        first = tf.minimum(tf.cast(tf.math.floor(first + 0.5), tf.int32), crop - 1)
-        last = tf.maximum(first + side, 1)
-        return tf.maximum(first, 0), tf.minimum(last, crop)
-
-    (top, bottom), (left, right) = ends(size[0]), ends(size[1])
-    lower, upper = tf.gather(sums, bottom, axis=1), tf.gather(sums, top, axis=1)
-    band = lower - upper
-    total = tf.gather(band, right, axis=2) - tf.gather(band, left, axis=2)
-    pixels = (bottom - top)[:, None] * (right - left)
-    mean = total / tf.cast(pixels, total.dtype)[..., None]
-    length = tf.norm(mean, axis=-1, keepdims=True)
-    return tf.math.divide_no_nan(mean, tf.sqrt(length))
