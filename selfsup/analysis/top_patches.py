@@ -118,6 +118,7 @@ def top_patches(config, output):
                 layer: _layer_results(
                     config,
                     samples,
+                    layer,
                     min(grids[layer].field, size),
                     grids[layer],
                     {name: tops[layer] for name, tops in found.items()},
@@ -170,7 +171,7 @@ def _open(config):
     return samples
 
 
-def _layer_results(config, samples, side, grid, found):
+def _layer_results(config, samples, layer, side, grid, found):
     """Returns the scores of a layer's features, and the patches of those chosen."""
     networks_found = {}
     for name, (top, variance) in found.items():
@@ -185,6 +186,12 @@ def _layer_results(config, samples, side, grid, found):
         networks_found[name] = scores
     first = next(iter(networks_found.values()))
     chosen = spread(first["color"], first["responds"], config.features)
+    if not len(chosen):
+        raise ValueError(
+            "No feature of a layer responds to as many photographs as are to be shown. "
+            "Expected another layer, fewer --patches or more photographs. "
+            f"Received: {layer}, {config.patches} patches, {len(samples)} photographs"
+        )
     return {
         "receptive_field": grid.field,
         "patch_side": side,

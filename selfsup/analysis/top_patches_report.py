@@ -57,25 +57,27 @@ def _sheet(about, classes, cut):
         for name, found in about["networks"].items():
             patches = found["patches"][number]
             label = f"{feature} {name}" if several else str(feature)
-            cells = [
-                _framed(patch_of(cut[x["image"]], x["center"], about["patch_side"]))
-                for x in patches
-            ]
+            cells = [_cell(x, cut[x["image"]], about["patch_side"]) for x in patches]
             rows.append((label, cells))
             captions.append([_caption(found, feature, len(patches), classes)])
     titles = ["strongest", *[""] * (len(rows[0][1]) - 1)]
     return pictures.contact_sheet(rows, titles, _HEIGHT, captions)
 
 
-def _framed(patch):
-    """Enlarges a patch and shows where it ends, which white does not."""
-    patch = pictures.resize(patch, _HEIGHT / len(patch))
+def _cell(about, image, side):
+    """Returns an enlarged patch in a frame, without which white has no end."""
+    patch = patch_of(image, about["center"], side)
+    # Where a feature does not respond, there is no strongest patch.
+    patch = patch if about["response"] > 0 else np.full_like(patch, 255)
+    patch = pictures.resize(patch, _HEIGHT / side)
     for line in (patch[0], patch[-1], patch[:, 0], patch[:, -1]):
         line[:] = _FRAME
     return patch
 
 
 def _caption(found, feature, count, classes):
+    if not found["responds"][feature]:
+        return "silent"
     text = f"color {found['color'][feature]:.2f}"
     if "semantic" in found:
         name = classes[found["class"][feature]]
@@ -151,7 +153,7 @@ def section(config, results, samples, drawn):
         "title": "What features respond to",
         "text": text,
         "pictures": drawn,
-        "tables": [_medians(results, labeled), *_tables(results, samples, labeled)],
+        "tables": [_medians(results, labeled), *_tables(results, samples.classes)],
     }
 
 
@@ -176,7 +178,8 @@ def _medians(results, labeled):
     }
 
 
-def _tables(results, samples, labeled):
+def _tables(results, classes):
+    labeled = len(classes) > 1
     columns = ["feature", "network", "color"]
     if labeled:
         columns += ["semantic", "most frequent class", "patches of it"]
@@ -184,12 +187,15 @@ def _tables(results, samples, labeled):
         rows = []
         for feature in about["features"]:
             for name, found in about["networks"].items():
-                row = [feature, name, found["color"][feature]]
+                row = [found["color"][feature]]
                 if labeled:
                     row += [
                         found["semantic"][feature],
-                        samples.classes[found["class"][feature]],
+                        classes[found["class"][feature]],
                         found["of_class"][feature],
                     ]
+                if not found["responds"][feature]:
+                    row = [None] * len(row)
+                row = [feature, name, *row]
                 rows.append(row)
         yield {"caption": f"Features of {layer}", "columns": columns, "rows": rows}

@@ -239,11 +239,14 @@ def quadrants(panels, path, horizontal, vertical, columns):
                 (axes.axhline, np.median(y)),
             ):
                 line(value, color="gray", linestyle="--", linewidth=0.8)
+        names = {}
         for name, place in named.items():
+            names.setdefault(tuple(place), []).append(str(name))
+        # What lies at one place is named in one line.
+        for place, there in names.items():
             axes.plot(*place, "o", color="C1", markersize=5)
-            axes.annotate(
-                str(name), place, (4, 4), textcoords="offset points", size="small"
-            )
+            text, shift = ", ".join(there), (4, 4)
+            axes.annotate(text, place, shift, textcoords="offset points", size="small")
         axes.set_title(title, size="medium")
         axes.margins(0.08)
     figure.supxlabel(horizontal, size="medium")
