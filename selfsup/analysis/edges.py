@@ -16,10 +16,10 @@ NAME = "edges"
 
 _RANDOM = "random"
 
-# Title and level of the interior of each kind of line.
+# Axis, level of the interior and caption of each kind of line.
 _LINES = {
-    "mean": ("mean response, interior = 1", 1.0),
-    "by_channel": ("deviation of single features", 0.0),
+    "mean": ("mean response, interior = 1", 1.0, "Mean response"),
+    "by_channel": ("deviation", 0.0, "Deviation of single features"),
 }
 
 # Photographs that random networks are rebalanced on.
@@ -175,19 +175,20 @@ def profile(means, pixels):
 
 
 def _draw(found, output):
-    """Draws a picture for each kind of line, and returns their names."""
-    drawn = []
-    for kind, (vertical, level) in _LINES.items():
+    """Draws a picture for each kind of line, and returns captions by their names."""
+    drawn = {}
+    for kind, (vertical, level, caption) in _LINES.items():
         panels = {}
         for name, layers in found.items():
             for layer, lines in layers.items():
                 if lines[kind]:
                     panels.setdefault(layer, {})[name] = lines[kind]
         if panels:
-            drawn.append(f"{NAME}_{kind}.png")
+            picture = f"{NAME}_{kind}.png"
+            drawn[picture] = caption
             pictures.line_panels(
                 panels,
-                output / drawn[-1],
+                output / picture,
                 "distance to the border, in pixels of the feature map",
                 vertical,
                 level,

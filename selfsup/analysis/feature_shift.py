@@ -192,6 +192,6 @@ def _section(results, samples, picture):
             "are constant in either network have no correlation and are left out.",
             "The paper shows this as Fig. 3.",
         ],
-        "pictures": [picture],
+        "pictures": {picture: "Correlation of features before and after"},
         "tables": tables,
     }

@@ -21,10 +21,12 @@ body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
 h1, h2 { line-height: 1.2; }
 h2 { margin-top: 3rem; border-top: 1px solid #ddd; padding-top: 1.5rem; }
 p { max-width: 46rem; }
-img { max-width: 100%; height: auto; display: block; margin: 1.5rem 0; }
+figure { margin: 2rem 0; }
+figcaption { font-weight: 600; }
+img { max-width: 100%; height: auto; display: block; margin: 0.5rem 0; }
 div { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.85rem; margin: 0.5rem 0 1.5rem; }
-caption { text-align: left; font-weight: 600; padding: 0.3rem 0; }
+caption { text-align: left; font-weight: 600; padding: 0.3rem 0; white-space: nowrap; }
 th, td { padding: 0.15rem 0.8rem; border-bottom: 1px solid #eee; text-align: left; }
 th { border-bottom: 1px solid #888; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
@@ -56,9 +58,9 @@ def add(folder, name, config, results, section):
         config: Its settings.
         results: Its numbers, of what JSON can hold.
         section: What the page says of it, a dict of what JSON can hold: `title`;
-            `text`, a list of paragraphs; `pictures`, names of PNG files in the folder;
-            `tables`, dicts with `columns`, `rows` and perhaps a `caption`. None in a
-            row is a dash.
+            `text`, a list of paragraphs; `pictures`, a dict from the names of PNG files
+            in the folder to captions; `tables`, dicts with `columns`, `rows` and
+            perhaps a `caption`. None in a row is a dash.
     """
     content = {"settings": config.to_json(), "results": results, "section": section}
     runs.write_json(folder / f"{name}.json", content)
@@ -92,7 +94,9 @@ def _section(folder, content):
     return _SECTION.substitute(
         title=html.escape(section["title"]),
         text="\n".join(f"<p>{html.escape(text)}</p>" for text in section["text"]),
-        pictures="\n".join(_picture(folder, name) for name in section["pictures"]),
+        pictures="\n".join(
+            _picture(folder, *picture) for picture in section["pictures"].items()
+        ),
         tables="\n".join(map(_table, section["tables"])),
         settings="\n".join(
             html.escape(f"{name}: {value}")
@@ -101,12 +105,14 @@ def _section(folder, content):
     )
 
 
-def _picture(folder, name):
+def _picture(folder, name, caption):
     # A name alone, so that a file of another place is none of the page.
     path = folder / pathlib.PurePath(name).name
     encoded = base64.b64encode(path.read_bytes()).decode("ascii")
     source = f"data:image/png;base64,{encoded}"
-    return f'<img alt="{html.escape(name)}" src="{source}">'
+    caption = html.escape(caption)
+    image = f'<img alt="{html.escape(name)}" src="{source}">'
+    return f"<figure><figcaption>{caption}</figcaption>{image}</figure>"
 
 
 def _table(table):
@@ -136,4 +142,5 @@ def _is_number(value):
 def _text(value):
     if value is None:
         return "–"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    # Without the sign of a zero.
+    return f"{round(value, 3) + 0.0:.3f}" if isinstance(value, float) else str(value)

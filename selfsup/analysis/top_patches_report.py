@@ -21,15 +21,20 @@ def draw(name, results, classes, cut, output):
         output: Path of the folder, a `pathlib.Path`.
 
     Returns:
-        The names of the files.
+        A dict from the names of the files to captions.
     """
-    drawn = []
+    drawn = {}
     if len(classes) > 1:
-        drawn.append(f"{name}_consistency.png")
-        _draw_scores(results, output / drawn[-1])
+        picture = f"{name}_consistency.png"
+        _draw_scores(results, output / picture)
+        drawn[picture] = "Consistency of all features"
     for layer, about in results["layers"].items():
-        drawn.append(f"{name}_{layer}.png")
-        pictures.save_image(output / drawn[-1], _sheet(about, classes, cut))
+        picture = f"{name}_{layer}.png"
+        pictures.save_image(output / picture, _sheet(about, classes, cut))
+        side, field = about["patch_side"], about["receptive_field"]
+        drawn[picture] = (
+            f"{layer}: patches of {side} pixels, receptive field of {field} pixels"
+        )
     return drawn
 
 

@@ -200,7 +200,7 @@ def line_panels(panels, path, horizontal, vertical, level):
     columns = min(5, len(panels))
     rows = -(-len(panels) // columns)
     figure = _figure(1 + 2.1 * columns, 0.8 + 1.7 * rows)
-    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    grid = figure.subplots(rows, columns, squeeze=False, sharey="row")
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
     for axes, (title, networks) in zip(grid.flat, panels.items(), strict=False):

@@ -17,8 +17,8 @@ CONFIG = PhotographsConfig(names=("<b>&",))
 def _section(**changes):
     return {
         "title": "Title",
-        "text": ["One.", "Two."],
-        "pictures": [],
+        "text": [],
+        "pictures": {},
         "tables": [],
         **changes,
     }
@@ -62,8 +62,9 @@ def test_pictures_are_inside(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (4, 5, 3), np.uint8)
     name = 'a "b" <c>.png'
     pictures.save_image(tmp_path / name, noise)
-    report.add(tmp_path, "a", CONFIG, {}, _section(pictures=[name]))
+    report.add(tmp_path, "a", CONFIG, {}, _section(pictures={name: "<i>"}))
     (image,) = _page(tmp_path).of("img")
+    assert "<i>" in _page(tmp_path).texts
     assert image["alt"] == name
     head, _, encoded = image["src"].partition(",")
     assert head == "data:image/png;base64"
@@ -90,9 +91,8 @@ def test_numbers_of_tables(tmp_path):
     page = _page(tmp_path)
     texts = [text for text in page.texts if text]
     place = texts.index("layer")
-    assert texts[place : place + 8] == [
-        *["layer", "a", "b", "c", "relu", "0.123", "7", "–"]
-    ]
+    expected = ["layer", "a", "b", "c", "relu", "0.123", "7", "–"]
+    assert texts[place : place + 8] == expected
     assert [x.get("class") for x in page.of("td")] == [None, *["number"] * 3]
 
 

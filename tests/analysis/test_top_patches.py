@@ -46,7 +46,7 @@ def test_features_before_and_after_with_classes(
     content = json.loads((tmp_path / "top_patches.json").read_text())
     assert content["results"] == results
     drawn = ["top_patches_consistency.png", "top_patches_relu2.png"]
-    assert content["section"]["pictures"] == drawn
+    assert list(content["section"]["pictures"]) == drawn
     assert all((tmp_path / name).stat().st_size > 1000 for name in drawn)
     # Again, from the parts.
     samples = top_patches._open(config)

@@ -62,7 +62,7 @@ def test_a_sheet_has_a_row_of_each_feature_and_network(tmp_path):
     cut[5] = np.full((SIZE, SIZE, 3), (0, 0, 200), np.uint8)
     classes = ("ant", "bee")
     drawn = top_patches_report.draw("t", _results("xy"), classes, cut, tmp_path)
-    assert drawn == ["t_consistency.png", "t_r.png"]
+    assert list(drawn) == ["t_consistency.png", "t_r.png"]
     sheet = cv2.imread(str(tmp_path / "t_r.png"))[..., ::-1].astype(int)
     for color in ((200, 0, 0), (0, 0, 200)):
         pixels = (np.abs(sheet - color).max(axis=-1) < 3).sum()
@@ -80,7 +80,7 @@ def test_what_does_not_respond_is_blank(tmp_path):
     top_patches_report.draw("t", results, ("all",), cut, tmp_path)
     sheet = cv2.imread(str(tmp_path / "t_r.png"))
     assert (sheet.max(axis=-1) == 0).sum() == pytest.approx(2 * 94 * 94, rel=0.01)
-    section = top_patches_report.section(_Config, results, _Samples, [])
+    section = top_patches_report.section(_Config, results, _Samples, {})
     assert section["tables"][1]["rows"][0] == [2, "x", None, None, None, None]
 
 
@@ -93,7 +93,7 @@ class _Config:
 
 
 def test_tables_hold_the_scores():
-    section = top_patches_report.section(_Config, _results("x"), _Samples, [])
+    section = top_patches_report.section(_Config, _results("x"), _Samples, {})
     medians, features = section["tables"]
     # Without the silent one.
     assert medians["rows"] == [["r", "x", 40, 3, 1, 0.5, 0.1]]
