@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from selfsup import inference, pictures, runs
+from selfsup import data, inference, pictures, runs
 from selfsup.analysis import frozen_networks, photographs, report
 from selfsup.analysis.photographs import PhotographsConfig
 from selfsup.inference.features import check_layers
@@ -94,7 +94,7 @@ def edges(config, output):
 
 
 def _random_like(backbone, samples, crops):
-    shown = samples.subset(range(min(_REBALANCING_IMAGES, len(samples))))
+    shown = samples.subset(data.evenly_spaced(samples, _REBALANCING_IMAGES))
     return frozen_networks.random_like(
         backbone, [images for images, _ in photographs.batches(shown, crops)]
     )

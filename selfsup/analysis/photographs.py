@@ -24,6 +24,13 @@ class PhotographsConfig(LayersConfig):
         TypeError: If a field is of another type than declared.
     """
 
+    layers: str = changed(
+        LayersConfig,
+        "layers",
+        "",
+        "Layers to look at, with commas between. Default: those of the hypercolumn; "
+        "for top_patches the last convolution's. Field-of-view blocks are left out.",
+    )
     names: tuple[str, ...] = setting(
         (), "Labels of the networks, in their order. Default: names of their folders."
     )

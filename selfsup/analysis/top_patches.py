@@ -34,13 +34,6 @@ class TopPatchesConfig(PhotographsConfig):
     """
 
     images: int = changed(PhotographsConfig, "images", 2000)
-    layers: str = changed(
-        PhotographsConfig,
-        "layers",
-        "",
-        "Layers to look at, with commas between. Default: those of the hypercolumn; "
-        "for top_patches the last convolution's. Field-of-view blocks are left out.",
-    )
     ckpt: tuple[str, ...] = changed(EdgesConfig, "ckpt", ())
     after: tuple[str, ...] = changed(FeatureShiftConfig, "after", ())
     labeled_data: str | None = setting(

@@ -7,10 +7,10 @@
     python tools/analyze.py --what edges --ckpt runs/zeros --ckpt runs/bias
 
 Feature shift: correlation of each layer's features before and after fine-tuning. Top
-patches: what features respond to most strongly, how alike its colors are, and of how
-few classes it is. Edges: how responses change toward the border. Networks are workdirs
-of any training, files, imagenet, or names from the zoo. Numbers, pictures, and a page
-that gathers them, report.html, go to the folder of --output.
+patches: what features respond to most strongly, and how consistent its colors and its
+classes are. Edges: how responses change toward the border. Networks are workdirs of any
+training, files, imagenet, or names from the zoo. Numbers, pictures, and a page that
+gathers them, report.html, go to the folder of --output.
 """
 
 import dataclasses
