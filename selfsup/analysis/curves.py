@@ -1,4 +1,4 @@
-"""Pretraining curves, and what snapshots on the way are worth (Figure 4 of the paper)."""
+"""Curves of pretraining, and what its snapshots are worth (Figure 4 of the paper)."""
 
 import dataclasses
 import pathlib
@@ -63,9 +63,8 @@ def curves(config, output):
         output: Path of the folder of the report.
 
     Returns:
-        The results, as `curves.json` has them: for each run `steps`, `loss` and `drops`,
-        the steps at which the rate fell, and `snapshots`, a dict from steps to a summary
-        of mean IoU.
+        The results, as `curves.json` has them: for each run what `read_log` returns,
+        and `snapshots`, a dict from steps to a summary of mean IoU.
 
     Raises:
         FileNotFoundError: If a run has no log, or no snapshots to fine-tune.
@@ -75,17 +74,19 @@ def curves(config, output):
     found = {
         name: read_log(ckpt) for name, ckpt in zip(names, config.ckpt, strict=True)
     }
-    snapshots = {}
+    snapshots, settings = {}, {}
     if config.voc_dir:
         snapshots = {
             name: find_snapshots(ckpt)
             for name, ckpt in zip(names, config.ckpt, strict=True)
         }
+        more = _data(config).has_more_masks
+        settings = SCALES[config.scale].downstream(paper.SEGMENTATION, None, more)
     output = runs.make(output)
     with locked(output):
         for name in names:
             found[name]["snapshots"] = {
-                step: _score(path, config)
+                step: _score({**settings, "init": str(path.resolve())}, config)
                 for step, path in snapshots.get(name, {}).items()
             }
         results = {"runs": found}
@@ -101,8 +102,8 @@ def read_log(workdir):
         workdir: Path of the folder of a run.
 
     Returns:
-        A dict of lists: `steps`, `loss`, and `drops`, the first logged steps after which
-        the rate was less than half of what it was.
+        A dict of lists: `steps`, `loss`, and `drops`, the logged steps after which the
+        rate was less than half of what it was.
 
     Raises:
         FileNotFoundError: If there is no log.
@@ -141,16 +142,15 @@ def find_snapshots(workdir):
     return {int(path.stem.split("-")[-1]): path for path in files}
 
 
-def _score(path, config):
+def _data(config):
+    return TableData(voc_dir=config.voc_dir, sbd_dir=config.sbd_dir)
+
+
+def _score(settings, config):
     """Fine-tunes a snapshot, and returns a summary of its mean IoU."""
-    data = TableData(voc_dir=config.voc_dir, sbd_dir=config.sbd_dir)
-    settings = SCALES[config.scale].downstream(
-        paper.SEGMENTATION, None, data.has_more_masks
-    )
-    recipe = Recipe("segmentation", {**settings, "init": str(path.resolve())})
-    folder = pathlib.Path(config.workdir)
+    recipe, folder = Recipe("segmentation", settings), pathlib.Path(config.workdir)
     measured = [
-        run_recipe(recipe.with_seed(seed), folder, data)[-1]["mean_iou"]
+        run_recipe(recipe.with_seed(seed), folder, _data(config))[-1]["mean_iou"]
         for seed in range(config.seeds)
     ]
     return spread.summary(measured)
@@ -173,12 +173,13 @@ def _draw(found, path):
     }
     if scores:
         panels["mean IoU after fine-tuning, %"] = scores
-    drops = [run["drops"] for run in found.values()]
+    drops = {name: run["drops"] for name, run in found.items()}
     pictures.step_panels(panels, path, drops)
 
 
 def _section(found, config):
-    steps = sorted({step for run in found.values() for step in run["snapshots"]})
+    scores = [run["snapshots"] for run in found.values()]
+    steps = sorted({step for by_step in scores for step in by_step})
     tables = []
     if steps:
         tables.append(
@@ -186,7 +187,13 @@ def _section(found, config):
                 "caption": "Mean IoU of fine-tuned snapshots, in percent",
                 "columns": ["step", *found],
                 "rows": [
-                    [step, *(_percent(run["snapshots"].get(step)) for run in found.values())]
+                    [
+                        step,
+                        *(
+                            _percent(run["snapshots"].get(step))
+                            for run in found.values()
+                        ),
+                    ]
                     for step in steps
                 ],
             }
@@ -201,15 +208,15 @@ def _section(found, config):
     ]
     if steps:
         text.append(
-            "Below, each snapshot of the backbone is fine-tuned for segmentation with the "
-            f"settings of the scale {config.scale} and {config.seeds} seeds (bars: "
-            "standard deviation). The paper's Figure 4: dropping the rate late lowers the "
+            "Below, each snapshot of the backbone is fine-tuned for segmentation with "
+            f"the settings of the scale {config.scale}; seeds: {config.seeds}, bars: "
+            "standard deviation. In the paper's Figure 4 a drop of the rate lowers the "
             "loss at once, and raises what the features are worth."
         )
     return {
         "title": "Pretraining, and what it is worth on the way",
         "text": text,
-        "pictures": [f"{NAME}.png"],
+        "pictures": {f"{NAME}.png": "loss, and mean IoU of snapshots, over the steps"},
         "tables": tables,
     }
 

@@ -17,6 +17,7 @@ NAMES = (
     "train_classifier",
     "eval_classifier",
     "probe",
+    "analyze",
     "reproduce",
     "import_weights",
     "export_savedmodel",

@@ -1,9 +1,9 @@
 """Collections of encoded images, read as endless streams.
 
 A collection has `len()`, `name(index)`, `has_vanished(index)`, `keys`,
-`stream(seed, start, shuffle)` and `read(index, content)`; one that is files or shards
-has `subset(indices)`. A stream is a pure function
-of (seed, position): the sample at position `n` is the same wherever the stream starts.
+`stream(seed, start, shuffle)`, `read(index, content)` and `subset(indices)`. A stream
+is a pure function of (seed, position): the sample at position `n` is the same wherever
+the stream starts.
 """
 
 import bisect
@@ -236,6 +236,10 @@ class MixedImages:
         return tf.switch_case(
             part, [lambda p=p: p.read(index, content) for p in self._parts]
         )
+
+    def subset(self, indices):
+        """Returns the collection of some of the images; `indices` increase."""
+        return ChosenImages(self, indices)
 
     def _counts(self, position):
         """Returns how many of the first `position` samples each part gives."""

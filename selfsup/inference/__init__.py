@@ -15,6 +15,7 @@ __all__, __getattr__, __dir__ = lazy.exports(
         "colorize": "image_coloring",
         "colorizer_predictor": "colorization",
         "dense_predictor": "colorization",
+        "feature_maps": "features",
         "over_replicas": "replicas",
         "point_predictor": "colorization",
         "pooled_feature_predictor": "features",

@@ -25,20 +25,41 @@ def pooled_feature_predictor(backbone, layers):
     >>> [tuple(x.shape) for x in predict(tf.zeros([2, 32, 32, 1]))]
     [(2, 4), (2, 26)]
     """
-    check_layers(backbone, layers)
-    image = backbone.input
-    # By name: Keras unpacks lists of one.
-    outputs = {name: backbone.get_layer(name).output for name in layers}
-    maps = keras.Model(image, outputs)
-    signature = tf.TensorSpec([None, None, None, image.shape[-1]], tf.float32)
+    maps = feature_maps(backbone, layers)
+    channels = backbone.input.shape[-1]
+    signature = tf.TensorSpec([None, None, None, channels], tf.float32)
 
     @tf.function(input_signature=[signature])
     def predict(images):
-        found = maps(images, training=False)
-        found = [tf.cast(found[name], tf.float32) for name in layers]
-        return [tf.reduce_mean(x, axis=[1, 2]) for x in found]
+        return [tf.reduce_mean(x, axis=[1, 2]) for x in maps(images).values()]
 
     return predict
+
+
+def feature_maps(backbone, layers):
+    """Cuts a network off at some of its layers.
+
+    Args:
+        backbone: A model of `selfsup.networks`.
+        layers: Names of layers with one feature map `[B, H, W, C]`.
+
+    Returns:
+        A function from `[B, S, S, C]`, float32, what the network takes, to a dict from
+        each layer to `[B, H, W, C_i]`, float32; runs in graphs.
+
+    Raises:
+        ValueError: If there is no such layer, or it has no feature map.
+    """
+    check_layers(backbone, layers)
+    # By name: Keras unpacks lists of one.
+    outputs = {name: backbone.get_layer(name).output for name in layers}
+    model = keras.Model(backbone.input, outputs)
+
+    def maps(images):
+        found = model(images, training=False)
+        return {name: tf.cast(found[name], tf.float32) for name in layers}
+
+    return maps
 
 
 def check_layers(backbone, layers):

@@ -32,22 +32,29 @@ class Tap(NamedTuple):
 class _Grid:
     stride: int = 1
     offset: float = 0.0
+    field: int = 1
 
     def window(self, kernel_size, stride=1, pad=0):
         """Returns the grid after a window slid over this one."""
         center = (kernel_size - 1) / 2 - pad
-        return _Grid(self.stride * stride, self.offset + self.stride * center)
+        return _Grid(
+            self.stride * stride,
+            self.offset + self.stride * center,
+            self.field + self.stride * (kernel_size - 1),
+        )
 
 
 def grids(model):
-    """Computes the stride and offset of every layer's output.
+    """Computes the stride, offset and receptive field of every layer's output.
 
     Args:
         model: A functional model whose layers keep, convolve, pad or pool the
             image. All windows are square.
 
     Returns:
-        A dict from layer name to an object with `stride` and `offset`.
+        A dict from layer name to an object with `stride` and `offset` as in `Tap`, and
+        `field`: the side of the square of image pixels, around the center of its own,
+        that a pixel of the output depends on.
     """
     by_tensor, by_layer = {}, {}
     # Operations, not layers: `x + y` and `ops.relu(x)` are none of the layers.
@@ -56,9 +63,11 @@ def grids(model):
             grid = _Grid()
         else:
             # The first input is the image; others are borders or the second
-            # branch of a sum, whose grid is the same.
-            first = keras.tree.flatten(operation.input)[0]
-            grid = _after(operation, by_tensor[id(first)])
+            # branch of a sum, whose grid is the same but for what it sees.
+            tensors = keras.tree.flatten(operation.input)
+            first, *others = (by_tensor[id(tensor)] for tensor in tensors)
+            field = max([first.field, *(other.field for other in others)])
+            grid = _after(operation, dataclasses.replace(first, field=field))
         by_layer[operation.name] = grid
         for tensor in keras.tree.flatten(operation.output):
             by_tensor[id(tensor)] = grid

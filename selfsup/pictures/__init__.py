@@ -5,6 +5,10 @@ from selfsup.pictures.charts import (
     confusion_chart,
     curves,
     layer_bars,
+    line_panels,
+    quadrants,
+    quartile_bars,
+    step_panels,
 )
 from selfsup.pictures.segmentation import segmentation_sheet
 from selfsup.pictures.sheets import (
@@ -24,8 +28,12 @@ __all__ = [
     "encode_image",
     "grouped_sheet",
     "layer_bars",
+    "line_panels",
+    "quadrants",
+    "quartile_bars",
     "resize",
     "save_encoded",
     "save_image",
+    "step_panels",
     "segmentation_sheet",
 ]

@@ -6,6 +6,10 @@ from selfsup import atomic
 
 # Classes of a table of confusions that are named, and whose numbers are written.
 _NAMED, _WRITTEN = 60, 20
+
+# Points of a line that are marked.
+_MARKED = 16
+
 _CENTERED = {"ha": "center", "va": "center"}
 
 
@@ -144,12 +148,147 @@ def layer_bars(panels, path, baseline):
         axes.set_title(title)
         axes.set_ylabel("%")
         axes.set_xticks(np.arange(len(layers)), layers, rotation=60, ha="right")
-    # Above all panels, where it covers no bar.
-    handles, labels = grid[0].get_legend_handles_labels()
+    _legend_above(figure, grid[0])
+    _save(figure, path)
+
+
+def quartile_bars(networks, path, title):
+    """Draws medians of several networks as bars over their layers, with quartiles.
+
+    Args:
+        networks: Dict from the name of a network to a dict from each layer to a dict
+            with `median`, and `lower` and `upper` quartile, or None for all three:
+            there is no bar then. Networks may have other layers.
+        path: Path of the picture.
+        title: What was measured, on the vertical axis.
+    """
+    layers = list(dict.fromkeys(x for by_layer in networks.values() for x in by_layer))
+    figure = _figure(2.5 + 0.45 * len(layers), 3.4)
+    axes = figure.subplots()
+    width = 0.8 / len(networks)
+    for number, (name, by_layer) in enumerate(networks.items()):
+        known = {k: v for k, v in by_layer.items() if v["median"] is not None}
+        places = np.array([layers.index(layer) for layer in known])
+        places = places + (number - (len(networks) - 1) / 2) * width
+        lower, median, upper = (
+            np.array([x[key] for x in known.values()])
+            for key in ("lower", "median", "upper")
+        )
+        spreads = [median - lower, upper - median]
+        axes.bar(
+            places, median, width, yerr=spreads, capsize=2, label=name, ecolor="#444"
+        )
+    axes.axhline(0, color="black", linewidth=0.8)
+    axes.set_ylabel(title)
+    axes.set_xticks(np.arange(len(layers)), layers, rotation=60, ha="right")
+    axes.set_xlim(-0.6, len(layers) - 0.4)
+    _legend_above(figure, axes)
+    _save(figure, path)
+
+
+def line_panels(panels, path, horizontal, vertical, level):
+    """Draws lines of several networks, a panel for each layer.
+
+    Args:
+        panels: Dict from titles to dicts from the name of a network to a sequence of
+            values, the first at 0.
+        path: Path of the picture.
+        horizontal: Title of the horizontal axes.
+        vertical: Title of the vertical axes.
+        level: Where a dashed line shows what nothing is.
+    """
+    columns = min(5, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = _figure(1 + 2.1 * columns, 0.8 + 1.7 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False, sharey="row")
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
+    for axes, (title, networks) in zip(grid.flat, panels.items(), strict=False):
+        axes.axhline(level, color="gray", linestyle="--", linewidth=0.8)
+        for name, values in networks.items():
+            # Points that touch would hide the line.
+            marker = "." if len(values) <= _MARKED else None
+            axes.plot(values, marker=marker, markersize=5, label=name)
+        axes.set_title(title, size="medium")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    figure.supxlabel(horizontal, size="medium")
+    figure.supylabel(vertical, size="medium")
+    _legend_above(figure, grid[0, 0])
+    _save(figure, path)
+
+
+def step_panels(panels, path, marks):
+    """Draws numbers of several runs over the training steps, a panel for each kind.
+
+    Args:
+        panels: Dict from titles to dicts from the name of a run to a triple: steps,
+            values, and standard deviations or None. A run has one color in all panels.
+        path: Path of the picture.
+        marks: Dict from the name of a run to steps at which something happened, dotted
+            lines in its color.
+    """
+    colors = {name: f"C{number}" for number, name in enumerate(marks)}
+    figure = _figure(6.4, 0.6 + 2.6 * len(panels))
+    grid = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
+    for axes, (title, found) in zip(grid, panels.items(), strict=True):
+        for name, steps in marks.items():
+            for step in steps:
+                axes.axvline(step, color=colors[name], linestyle=":", linewidth=1)
+        for name, (steps, values, spreads) in found.items():
+            style = {"color": colors[name], "label": name}
+            if spreads is None:
+                axes.plot(steps, values, linewidth=1, **style)
+            else:
+                axes.errorbar(steps, values, spreads, marker="o", capsize=3, **style)
+        axes.set_title(title, size="medium")
+    grid[-1].set_xlabel("step")
+    _legend_above(figure, grid[0])
+    _save(figure, path)
+
+
+def quadrants(panels, path, horizontal, vertical, columns):
+    """Draws items by two scores, with lines at the medians.
+
+    Args:
+        panels: Dict from titles to triples: two arrays `[N]` of scores, and a dict from
+            the names of items that are named to their two scores.
+        path: Path of the picture.
+        horizontal: Name of the first score.
+        vertical: Name of the second score.
+        columns: Panels in a row.
+    """
+    rows = -(-len(panels) // columns)
+    figure = _figure(0.6 + 4.2 * columns, 0.4 + 3.4 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes, (title, (x, y, named)) in zip(grid.flat, panels.items(), strict=False):
+        axes.scatter(x, y, s=14, alpha=0.35, linewidths=0)
+        if len(x):
+            for line, value in (
+                (axes.axvline, np.median(x)),
+                (axes.axhline, np.median(y)),
+            ):
+                line(value, color="gray", linestyle="--", linewidth=0.8)
+        names = {}
+        for name, place in named.items():
+            names.setdefault(tuple(place), []).append(str(name))
+        # What lies at one place is named in one line.
+        for place, there in names.items():
+            axes.plot(*place, "o", color="C1", markersize=5)
+            text, shift = ", ".join(there), (4, 4)
+            axes.annotate(text, place, shift, textcoords="offset points", size="small")
+        axes.set_title(title, size="medium")
+        axes.margins(0.08)
+    figure.supxlabel(horizontal, size="medium")
+    figure.supylabel(vertical, size="medium")
+    _save(figure, path)
+
+
+def _legend_above(figure, axes):
+    """Says above all panels, where it covers nothing, which color is what."""
+    handles, labels = axes.get_legend_handles_labels()
     figure.legend(
         handles, labels, loc="outside upper center", ncols=len(labels), fontsize="small"
     )
-    _save(figure, path)
 
 
 def _figure(width, height):

@@ -27,9 +27,26 @@ def initial_backbone(config, fc6_padding="same"):
         FileNotFoundError: If the weights are missing.
         ValueError: If they do not fit the configuration.
     """
-    build = _random if config.init == "random" else _pretrained
     to_input = weights.gray_to_rgb if config.color else weights.rgb_to_gray
-    return to_input(build(config, fc6_padding))
+    return to_input(as_saved(config, fc6_padding))
+
+
+def as_saved(config, fc6_padding="same"):
+    """Builds the same backbone for the input that its weights were saved with.
+
+    Args:
+        config: As in `initial_backbone`; `color` is not used.
+        fc6_padding: As in `initial_backbone`.
+
+    Returns:
+        A backbone whose input is gray or RGB.
+
+    Raises:
+        FileNotFoundError: If the weights are missing.
+        ValueError: If they do not fit the configuration.
+    """
+    build = _random if config.init == "random" else _pretrained
+    return build(config, fc6_padding)
 
 
 def _random(config, fc6_padding):

@@ -55,6 +55,7 @@ def test_each_snapshot_is_fine_tuned_with_each_seed(tmp_path, monkeypatch):
         return [{"mean_iou": step / 100 + 0.02 * recipe.settings["seed"]}]
 
     monkeypatch.setattr(curves, "run_recipe", run_recipe)
+    (tmp_path / "ImageSets").mkdir()
     config = CurvesConfig(
         ckpt=tuple(runs), voc_dir=str(tmp_path), seeds=2, workdir=str(tmp_path / "t")
     )
@@ -92,6 +93,9 @@ def test_what_is_missing_is_named_before_anything_is_written(tmp_path):
         curves.curves(CurvesConfig(ckpt=(str(tmp_path),)), output)
     with pytest.raises(FileNotFoundError, match="--keep_every"):
         curves.curves(CurvesConfig(ckpt=(run,), voc_dir="VOC"), output)
+    other = _run(tmp_path / "b", [0.1], [10])
+    with pytest.raises(FileNotFoundError, match="Received: 'VOC'"):
+        curves.curves(CurvesConfig(ckpt=(other,), voc_dir="VOC"), output)
     with pytest.raises(ValueError, match="Received: ckpt="):
         CurvesConfig()
     assert not output.exists()

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from selfsup import networks
+from selfsup import heads, networks
 from selfsup.analysis import frozen_networks
 from selfsup.analysis.frozen_networks import FrozenConfig
 
@@ -73,3 +73,49 @@ def test_crops_and_folders_follow_the_workdir(workdir):
         "runs/probe/segmentation"
     )
     assert folder("sample", "there") == pathlib.Path("there")
+
+
+def test_networks_are_opened_for_the_input_that_they_have(tmp_path):
+    rgb = networks.alexnet(3, width=0.03, normalization="affine", fov_blocks=1)
+    model = heads.classifier(rgb, classes=2)
+    model.save(tmp_path / "classifier.keras")
+    found = frozen_networks.open_saved(str(tmp_path / "classifier.keras"))
+    about = networks.describe(found)
+    assert (about["input_channels"], about["fov_blocks"]) == (3, 0)
+    assert about["normalization"] == "none"
+    image = np.random.default_rng(0).normal(size=(1, 40, 40, 3)).astype("f4")
+    expected = type(found)(rgb.input, rgb.get_layer("relu5").output)(image)
+    relu5 = type(found)(found.input, found.get_layer("relu5").output)(image)
+    np.testing.assert_allclose(relu5, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_labels_are_names_of_folders(workdir, tmp_path):
+    labels = frozen_networks.labels
+    file = workdir / "backbone.keras"
+    assert labels((), [str(workdir)]) == labels((), [str(file)]) == (workdir.name,)
+    assert labels((), ["imagenet", "x/vgg16.keras"]) == ("imagenet", "vgg16.keras")
+    # Two of one name are called by their paths.
+    assert labels((), ["a/run", "b/run"]) == ("a/run", "b/run")
+    assert labels(("one", "two"), ["a/run", "b/run"]) == ("one", "two")
+    for given in (("one",), ("one", "one")):
+        with pytest.raises(ValueError, match="for each of 2 networks. Received: 'one'"):
+            labels(given, ["a", "b"])
+
+
+def test_the_crop_of_several_networks_is_that_of_the_first(workdir):
+    given = frozen_networks.open_network(str(workdir), FrozenConfig())
+    size = frozen_networks.common_crop_size
+    assert size([str(workdir), "imagenet"], [given, given]) == 40
+    assert size(["imagenet", str(workdir)], [given, given]) == 227
+    assert size([str(workdir)], [given], 50) == 50
+
+
+def test_networks_of_other_features_are_refused():
+    one = networks.alexnet(width=0.03)
+    same = networks.alexnet(width=0.03, padding="bias", normalization="none")
+    frozen_networks.check_same_features("ab", (one, same))
+    for other in (networks.alexnet(width=0.05), networks.vgg16(width=0.03)):
+        with pytest.raises(
+            ValueError, match="Received: a .alexnet of width 0.03, gray"
+        ):
+            frozen_networks.check_same_features("ab", (one, other))

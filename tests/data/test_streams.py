@@ -97,6 +97,12 @@ def test_chosen_images_are_a_stream_of_their_own():
     ]
 
 
+def test_a_subset_of_mixed_collections_is_a_stream():
+    subset = collections()["three"].subset([1, 4, 12])
+    assert take(subset.stream(0, shuffle=False), 9) == [(0, "a1"), (1, "a4"), (2, "c6")]
+    assert len(subset) == 3
+
+
 def test_a_subset_of_files_has_its_own_order():
     subset = FileImages(["x/a", "x/b", "x/c"], ["a", "b", "c"]).subset([2, 0])
     assert subset.sources == ("x/c", "x/a") and subset.keys == ("c", "a")

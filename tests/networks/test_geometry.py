@@ -69,6 +69,7 @@ def _seen(model, tap_names, length, axis, thickness):
 
 def _check_centers(model, taps, length, axis=1, thickness=1):
     maps = _seen(model, [tap.layer for tap in taps], length, axis, thickness)
+    grids = networks.grids(model)
     for tap, seen in zip(taps, maps, strict=True):
         centers = {}
         # An unpadded convolution may leave out the last lines of the image.
@@ -79,6 +80,7 @@ def _check_centers(model, taps, length, axis=1, thickness=1):
             assert len(lines) == lines[-1] - lines[0] + 1, "no gaps"
             if 0 < lines[0] and lines[-1] < last:  # Not cut off.
                 centers[i] = (lines[0] + lines[-1]) / 2
+                assert len(lines) == grids[tap.layer].field
         # Two neighbors determine the stride.
         assert len(centers) >= 2, tap
         expected = {i: tap.offset + tap.stride * i for i in centers}
@@ -174,3 +176,23 @@ def test_grids_survive_a_head_on_top():
     expected = networks.taps(model)
     head = keras.layers.GlobalAveragePooling2D()(2.0 * model.output)
     assert networks.taps(keras.Model(model.input, head)) == expected
+
+
+@pytest.mark.parametrize(
+    "network, layer, field",
+    [
+        # By hand: each window adds (size - 1) times the stride so far.
+        ("vgg16", "relu1_2", 5),
+        ("vgg16", "relu5_3", 196),
+        ("vgg16", "drop6", 404),
+        ("alexnet", "relu1", 11),
+        ("alexnet", "relu5", 163),
+        ("alexnet", "drop7", 355),
+        ("resnet", "conv1_relu", 7),
+        # The sum of a branch with a window of 3 and of one that sees less.
+        ("resnet", "res2a_relu", 7 + 4 + 8),
+        ("resnet", "res5a_relu", 7 + 4 + 2 * 8 + 2 * 16 + 32 + 64),
+    ],
+)
+def test_receptive_fields_are_those_worked_by_hand(network, layer, field):
+    assert networks.grids(fakes.network(network))[layer].field == field

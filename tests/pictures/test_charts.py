@@ -125,3 +125,59 @@ def test_bars_of_layers_are_as_high_as_the_means(tmp_path):
     first, second = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1)
     ratio = np.median(heights[second]) / np.median(heights[first])
     assert ratio == pytest.approx(0.5, abs=0.02)
+
+
+def _quartiles(*values):
+    return dict(zip(("lower", "median", "upper"), values, strict=True))
+
+
+def test_quartiles_are_drawn_around_the_medians(tmp_path, monkeypatch):
+    networks = {
+        "one": {"a": _quartiles(0.1, 0.4, 0.5), "b": _quartiles(None, None, None)},
+        "two": {"b": _quartiles(-0.2, -0.1, 0.3), "c": _quartiles(0, 0.2, 0.9)},
+    }
+    figure = _figure(
+        monkeypatch, lambda path: pictures.quartile_bars(networks, path, "t"), tmp_path
+    )
+    (axes,) = figure.axes
+    assert [x.get_text() for x in axes.get_xticklabels()] == ["a", "b", "c"]
+    bars = [
+        (round(x.get_x() + x.get_width() / 2, 3), x.get_height()) for x in axes.patches
+    ]
+    assert bars == [(-0.2, 0.4), (1.2, -0.1), (2.2, 0.2)]
+    ends = [line.get_ydata() for line in axes.get_lines() if len(line.get_ydata()) > 0]
+    lows = sorted(np.concatenate([y for y in ends if len(y) in (1, 2)]))
+    for value in (0.1, 0.5, -0.2, 0.3, 0.9):
+        assert np.isclose(lows, value).any()
+
+
+def test_panels_of_lines(tmp_path, monkeypatch):
+    panels = {str(n): {"one": [n, 1.0], "two": [n, 2.0, 1.0]} for n in range(6)}
+    figure = _figure(
+        monkeypatch,
+        lambda path: pictures.line_panels(panels, path, "x", "y", 1.0),
+        tmp_path,
+    )
+    shown = [axes for axes in figure.axes if axes.axison]
+    assert [axes.get_title() for axes in shown] == list(panels)
+    for n, axes in enumerate(shown):
+        level, one, two = axes.get_lines()
+        assert set(level.get_ydata()) == {1.0}
+        assert one.get_xydata().tolist() == [[0, n], [1, 1]]
+        assert two.get_xydata().tolist() == [[0, n], [1, 2], [2, 1]]
+
+
+def test_quadrants_are_split_at_the_medians(tmp_path, monkeypatch):
+    x, y = np.array([0.0, 0.5, 0.6]), np.array([1.0, 3.0, 2.0])
+    named = {7: (0.0, 1.0), 8: (0.5, 3.0), 9: (0.0, 1.0)}
+    panels = {"all": (x, y, named), "none": (x[:0], y[:0], {})}
+    figure = _figure(
+        monkeypatch,
+        lambda path: pictures.quadrants(panels, path, "x", "y", 2),
+        tmp_path,
+    )
+    full, empty = figure.axes
+    vertical, horizontal, *_ = full.get_lines()
+    assert (vertical.get_xdata()[0], horizontal.get_ydata()[0]) == (0.5, 2.0)
+    assert [text.get_text() for text in full.texts] == ["7, 9", "8"]
+    assert not empty.get_lines()
