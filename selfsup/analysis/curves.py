@@ -103,7 +103,7 @@ def read_log(workdir):
 
     Returns:
         A dict of lists: `steps`, `loss`, and `drops`, the logged steps after which the
-        rate was less than half of what it was.
+        rate, level until then, was less than half of what it was.
 
     Raises:
         FileNotFoundError: If there is no log.
@@ -116,7 +116,9 @@ def read_log(workdir):
         )
     table = np.genfromtxt(path, delimiter=",", names=True, ndmin=1)
     rate = table["learning_rate"]
-    fell = np.flatnonzero(rate[1:] < _DROP * rate[:-1])
+    # A cosine falls as fast at its end, but was not level before.
+    level = np.isclose(np.diff(rate[:-1], prepend=rate[0]), 0.0, atol=1e-4 * rate[0])
+    fell = np.flatnonzero(level & (rate[1:] < _DROP * rate[:-1]))
     return {
         "steps": table["step"].tolist(),
         "loss": table["loss"].tolist(),

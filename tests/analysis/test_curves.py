@@ -28,7 +28,7 @@ def test_drops_are_where_the_rate_falls_at_once(tmp_path):
         "loss": [3, 2, 1, 0, -1],
         "drops": [20, 40],
     }
-    cosine = _run(tmp_path / "b", [0.1, 0.09, 0.06, 0.031])
+    cosine = _run(tmp_path / "b", [0.1, 0.09, 0.05, 0.01, 0.0])
     assert curves.read_log(cosine)["drops"] == []
 
 
