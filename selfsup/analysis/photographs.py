@@ -9,7 +9,7 @@ from selfsup.analysis.frozen_networks import LayersConfig
 from selfsup.data.labelled_batches import evaluation_batches
 from selfsup.evaluation.probes import CenterCrops
 from selfsup.progress import progress_bar
-from selfsup.settings import changed, fail, setting
+from selfsup.settings import changed, setting
 
 # Feature maps of all layers are held for so many photographs at once.
 _BATCH_SIZE = 8
@@ -64,8 +64,6 @@ class PhotographsConfig(LayersConfig):
         Raises:
             ValueError: If `side` is smaller than the crop.
         """
-        if self.side and self.side < size:
-            fail("side", self.side, f"at least crop_size={size}")
         crops = CenterCrops.of_size(size, self.side, color)
         return crops._replace(batch_size=_BATCH_SIZE)
 

@@ -7,6 +7,7 @@ import numpy as np
 from selfsup import data, inference, runs
 from selfsup.analysis import feature_cache, frozen_networks, probe_report, spread
 from selfsup.analysis.frozen_networks import FrozenConfig
+from selfsup.analysis.photographs import PhotographsConfig
 from selfsup.data import label_transforms
 from selfsup.data.labelled_batches import evaluation_batches
 from selfsup.evaluation.probes import (
@@ -53,15 +54,8 @@ class ProbeConfig(FrozenConfig):
         "Training images of each class, drawn --seeds times; several numbers with "
         "commas between, and all, which is probed once.",
     )
-    crop_size: int | None = setting(
-        None,
-        "Side of the center crops. Default: that in the training's config.json, else "
-        "the network's.",
-        8,
-    )
-    side: int | None = setting(
-        None, "Shortest side that images are scaled to. Default: 8/7 of the crop.", 8
-    )
+    crop_size: int | None = changed(PhotographsConfig, "crop_size", None)
+    side: int | None = changed(PhotographsConfig, "side", None)
 
     def __post_init__(self):
         super().__post_init__()
@@ -109,8 +103,6 @@ def probe(ckpt, config, output=None):
     layers = config.layer_names(given, with_input=False)
     check_layers(given, layers)
     size = frozen_networks.crop_size_of(ckpt, given, config.crop_size)
-    if config.side and config.side < size:
-        fail("side", config.side, f"at least crop_size={size}")
     crops = CenterCrops.of_size(size, config.side, config.color)
     output = runs.make(frozen_networks.output_folder(ckpt, output))
     with locked(output):

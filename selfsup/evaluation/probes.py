@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from selfsup import data
 from selfsup.data.labelled_batches import evaluation_batches
 from selfsup.progress import progress_bar
+from selfsup.settings import fail
 
 # Share of the training images that choices are made on.
 _CHOICE_SHARE = 0.2
@@ -46,8 +47,14 @@ class CenterCrops(NamedTuple):
 
     @classmethod
     def of_size(cls, crop_size, side=None, color=False):
-        """Returns the crops of a size; the shortest side is 8/7 of it by default."""
+        """Returns the crops of a size; the shortest side is 8/7 of it by default.
+
+        Raises:
+            ValueError: If the side is smaller than the crop.
+        """
         side = side or crop_size * 8 // 7
+        if side < crop_size:
+            fail("side", side, f"at least crop_size={crop_size}")
         return cls(crop_size, side, side, color)
 
 
