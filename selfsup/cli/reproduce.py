@@ -23,7 +23,7 @@ from absl import logging
 
 from selfsup.analysis.tables import ledger, listing, page
 from selfsup.analysis.tables.paper import TABLES
-from selfsup.analysis.tables.running import TableData, run_cell
+from selfsup.analysis.tables.running import TableData, check_data, run_cell
 from selfsup.analysis.tables.scales import SCALES
 from selfsup.cli.app import Tool
 from selfsup.settings import Config, setting
@@ -77,41 +77,41 @@ def main(options, given):
 
 
 def _run(options, data, folder, path):
-    scale = SCALES[options.scale]
-    cells = listing.select(options.table, options.row, options.scale)
-    missing = {
-        (cell.row, cell.column): data.missing(scale.recipe(cell, data.has_more_masks))
-        for cell in cells
-    }
-    ready = [cell for cell in cells if not missing[cell.row, cell.column]]
-    for (row, column), flags in missing.items():
-        if flags:
-            shown = ", ".join(f"--{flag}" for flag in flags)
-            logging.warning("Left out: %s, %s, without %s", row, column, shown)
-    if not ready:
-        wanted = sorted({flag for flags in missing.values() for flag in flags})
-        raise ValueError(
-            f"Data are missing. Expected --{', --'.join(wanted)}; --list shows what it "
-            "costs. Received: none of them"
-        )
+    cells = _ready(options, data)
     # A seed of all numbers before the next: what is there early can be compared.
     for seed in range(options.seeds):
-        for cell in ready:
+        for cell in cells:
             result = run_cell(
                 options.table, cell, options.scale, seed, folder, data, path
             )
-            logging.info(
-                "%s, %s, seed %d: %.2f %%",
-                cell.row,
-                cell.column,
-                seed,
-                100 * result["value"],
-            )
-    results = ledger.read(path)
-    logging.info(
-        "\n%s",
-        listing.listing(results, options.scale, [options.table], options.row),
+            percent = 100 * result["value"]
+            text = "%s, %s, seed %d: %.2f %%"
+            logging.info(text, cell.row, cell.column, seed, percent)
+    text = listing.listing(
+        ledger.read(path), options.scale, [options.table], options.row
     )
+    logging.info("\n%s", text)
+
+
+def _ready(options, data):
+    """Returns the cells whose data are given; they are looked at."""
+    recipes, missing = {}, set()
+    for cell in listing.select(options.table, options.row, options.scale):
+        recipe = SCALES[options.scale].recipe(cell, data.has_more_masks)
+        flags = [f"--{flag}" for flag in data.missing(recipe)]
+        missing.update(flags)
+        if flags:
+            text, shown = "Left out: %s, %s, without %s", ", ".join(flags)
+            logging.warning(text, cell.row, cell.column, shown)
+        else:
+            recipes[cell.row, cell.column] = cell, recipe
+    if not recipes:
+        raise ValueError(
+            f"Data are missing. Expected {', '.join(sorted(missing))}; --list shows "
+            "what it costs. Received: none of them"
+        )
+    check_data([recipe for _, recipe in recipes.values()], data)
+    return [cell for cell, _ in recipes.values()]
 
 
 TOOL = Tool(__doc__, main, Options, {"data": TableData})

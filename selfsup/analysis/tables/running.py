@@ -84,6 +84,30 @@ _FIELDS = {
 _NEEDED = {task: next(iter(fields.values())) for task, fields in _FIELDS.items()}
 
 
+def check_data(recipes, data):
+    """Opens what the runs read, so that what is missing is found before hours of them.
+
+    Args:
+        recipes: List of `Recipe`s; one run of each task is looked at.
+        data: A `TableData`.
+
+    Raises:
+        FileNotFoundError: If photographs, labels or lists are missing.
+        ValueError: If they are not of the format, or there are none to measure on.
+    """
+    by_task = {part.task: part for recipe in recipes for part in recipe.chain}
+    measured = {recipe.task for recipe in recipes}
+    for name, part in by_task.items():
+        config = part.config(data.of(name))
+        task = tasks.of_config(config)(config)
+        task.open("train")
+        if task.open("test") is None and name in measured:
+            raise ValueError(
+                "There are no images to measure on. Expected --val_data, or val/ in "
+                f"--labeled_data. Received: {data.labeled_data}"
+            )
+
+
 def run_recipe(recipe, folder, data):
     """Trains what a recipe takes, or reads what is done.
 

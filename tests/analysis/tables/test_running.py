@@ -1,5 +1,6 @@
 """Runs of cells: a chain is trained, and what is done is not done again."""
 
+import dataclasses
 import json
 
 import pytest
@@ -10,6 +11,7 @@ from selfsup.analysis.tables.paper import Cell
 from selfsup.analysis.tables.recipes import Recipe
 from selfsup.analysis.tables.running import TableData, run_cell, run_recipe
 
+import image_files
 import voc_folders
 
 CELL = Cell("colors", "masks", 56.0, "colorization")
@@ -31,6 +33,7 @@ COLORS = Recipe(
 MASKS = Recipe(
     "segmentation",
     {
+        "train_split": "train",
         "crop_size": 64,
         "hidden": 8,
         "points": 8,
@@ -76,6 +79,19 @@ def test_more_masks_are_those_of_a_list_or_of_sbd(data, tmp_path):
     (lists / "train_aug.txt").write_text("a\n")
     assert TableData(voc_dir=str(tmp_path)).has_more_masks
     assert TableData(voc_dir=data.voc_dir, sbd_dir="SBD").has_more_masks
+
+
+def test_what_is_missing_is_found_before_the_runs(data, photos, tmp_path):
+    running.check_data([MASKS], data)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        running.check_data([MASKS], TableData(data=("nowhere",), voc_dir=data.voc_dir))
+    shown = image_files.class_folders(tmp_path, photos, 4, size=(40, 40))
+    labels = Recipe("single_label", {"held_out": 0.0, "schedule": "cosine"})
+    there = TableData(labeled_data=str(shown), voc_dir=data.voc_dir)
+    # A start is not measured.
+    running.check_data([dataclasses.replace(MASKS, start=labels)], there)
+    with pytest.raises(ValueError, match="Expected --val_data"):
+        running.check_data([labels], there)
 
 
 @pytest.mark.slow
