@@ -6,7 +6,9 @@ import pathlib
 import shutil
 import zipfile
 
+import h5py
 import keras
+import numpy as np
 
 from selfsup import atomic
 from selfsup.weights import memory, nesting
@@ -28,7 +30,14 @@ _ADDED = {
 }
 
 
-def save(model, path, overwrite=False):
+# Bits of a float32 that a compact file leaves out: those that float16 has no room for.
+_LEFT_OUT = 13
+
+# Numbers of an array from which it is compressed.
+_COMPRESSED = 4096
+
+
+def save(model, path, overwrite=False, compact=False):
     """Writes a model to a `.keras` file.
 
     The file is that of `model.save`, which keeps all weights in memory a second
@@ -40,6 +49,8 @@ def save(model, path, overwrite=False):
         model: A `keras.Model`.
         path: Path of the file; its folder is created if needed.
         overwrite: Whether to replace a file that exists.
+        compact: Whether to round weights to 11 significant bits, as many as float16
+            has, and to compress the file: half its size, for models to be handed out.
 
     Raises:
         ValueError: If the path does not end in `.keras`.
@@ -54,6 +65,8 @@ def save(model, path, overwrite=False):
         shutil.rmtree(folder, ignore_errors=True)
         try:
             _save_to_folder(model, folder)
+            if compact:
+                _compact(folder / WEIGHTS)
             config = json.loads((folder / CONFIG).read_text())
             (folder / CONFIG).write_text(json.dumps(_readable(config)))
             with zipfile.ZipFile(unfinished, "w") as archive:
@@ -61,6 +74,34 @@ def save(model, path, overwrite=False):
                     archive.write(folder / name, name)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _compact(path):
+    """Rounds and compresses the arrays of an HDF5 file."""
+    smaller = path.with_suffix(".smaller")
+
+    def copy(name, item):
+        if isinstance(item, h5py.Dataset):
+            value = item[()]
+            how = dict(compression="gzip", shuffle=True, chunks=value.shape)
+            # Of small ones the index would take more than compression saves.
+            how = how if value.size > _COMPRESSED else {}
+            new = target.create_dataset(name, data=_rounded(value), **how)
+        else:
+            new = target.require_group(name)
+        new.attrs.update(item.attrs)
+
+    with h5py.File(path) as source, h5py.File(smaller, "w") as target:
+        target.attrs.update(source.attrs)
+        source.visititems(copy)
+    smaller.replace(path)
+
+
+def _rounded(value):
+    if value.dtype != np.float32:
+        return value
+    bits = value.view(np.uint32) + np.uint32(1 << (_LEFT_OUT - 1))
+    return (bits >> _LEFT_OUT << _LEFT_OUT).view(np.float32)
 
 
 def _readable(config):

@@ -63,6 +63,34 @@ def test_file_is_that_of_keras(model, tmp_path):
     assert not any("save_own_variables" in vars(layer) for layer in model.layers)
 
 
+def test_a_compact_file_is_half_as_large(tmp_path):
+    model = keras.Sequential([keras.Input([400]), keras.layers.Dense(300)])
+    saving.save(model, tmp_path / "whole.keras")
+    saving.save(model, tmp_path / "compact.keras", compact=True)
+    sizes = [(tmp_path / f"{n}.keras").stat().st_size for n in ("compact", "whole")]
+    assert sizes[0] < 0.52 * sizes[1]
+
+
+def test_a_compact_file_rounds_as_float16(model, tmp_path):
+    saving.save(model, tmp_path / "whole.keras")
+    saving.save(model, tmp_path / "compact.keras", compact=True)
+    _, whole = _contents(tmp_path / "whole.keras", tmp_path)
+    _, compact = _contents(tmp_path / "compact.keras", tmp_path)
+    assert list(compact) == list(whole)
+    for name, (dtype, array) in whole.items():
+        assert compact[name][0] == dtype
+        if dtype != np.float32:
+            np.testing.assert_array_equal(compact[name][1], array)
+        # Ties go to other sides, and float16 has fewer bits for the smallest.
+        rounded = np.float32(np.float16(array))
+        np.testing.assert_allclose(compact[name][1], rounded, rtol=2.0**-10, atol=1e-7)
+        np.testing.assert_allclose(compact[name][1], array, rtol=2.0**-11)
+    loaded = keras.saving.load_model(tmp_path / "compact.keras")
+    saving.save(loaded, tmp_path / "again.keras", compact=True)
+    for name, (_, array) in _contents(tmp_path / "again.keras", tmp_path)[1].items():
+        np.testing.assert_array_equal(array, compact[name][1])
+
+
 def test_weights_are_written_without_copies(model, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(
