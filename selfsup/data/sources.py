@@ -14,8 +14,9 @@ def open_images(specs=(), *, val_specs=(), val_fraction=0.0, subset="all", seed=
 
     Sources are folders (read with all folders below), list files, image files,
     folders of records, patterns of TFRecord files such as `DIR/*.tfrecord`, and data
-    sets of TensorFlow Datasets as `tfds:NAME/SPLIT`. Several are mixed in proportion to their sizes. An image that is given twice, by whatever
-    spellings of its path, counts once.
+    sets of TensorFlow Datasets as `tfds:NAME/SPLIT`. Several are mixed in proportion to
+    their sizes. An image that is given twice, by whatever spellings of its path, counts
+    once.
 
     The held-out choice depends only on the seed and the files' names inside
     their source: it survives moving the data, and few files change sides when
