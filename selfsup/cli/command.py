@@ -19,6 +19,7 @@ NAMES = (
     "probe",
     "analyze",
     "reproduce",
+    "make_records",
     "import_weights",
     "export_savedmodel",
     "benchmark",

@@ -20,7 +20,8 @@ class PipelineConfig(Config):
     data: tuple[str, ...] = setting(
         (),
         "Image sources, mixed in proportion to their sizes: folders, list files, "
-        "image files or tfds:NAME/SPLIT. Empty: the embedded photographs.",
+        "image files, folders of records, patterns of *.tfrecord files or "
+        "tfds:NAME/SPLIT. Empty: the embedded photographs.",
         path=True,
     )
     val_data: tuple[str, ...] = setting(

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from selfsup import paths
-from selfsup.data import files, sources, tfds
+from selfsup.data import files, record_index, records, sources, tfds
 from selfsup.data.shards import ShardImages
 from selfsup.data.streams import ChosenImages, FileImages
 from selfsup.data.voc import layout, lists
@@ -247,7 +247,10 @@ def _open(spec, known=None):
         images, (names, labels) = tfds.open_split(spec), tfds.read_labels(spec)
         photos = [_Photo("", "", label, spec) for label in labels]
     else:
-        if os.path.isdir(spec):
+        inside = record_index.open_spec(spec)
+        if inside is not None:
+            photos, names = _of_records(spec, inside)
+        elif os.path.isdir(spec):
             photos, names = _of_folder(spec)
         else:
             photos, names = _of_list(spec, known)
@@ -289,6 +292,20 @@ def _of_folder(folder):
     return photos, _ordered(names)
 
 
+def _of_records(spec, inside):
+    """Lists records: their labels, or the folders that they were in."""
+    photos = [
+        _Photo(source, key, label or os.path.dirname(key).split("/")[0], spec)
+        for source, key, label in zip(*inside, strict=True)
+    ]
+    if not all(photo.label for photo in photos):
+        raise ValueError(
+            "Records have no classes. Expected those that make_records.py made of "
+            f"class folders or with --labeled_data. Received: {spec!r}"
+        )
+    return photos, _ordered({photo.label for photo in photos})
+
+
 def _of_list(path, known):
     """Lists a list file: photographs and names of classes."""
     if not os.path.exists(path):
@@ -311,7 +328,7 @@ def _once(photos):
     """Returns each file once, in the order of the names inside the source."""
     photos = sorted(photos, key=lambda photo: photo.key)
     found = {}
-    places = paths.file_places(photo.path for photo in photos)
+    places = records.places([photo.path for photo in photos])
     for place, photo in zip(places, photos, strict=True):
         first = found.setdefault(place, photo)
         if first.label != photo.label:
@@ -337,4 +354,4 @@ def _shown(names, count=5):
 def _places(spec, samples):
     images = samples.images
     is_files = isinstance(images, FileImages)
-    return set(paths.file_places(images.sources)) if is_files else {spec}
+    return set(records.places(images.sources)) if is_files else {spec}

@@ -5,17 +5,18 @@ import os
 from typing import NamedTuple
 
 from selfsup import paths
-from selfsup.data import files, tfds
+from selfsup.data import files, record_index, records, tfds
 from selfsup.data.streams import FileImages, MixedImages
 
 
 def open_images(specs=(), *, val_specs=(), val_fraction=0.0, subset="all", seed=0):
     """Opens image sources as one collection.
 
-    Sources are folders (read with all folders below), list files, image files
-    and data sets of TensorFlow Datasets as `tfds:NAME/SPLIT`. Several are
-    mixed in proportion to their sizes. An image that is given twice, by whatever
-    spellings of its path, counts once.
+    Sources are folders (read with all folders below), list files, image files,
+    folders of records, patterns of TFRecord files such as `DIR/*.tfrecord`, and data
+    sets of TensorFlow Datasets as `tfds:NAME/SPLIT`. Several are mixed in proportion to
+    their sizes. An image that is given twice, by whatever spellings of its path, counts
+    once.
 
     The held-out choice depends only on the seed and the files' names inside
     their source: it survives moving the data, and few files change sides when
@@ -87,7 +88,7 @@ def _listed(specs):
             for path in files.embedded_photos()
         ]
     named = {}
-    places = paths.file_places(file.path for file in found)
+    places = records.places([file.path for file in found])
     for place, file in zip(places, found, strict=True):
         named.setdefault(place, file)
     return named, list(splits)
@@ -107,6 +108,9 @@ def _check_apart(trained, held_out):
 
 def _named_files(spec):
     """Returns the files of a source as pairs of path and name inside of it."""
+    inside = record_index.open_spec(spec)
+    if inside is not None:
+        return list(zip(inside.sources, inside.keys, strict=True))
     if os.path.isdir(spec):
         return [(path, os.path.relpath(path, spec)) for path in files.find_images(spec)]
     if not os.path.exists(spec):

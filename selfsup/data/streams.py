@@ -14,6 +14,8 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from selfsup.data import records
+
 # A position no stream reaches; ranges that end here are endless in practice.
 ENDLESS = 2**62
 
@@ -59,10 +61,10 @@ def permuted(offset, count, seed, number):
 
 
 class FileImages:
-    """Images that are files.
+    """Images that are files, or records inside of files.
 
     Args:
-        paths: Paths of the files.
+        paths: Paths of the files, or places of records; see `records.source`.
         keys: What they are called inside their source; None for `paths`.
 
     Attributes:
@@ -77,12 +79,12 @@ class FileImages:
         return len(self.sources)
 
     def name(self, index):
-        """Returns what errors call an image: its path."""
-        return self.sources[index]
+        """Returns what errors call an image: its path, or where the record is."""
+        return records.shown(self.sources[index])
 
     def has_vanished(self, index):
         """Returns whether an image is no longer where it was."""
-        return not os.path.exists(self.sources[index])
+        return not os.path.exists(records.file_of(self.sources[index]))
 
     def stream(self, seed, start=0, shuffle=True):
         """Returns the samples from position `start` on.
@@ -117,7 +119,16 @@ class FileImages:
             `[]`, string.
         """
         del index
-        return tf.io.read_file(content)
+        inside = set(map(records.is_record, self.sources))
+        if inside == {False}:
+            return tf.io.read_file(content)
+        if inside == {True}:
+            return records.read(content)
+        return tf.cond(
+            records.may_be_record(content),
+            lambda: records.read(content),
+            lambda: tf.io.read_file(content),
+        )
 
     def subset(self, indices):
         """Returns the collection of some of the images.

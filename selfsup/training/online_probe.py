@@ -3,7 +3,8 @@
 import numpy as np
 from absl import logging
 
-from selfsup import data, inference, networks, paths
+from selfsup import data, inference, networks
+from selfsup.data import records
 from selfsup.data.streams import FileImages
 from selfsup.evaluation.probes import (
     CenterCrops,
@@ -49,10 +50,10 @@ class OnlineProbe:
         """
         if not isinstance(images, FileImages):
             return
-        ours = set(paths.file_places(images.sources))
+        ours = set(records.places(images.sources))
         for name, part in (("training", self._train), ("test", self._test)):
             if isinstance(part.images, FileImages):
-                both = len(ours.intersection(paths.file_places(part.images.sources)))
+                both = len(ours.intersection(records.places(part.images.sources)))
                 if both:
                     text = "%d of the probe's %d %s images are pretrained on too"
                     logging.info(text, both, len(part), name)

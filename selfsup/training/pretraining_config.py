@@ -74,7 +74,8 @@ class PretrainingConfig(RunConfig):
 
     data: tuple[str, ...] = setting(
         (),
-        "Images: folder, list file or tfds:NAME/SPLIT. Default: embedded photos.",
+        "Images: folder (of records, too), list file, '*.tfrecord' or tfds:NAME/SPLIT. "
+        "Default: embedded photos.",
         path=True,
     )
     val_data: tuple[str, ...] = setting(

@@ -143,7 +143,7 @@ def test_one_image_can_not_be_split(folder):
         data.open_images([folder / "00.jpg"], val_fraction=0.1, subset="train")
 
 
-@pytest.mark.parametrize("spec", ["missing", "missing/*.tfrecord", "http://x/y.jpg"])
+@pytest.mark.parametrize("spec", ["missing", "http://x/y.jpg"])
 def test_a_missing_source_lists_what_is_accepted(spec):
     with pytest.raises(FileNotFoundError, match="folder, a list file.*tfds:NAME/SPLIT"):
         data.open_images([spec])

@@ -1,0 +1,251 @@
+"""The index of a folder of records: a file beside each shard, and a manifest."""
+
+import glob
+import hashlib
+import json
+import os
+import pathlib
+import re
+import zipfile
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+
+from selfsup import atomic
+from selfsup.data import records
+
+MANIFEST = "manifest.json"
+VERSION = 1
+
+# Of the files of others: name.tfrecord, name.tfrecord-00000-of-00064.
+_ENDING = re.compile(r"\.tfrecords?(-[^/]*)?$")
+
+# What NumPy raises for a damaged archive.
+_DAMAGED = EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile, zlib.error
+
+# Between names that are kept in a row: no name holds it.
+_SEPARATOR = "\0"
+
+
+class Listing(NamedTuple):
+    """Images inside of shards, as lists of equal length.
+
+    Attributes:
+        sources: Where they are; see `records.source`.
+        keys: Their names inside the source that they were made from.
+        labels: Names of their classes, or empty strings.
+    """
+
+    sources: list[str]
+    keys: list[str]
+    labels: list[str]
+
+    def add(self, other):
+        """Adds what another listing holds."""
+        for mine, theirs in zip(self, other, strict=True):
+            mine += theirs
+
+
+def has_manifest(folder):
+    """Returns whether a folder holds shards of ours, all of them."""
+    return os.path.isfile(os.path.join(folder, MANIFEST))
+
+
+def open_spec(spec):
+    """Finds the records that a source specification names.
+
+    Args:
+        spec: A folder with a manifest, or a pattern of files such as
+            `DIR/*.tfrecord`.
+
+    Returns:
+        A `Listing`; None if the specification is of something else.
+
+    Raises:
+        FileNotFoundError: If no file fits the pattern.
+        ValueError: As in `read_folder` and `read_files`.
+    """
+    if has_manifest(spec):
+        return read_folder(spec)
+    if not _ENDING.search(spec):
+        return None
+    # A path may hold what a pattern does.
+    found = [spec] if os.path.isfile(spec) else sorted(glob.glob(spec))
+    if not found:
+        raise FileNotFoundError(
+            "There are no records. Expected a pattern of TFRecord files. "
+            f"Received: {spec!r}"
+        )
+    return read_files(found)
+
+
+def read_folder(folder):
+    """Finds all records of a folder, without opening its shards.
+
+    Args:
+        folder: Path of a folder with a manifest.
+
+    Returns:
+        A `Listing`, in the order of the shards.
+
+    Raises:
+        ValueError: If the manifest or an index is damaged or of another version, or a
+            shard is missing or of another size than the manifest says.
+    """
+    found = Listing([], [], [])
+    for shard in _read_manifest(folder)["shards"]:
+        path = os.path.join(folder, shard["file"])
+        size = os.path.getsize(path) if os.path.isfile(path) else None
+        if size != shard["bytes"]:
+            raise ValueError(
+                f"A shard is not the one of the manifest. Expected {shard['bytes']} "
+                f"bytes. Received: {path}, {f'{size} bytes' if size else 'missing'}"
+            )
+        found.add(_read_index(path, shard["records"]))
+    return found
+
+
+def _read_manifest(folder):
+    path = os.path.join(folder, MANIFEST)
+    try:
+        with open(path, encoding="utf-8") as file:
+            manifest = json.load(file)
+        if manifest["version"] != VERSION:
+            raise ValueError(f"version {manifest['version']}")
+        for shard in manifest["shards"]:
+            shard["file"], shard["records"], shard["bytes"]
+        return manifest
+    except (KeyError, OSError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(
+            "The manifest of a folder of records cannot be read. Expected version "
+            f"{VERSION}, as make_records.py writes it. Received: {path} ({error})"
+        ) from error
+
+
+def index_path(path):
+    """Returns the path of the index of a shard."""
+    return pathlib.Path(path).with_suffix(".index.npz")
+
+
+def _read_index(path, count):
+    index = index_path(path)
+    try:
+        with open(index, "rb") as file, np.load(file) as arrays:
+            positions = arrays["positions"].tolist()
+            keys, labels = (_split(arrays[name]) for name in ("keys", "labels"))
+        if not len(positions) == len(keys) == len(labels) == count:
+            raise ValueError(f"{len(positions)} records instead of {count}")
+    except _DAMAGED as error:
+        raise ValueError(
+            "The index of a shard cannot be read. Expected one that make_records.py "
+            f"wrote. Received: {index} ({error})"
+        ) from error
+    return Listing([records.source(path, x) for x in positions], keys, labels)
+
+
+def _split(joined):
+    text = joined.tobytes().decode("utf-8", "surrogateescape")
+    return text.split(_SEPARATOR)[:-1]
+
+
+def _joined(names):
+    text = "".join(f"{name}{_SEPARATOR}" for name in names)
+    return np.frombuffer(text.encode("utf-8", "surrogateescape"), np.uint8)
+
+
+def write_index(path, positions, keys, labels, unreadable):
+    """Writes the index of a shard that lies at its place.
+
+    Args:
+        path: Path of the shard.
+        positions: Positions of its records.
+        keys: Names of its images.
+        labels: Names of their classes; empty strings for none.
+        unreadable: Names of images that could not be read and are left out.
+    """
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    with atomic.write(index_path(path)) as unfinished:
+        np.savez_compressed(
+            unfinished,
+            positions=np.array(positions, np.int64),
+            keys=_joined(keys),
+            labels=_joined(labels),
+            unreadable=_joined(unreadable),
+            bytes=os.path.getsize(path),
+            sha256=digest,
+        )
+
+
+def read_summary(path):
+    """Returns what the manifest says of a shard, and its unreadable images.
+
+    Args:
+        path: Path of a shard, a `pathlib.Path`.
+
+    Returns:
+        A pair: a dict, and a list of names; None if the shard or its index is missing,
+        or the index is damaged or says another size.
+    """
+    try:
+        with open(index_path(path), "rb") as file, np.load(file) as arrays:
+            about = {
+                "file": path.name,
+                "records": len(arrays["positions"]),
+                "bytes": int(arrays["bytes"]),
+                "sha256": str(arrays["sha256"]),
+            }
+            unreadable = _split(arrays["unreadable"])
+        return (about, unreadable) if path.stat().st_size == about["bytes"] else None
+    except _DAMAGED:
+        return None
+
+
+def write_manifest(folder, paths):
+    """Writes the manifest, if all shards are there.
+
+    Args:
+        folder: Path of the folder, a `pathlib.Path`.
+        paths: Paths of all shards, in their order.
+
+    Returns:
+        The manifest, a dict, or None if shards are missing.
+    """
+    found = [read_summary(path) for path in paths]
+    if None in found:
+        return None
+    manifest = {
+        "version": VERSION,
+        "shards": [about for about, _ in found],
+        "unreadable": [name for _, names in found for name in names],
+    }
+    with atomic.write(folder / MANIFEST) as unfinished:
+        unfinished.write_text(json.dumps(manifest, indent=1) + "\n")
+    return manifest
+
+
+def read_files(paths):
+    """Finds the records of TFRecord files of any origin.
+
+    Args:
+        paths: Paths of the files.
+
+    Returns:
+        A `Listing`. Records of a file without an index of ours have the file's name and
+        their number as keys, and no labels.
+
+    Raises:
+        ValueError: If a file is damaged.
+    """
+    found = Listing([], [], [])
+    for path in paths:
+        summary = read_summary(pathlib.Path(path))
+        if summary is not None:
+            found.add(_read_index(path, summary[0]["records"]))
+            continue
+        sources = [records.source(path, x) for x in records.positions(path).tolist()]
+        name = os.path.basename(path)
+        keys = [f"{name}#{number}" for number in range(len(sources))]
+        found.add(Listing(sources, keys, [""] * len(keys)))
+    return found

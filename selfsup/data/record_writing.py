@@ -1,0 +1,218 @@
+"""Writes images as shards of TFRecord, each whole or not at all."""
+
+import dataclasses
+import functools
+import math
+import multiprocessing
+
+import cv2
+import tensorflow as tf
+
+from selfsup import atomic
+from selfsup.data import decoding, labelled, record_index, sources
+from selfsup.data.config import PipelineConfig
+from selfsup.progress import progress_bar
+from selfsup.settings import Config, changed, fail, setting
+
+# Photographs of a shard where the number of shards is not given: some 100 MB.
+_OF_A_SHARD = 1000
+
+# Bytes around the data of a record: its length, and two checksums.
+_FRAME = 16
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordsConfig(Config):
+    """What becomes records, and how.
+
+    Raises:
+        ValueError: If a field is out of its range, or fields contradict.
+        TypeError: If a field is of another type than declared.
+    """
+
+    data: tuple[str, ...] = changed(PipelineConfig, "data", ())
+    labeled_data: str | None = setting(
+        None,
+        "Photographs with classes, in place of --data: a folder of class folders, a "
+        "list file or tfds:NAME/SPLIT.",
+        path=True,
+    )
+    shards: int | None = setting(
+        None, "Number of files. Default: one for 1,000 photographs.", 1, 99_999
+    )
+    side: int = setting(
+        600, "Shortest side that larger photographs are scaled to, in pixels.", 8
+    )
+    quality: int = setting(
+        95, "JPEG quality of photographs that have to be encoded anew.", 50, 100
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.data and self.labeled_data:
+            fail("data", self.data, "left out where labeled_data is given")
+
+    def num_shards(self, count):
+        """Returns the number of shards of so many photographs."""
+        return min(count, self.shards or math.ceil(count / _OF_A_SHARD))
+
+
+def open_sources(config):
+    """Opens what becomes records.
+
+    Args:
+        config: A `RecordsConfig`.
+
+    Returns:
+        A pair: a collection of images, see `selfsup.data.streams`, and a list of the
+        names of their classes; empty strings where there are none.
+
+    Raises:
+        FileNotFoundError: If a source does not exist.
+        ValueError: If it holds no images.
+    """
+    if config.labeled_data:
+        samples, _ = labelled.open_labeled(config.labeled_data)
+        return samples.images, [samples.classes[label] for label in samples.labels]
+    images = sources.open_images(config.data)
+    return images, [""] * len(images)
+
+
+def shard_path(folder, number, count):
+    """Returns the path of a shard.
+
+    Args:
+        folder: Path of the folder, a `pathlib.Path`.
+        number: Number of the shard.
+        count: Number of all shards.
+    """
+    return folder / f"photographs-{number:05d}-of-{count:05d}.tfrecord"
+
+
+def write_shards(config, folder, numbers, count, processes=1):
+    """Writes shards that are not there yet.
+
+    Args:
+        config: A `RecordsConfig`.
+        folder: Path of the folder, a `pathlib.Path`; it exists.
+        numbers: Numbers of the shards.
+        count: Number of all shards.
+        processes: Processes that work side by side.
+
+    Raises:
+        OSError: If something cannot be written.
+    """
+    missing = [
+        number
+        for number in numbers
+        if record_index.read_summary(shard_path(folder, number, count)) is None
+    ]
+    write = functools.partial(_write_shard, config, folder, count)
+    processes = min(processes, len(missing))
+    if processes > 1:
+        # Not forked: TensorFlow has threads.
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(processes) as pool:
+            done = pool.imap_unordered(write, missing)
+            list(progress_bar(done, "shards", len(missing), "shard"))
+    else:
+        for number in progress_bar(missing, "shards", unit="shard"):
+            write(number)
+
+
+@functools.cache
+def _opened(config):
+    return open_sources(config)
+
+
+def _write_shard(config, folder, count, number):
+    """Writes a shard and its index."""
+    images, labels = _opened(config)
+    first, last = (len(images) * n // count for n in (number, number + 1))
+    path = shard_path(folder, number, count)
+    keys, unreadable, positions, position = images.keys, [], [], 0
+    kept = []
+    with (
+        atomic.write(path) as unfinished,
+        tf.io.TFRecordWriter(str(unfinished)) as file,
+    ):
+        stream = images.stream(0, first, shuffle=False).take(last - first)
+        for index, content in stream:
+            number = int(index)
+            try:
+                encoded = images.read(index, content).numpy()
+                fields = prepared(encoded, images.name(number), config)
+            except (ValueError, tf.errors.OpError):
+                unreadable.append(keys[number])
+                continue
+            fields |= {"key": keys[number], "label": labels[number]}
+            record = example(fields)
+            file.write(record)
+            kept.append(number)
+            positions.append(position)
+            position += len(record) + _FRAME
+    names = [[names[number] for number in kept] for names in (keys, labels)]
+    record_index.write_index(path, positions, *names, unreadable)
+
+
+def prepared(encoded, name, config):
+    """Returns what is stored of an image.
+
+    The file's own bytes, if it is a JPEG or an 8-bit PNG and not too large; otherwise
+    a JPEG with the full resolution of colors, upright.
+
+    Args:
+        encoded: Content of the file.
+        name: What errors call it.
+        config: A `RecordsConfig`.
+
+    Returns:
+        A dict of `image`, bytes, and `height` and `width` of the upright image.
+
+    Raises:
+        ValueError: If it can't be decoded.
+    """
+    image = decoding.decode_bytes(encoded, name)
+    scale = config.side / min(image.shape[:2])
+    if scale < 1:
+        size = [max(1, round(scale * x)) for x in image.shape[1::-1]]
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    if scale < 1 or not _is_plain(encoded):
+        flags = [
+            *(cv2.IMWRITE_JPEG_QUALITY, config.quality),
+            *(
+                cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+                cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+            ),
+        ]
+        encoded = cv2.imencode(".jpg", image[..., ::-1], flags)[1].tobytes()
+    return {"image": encoded, "height": image.shape[0], "width": image.shape[1]}
+
+
+def _is_plain(encoded):
+    """Returns whether a file is one that training reads at full speed."""
+    if encoded[:3] == b"\xff\xd8\xff":
+        # Four are those of print.
+        return int(tf.io.extract_jpeg_shape(encoded)[2]) < 4
+    return encoded[:8] == _PNG and encoded[24:25] == b"\x08"
+
+
+def example(fields):
+    """Returns a serialized `tf.train.Example`.
+
+    Args:
+        fields: Dict of bytes, strings and integers.
+    """
+    features = {}
+    for name, value in fields.items():
+        if isinstance(value, int):
+            feature = tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        else:
+            if isinstance(value, str):
+                value = value.encode("utf-8", "surrogateescape")
+            feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+        features[name] = feature
+    features = tf.train.Features(feature=features)
+    return tf.train.Example(features=features).SerializeToString()

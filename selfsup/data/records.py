@@ -1,0 +1,140 @@
+"""Images inside TFRecord files, found by their places as files are by their paths.
+
+A record's source is the path of its file and the position inside of it, so that a
+collection of records is a `FileImages`, read in any order. TFRecord rather than
+ArrayRecord: TensorFlow reads it inside of a graph, where no Python runs, and other
+programs write and read it. What it lacks is an index of positions; ours stands in a
+file beside each shard, and one is made for the files of others.
+
+    DIR/manifest.json                           version, shards, their sizes and hashes
+    DIR/photos-00000-of-00064.tfrecord          records: `tf.train.Example`
+    DIR/photos-00000-of-00064.index.npz         positions, names and classes
+"""
+
+import os
+import struct
+
+import numpy as np
+import tensorflow as tf
+
+from selfsup import paths
+
+# Features of an `Example` under which encoded images are kept, ours first.
+_IMAGES = ("image", "image/encoded", "image_raw", "jpeg", "jpg", "png")
+
+# Between the parts of a source: no path holds it.
+_SEPARATOR = "\0"
+
+# Length of the data and a checksum before them, a checksum of them behind.
+_LENGTH = struct.Struct("<Q")
+_BEFORE, _BEHIND = 12, 4
+
+
+def source(path, position):
+    """Returns the source of a record.
+
+    Args:
+        path: Path of the file.
+        position: Position of the record in it, in bytes.
+    """
+    return f"{path}{_SEPARATOR}{position}"
+
+
+def is_record(source):
+    """Returns whether a source is a record, not a file."""
+    return _SEPARATOR in source
+
+
+def may_be_record(source):
+    """Returns the same for a tensor, `[]`, string; runs in graphs."""
+    return tf.size(tf.strings.split(source, _SEPARATOR)) > 1
+
+
+def file_of(source):
+    """Returns the path of the file that a source is, or is in."""
+    return source.partition(_SEPARATOR)[0]
+
+
+def places(sources):
+    """Returns what is the same for all spellings of a source's path.
+
+    Args:
+        sources: Paths of files, or sources of records.
+
+    Returns:
+        A list of strings.
+    """
+    files = [file_of(source) for source in sources]
+    different = list(dict.fromkeys(files))
+    found = dict(zip(different, paths.file_places(different), strict=True))
+    return [
+        found[file] + source[len(file) :]
+        for file, source in zip(files, sources, strict=True)
+    ]
+
+
+def shown(source):
+    """Returns what errors call a source."""
+    path, _, position = source.partition(_SEPARATOR)
+    return f"{path}, byte {position}" if position else path
+
+
+def read(source):
+    """Reads the encoded image of a record; runs in graphs.
+
+    Args:
+        source: `[]`, string, as of `source`.
+
+    Returns:
+        `[]`, string.
+
+    Raises:
+        tf.errors.OpError: If there is no such file or record, or it is damaged.
+    """
+    parts = tf.strings.split(source, _SEPARATOR)
+    records = tf.raw_ops.TFRecordDatasetV2(
+        filenames=parts[:1],
+        compression_type="",
+        # Of a larger buffer most would be read in vain.
+        buffer_size=tf.constant(0, tf.int64),
+        byte_offsets=tf.strings.to_number(parts[1:2], tf.int64),
+    )
+    records = tf.data.experimental.from_variant(records, tf.TensorSpec([], tf.string))
+    return _image(records.take(1).get_single_element())
+
+
+def _image(record):
+    """Returns the encoded image of a serialized `Example`."""
+    missing = tf.io.FixedLenFeature([], tf.string, "")
+    found = tf.io.parse_single_example(record, dict.fromkeys(_IMAGES, missing))
+    image = found[_IMAGES[0]]
+    for name in _IMAGES[1:]:
+        image = tf.where(image == "", found[name], image)
+    return image
+
+
+def positions(path):
+    """Finds the records of a file, by their lengths alone.
+
+    Args:
+        path: Path of a TFRecord file.
+
+    Returns:
+        `[N]`, int64, their positions in bytes.
+
+    Raises:
+        ValueError: If the file is cut in the middle, or is no TFRecord file.
+    """
+    size, position, found = os.path.getsize(path), 0, []
+    with open(path, "rb", buffering=0) as file:
+        while position < size:
+            head = os.pread(file.fileno(), _LENGTH.size, position)
+            (length,) = _LENGTH.unpack(head.ljust(_LENGTH.size, b"\xff"))
+            found.append(position)
+            position += _BEFORE + length + _BEHIND
+    if position != size:
+        raise ValueError(
+            "A file of records is damaged. Expected whole records. "
+            f"Received: {path}, {size} bytes, which end within record {len(found)}"
+        )
+    return np.array(found, np.int64)

@@ -1,0 +1,89 @@
+"""The tool of records: a folder of them, and one-line errors."""
+
+import shutil
+
+import pytest
+
+from selfsup import data
+from selfsup.cli import make_records
+
+import tool_calls
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory, photos):
+    folder = tmp_path_factory.mktemp("photos")
+    for path in sorted(photos.glob("*.jpg"))[:5]:
+        shutil.copy(path, folder)
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff no photograph")
+    return folder
+
+
+def _make(few, tmp_path, *flags):
+    return tool_calls.call(
+        make_records.TOOL,
+        f"--data={few}",
+        f"--output={tmp_path / 'records'}",
+        "--processes=1",
+        "--side=40",
+        *flags,
+    )
+
+
+def test_jobs_side_by_side(few, tmp_path):
+    folder = tmp_path / "records"
+    first = _make(few, tmp_path, "--shards=3", "--shard_range=0/2")
+    assert first.code == 0 and "Other jobs" in first.text, first.text
+    assert len(list(folder.glob("*.tfrecord"))) == 2
+    second = _make(few, tmp_path, "--shards=3", "--shard_range=1/2")
+    assert "Not readable, left out: broken.jpg" in second.text
+    assert "5 photographs in 3 shards" in second.text
+    assert len(data.open_images([str(folder)])) == 5
+    again = _make(few, tmp_path, "--shards=3")
+    assert "5 photographs in 3 shards" in again.text
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--shard_range=3/3"], "shard_range='3/3'"),
+        (["--shard_range=all"], "Expected"),
+        (["--shards=0"], "shards=0"),
+        (["--data=nowhere"], "Received: 'nowhere'"),
+        (["--quality=101"], "quality=101"),
+    ],
+)
+def test_bad_calls_take_one_line(few, tmp_path, flags, message):
+    line = _make(few, tmp_path, *flags).error_line()
+    assert message in line or "must be JOB/JOBS" in line
+    assert not (tmp_path / "records").exists()
+
+
+def test_other_settings_and_photographs_are_refused(few, tmp_path):
+    _make(few, tmp_path)
+    line = _make(few, tmp_path, "--quality=80").error_line()
+    assert "quality (there 95, now 80)" in line
+    shutil.copytree(few, tmp_path / "photos")
+    (tmp_path / "photos" / "broken.jpg").unlink()
+    line = tool_calls.call(
+        make_records.TOOL,
+        f"--data={tmp_path / 'photos'}",
+        f"--output={tmp_path / 'records'}",
+        "--side=40",
+    ).error_line()
+    assert "data (there" in line
+
+
+@pytest.mark.slow
+def test_processes_side_by_side(few, tmp_path):
+    answer = tool_calls.call_process(
+        "make_records.py",
+        *(f"--data={few}", f"--output={tmp_path / 'records'}", "--shards=3"),
+        *("--processes=2", "--side=40"),
+    )
+    assert answer.code == 0, answer.text
+    one = _make(few, tmp_path / "other", "--shards=3")
+    assert one.code == 0, one.text
+    for path in (tmp_path / "records").glob("*.tfrecord"):
+        other = tmp_path / "other" / "records" / path.name
+        assert path.read_bytes() == other.read_bytes()

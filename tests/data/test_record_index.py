@@ -1,0 +1,119 @@
+"""The index of a folder of records: what it finds, and what it refuses."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from selfsup.data import record_index, record_writing
+from selfsup.data.record_writing import RecordsConfig
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, photos):
+    folder = tmp_path_factory.mktemp("records")
+    config = RecordsConfig(data=(str(photos),), shards=3, side=40)
+    record_writing.write_shards(config, folder, range(3), 3)
+    paths = [record_writing.shard_path(folder, n, 3) for n in range(3)]
+    assert record_index.write_manifest(folder, paths) is not None
+    return folder
+
+
+@pytest.fixture
+def folder(whole, tmp_path):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in whole.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    return copy
+
+
+def _shard(folder, number=1):
+    return record_writing.shard_path(folder, number, 3)
+
+
+def test_a_folder_lists_all_records(whole, photos):
+    names = sorted(path.name for path in photos.glob("*.jpg"))
+    found = record_index.open_spec(str(whole))
+    assert found.keys == names and found.labels == [""] * len(names)
+    assert len(set(found.sources)) == len(names)
+
+
+def test_a_pattern_lists_the_same(whole):
+    by_pattern = record_index.open_spec(f"{whole}/*.tfrecord")
+    assert by_pattern == record_index.open_spec(str(whole))
+    one = record_index.open_spec(str(_shard(whole)))
+    assert set(one.keys) < set(by_pattern.keys)
+
+
+def test_files_without_an_index_are_read_through(folder):
+    expected = record_index.open_spec(str(folder)).sources
+    for path in folder.glob("*.npz"):
+        path.unlink()
+    found = record_index.open_spec(f"{folder}/*.tfrecord")
+    assert found.sources == expected
+    assert found.keys[0] == "photographs-00000-of-00003.tfrecord#0"
+
+
+def test_other_specifications_are_none(tmp_path):
+    for spec in (tmp_path, tmp_path / "list.txt", "tfds:voc/train"):
+        assert record_index.open_spec(str(spec)) is None
+    with pytest.raises(FileNotFoundError, match="Expected a pattern"):
+        record_index.open_spec(f"{tmp_path}/*.tfrecord")
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def _other_version(path):
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "version": 2}))
+
+
+def _fewer(path):
+    with np.load(path) as arrays:
+        content = dict(arrays)
+    np.savez(path, **{**content, "positions": content["positions"][1:]})
+
+
+@pytest.mark.parametrize(
+    "name, damage, message",
+    [
+        ("shard", _cut, "A shard is not the one of the manifest"),
+        ("shard", pathlib.Path.unlink, "missing"),
+        ("index", _cut, "The index of a shard cannot be read"),
+        ("index", pathlib.Path.unlink, "The index of a shard cannot be read"),
+        ("index", _fewer, "records instead of"),
+        ("manifest", _other_version, "Expected version 1.*version 2"),
+        ("manifest", _cut, "Expected version 1"),
+    ],
+)
+def test_what_is_damaged_is_refused(folder, name, damage, message):
+    path = {
+        "shard": _shard(folder),
+        "index": record_index.index_path(_shard(folder)),
+        "manifest": folder / record_index.MANIFEST,
+    }[name]
+    damage(path)
+    with pytest.raises(ValueError, match=message):
+        record_index.open_spec(str(folder))
+
+
+def test_a_manifest_needs_all_shards(folder):
+    paths = [_shard(folder, n) for n in range(3)]
+    (folder / record_index.MANIFEST).unlink()
+    paths[2].unlink()
+    assert record_index.write_manifest(folder, paths) is None
+    assert not record_index.has_manifest(str(folder))
+
+
+def test_names_that_are_no_text_come_back(tmp_path):
+    path = tmp_path / "a.tfrecord"
+    path.touch()
+    names = ["ümlaut.jpg", "bad\udcff.jpg", "line\nbreak.jpg", ""]
+    record_index.write_index(path, range(4), names, ["", "a", "b", ""], ["\udcfe"])
+    about, unreadable = record_index.read_summary(path)
+    assert about["records"] == 4 and unreadable == ["\udcfe"]
+    assert record_index.read_files([str(path)]).keys == names
