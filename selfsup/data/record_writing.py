@@ -215,4 +215,5 @@ def example(fields):
             feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
         features[name] = feature
     features = tf.train.Features(feature=features)
-    return tf.train.Example(features=features).SerializeToString()
+    # Otherwise the order of the features differs from process to process.
+    return tf.train.Example(features=features).SerializeToString(deterministic=True)

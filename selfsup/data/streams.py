@@ -72,7 +72,7 @@ class FileImages:
     """
 
     def __init__(self, paths, keys=None):
-        self.sources = tuple(paths)
+        self.sources = tuple(map(os.fspath, paths))
         self.keys = self.sources if keys is None else tuple(keys)
 
     def __len__(self):
