@@ -315,11 +315,7 @@ def check_images(workdir, names, resuming, former=None):
 
 
 def image_counts(workdir):
-    """Returns a dict from each part of a run's images to their number.
-
-    Args:
-        workdir: The folder of a run that `check_images` has seen.
-    """
+    """Returns a dict from each part of a run's images to their number."""
     parts = read_json(pathlib.Path(workdir) / "images.json") or {}
     return {part: int(text.split()[0]) for part, text in parts.items()}
 

@@ -1,4 +1,4 @@
-"""Writes photographs as TFRecord shards, which large sets are read from fast."""
+"""Writes photographs as TFRecord shards: a few large files for many small ones."""
 
 import selfsup_command
 

@@ -1,4 +1,4 @@
-"""Writes photographs as TFRecord shards, which large sets are read from fast.
+"""Writes photographs as TFRecord shards: a few large files for many small ones.
 
     python tools/make_records.py --data photographs --output records
     python tools/make_records.py --labeled_data imagenet/train --output records/train

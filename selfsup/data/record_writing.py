@@ -9,16 +9,13 @@ import cv2
 import tensorflow as tf
 
 from selfsup import atomic
-from selfsup.data import decoding, labelled, record_index, sources
+from selfsup.data import decoding, labelled, record_index, records, sources
 from selfsup.data.config import PipelineConfig
 from selfsup.progress import progress_bar
 from selfsup.settings import Config, changed, fail, setting
 
 # Photographs of a shard where the number of shards is not given: some 100 MB.
 _OF_A_SHARD = 1000
-
-# Bytes around the data of a record: its length, and two checksums.
-_FRAME = 16
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -132,29 +129,24 @@ def _write_shard(config, folder, count, number):
     images, labels = _opened(config)
     first, last = (len(images) * n // count for n in (number, number + 1))
     path = shard_path(folder, number, count)
-    keys, unreadable, positions, position = images.keys, [], [], 0
-    kept = []
+    keys, kept, unreadable = images.keys, [], []
     with (
         atomic.write(path) as unfinished,
         tf.io.TFRecordWriter(str(unfinished)) as file,
     ):
         stream = images.stream(0, first, shuffle=False).take(last - first)
         for index, content in stream:
-            number = int(index)
+            image = int(index)
             try:
                 encoded = images.read(index, content).numpy()
-                fields = prepared(encoded, images.name(number), config)
+                fields = prepared(encoded, images.name(image), config)
             except (ValueError, tf.errors.OpError):
-                unreadable.append(keys[number])
+                unreadable.append(keys[image])
                 continue
-            fields |= {"key": keys[number], "label": labels[number]}
-            record = example(fields)
-            file.write(record)
-            kept.append(number)
-            positions.append(position)
-            position += len(record) + _FRAME
-    names = [[names[number] for number in kept] for names in (keys, labels)]
-    record_index.write_index(path, positions, *names, unreadable)
+            file.write(example({**fields, "key": keys[image], "label": labels[image]}))
+            kept.append(image)
+    names = [[names[image] for image in kept] for names in (keys, labels)]
+    record_index.write_index(path, records.positions(path), *names, unreadable)
 
 
 def prepared(encoded, name, config):

@@ -7,8 +7,8 @@ programs write and read it. What it lacks is an index of positions; ours stands 
 file beside each shard, and one is made for the files of others.
 
     DIR/manifest.json                           version, shards, their sizes and hashes
-    DIR/photos-00000-of-00064.tfrecord          records: `tf.train.Example`
-    DIR/photos-00000-of-00064.index.npz         positions, names and classes
+    DIR/photographs-00000-of-00064.tfrecord     records: `tf.train.Example`
+    DIR/photographs-00000-of-00064.index.npz    positions, names and classes
 """
 
 import os

@@ -73,6 +73,8 @@ class FileImages:
 
     def __init__(self, paths, keys=None):
         self.sources = tuple(map(os.fspath, paths))
+        # Once: `read` is called for every image where no graph is built.
+        self._are_records = frozenset(map(records.is_record, self.sources))
         self.keys = self.sources if keys is None else tuple(keys)
 
     def __len__(self):
@@ -119,10 +121,9 @@ class FileImages:
             `[]`, string.
         """
         del index
-        inside = set(map(records.is_record, self.sources))
-        if inside == {False}:
+        if self._are_records == {False}:
             return tf.io.read_file(content)
-        if inside == {True}:
+        if self._are_records == {True}:
             return records.read(content)
         return tf.cond(
             records.may_be_record(content),
