@@ -73,12 +73,19 @@ class FileImages:
 
     def __init__(self, paths, keys=None):
         self.sources = tuple(map(os.fspath, paths))
-        # Once: `read` is called for every image where no graph is built.
-        self._are_records = frozenset(map(records.is_record, self.sources))
         self.keys = self.sources if keys is None else tuple(keys)
 
     def __len__(self):
         return len(self.sources)
+
+    @functools.cached_property
+    def _are_records(self):
+        """Whether sources are records, a set of answers.
+
+        Looked at once: `read` is called for every image where no graph is built. Sets
+        of VOC have fields of their own and not this class's constructor.
+        """
+        return frozenset(map(records.is_record, self.sources))
 
     def name(self, index):
         """Returns what errors call an image: its path, or where the record is."""
