@@ -301,7 +301,7 @@ def check_images(workdir, names, resuming, former=None):
     """
     path = pathlib.Path(workdir) / "images.json"
     now, earlier = (
-        {part: _fingerprint(images) for part, images in parts.items()}
+        {part: fingerprint(images) for part, images in parts.items()}
         for parts in (names, former or names)
     )
     before = read_json(path)
@@ -320,8 +320,8 @@ def image_counts(workdir):
     return {part: int(text.split()[0]) for part, text in parts.items()}
 
 
-def _fingerprint(names):
-    """Returns the number of names and a short digest of them."""
+def fingerprint(names):
+    """Returns the number of names and a short digest of them, a string."""
     digest = hashlib.sha256()
     for name in names:
         digest.update(str(name).encode(errors="surrogateescape"))

@@ -15,7 +15,7 @@ _SIGNALS = [
 ]
 
 # A signal reaches the process, so what is known of it belongs to the process too.
-_state = {"signal": None, "deferred": 0}
+_state = {"signal": None, "deferred": 0, "shared": False, "pending": 0}
 
 
 class Stopped(KeyboardInterrupt):
@@ -30,7 +30,7 @@ def handled():
     the main thread.
     """
     before = {number: signal.getsignal(number) for number in _SIGNALS}
-    _state.update(signal=None, deferred=0)
+    _state.update(signal=None, deferred=0, shared=False, pending=0)
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, _handle)
@@ -44,8 +44,11 @@ def handled():
 
 def _handle(number, frame):
     del frame
-    if _state["signal"] is not None:
+    if _state["signal"] is not None or _state["pending"]:
         os._exit(128 + number)
+    if _state["shared"]:
+        _state["pending"] = number
+        return
     _state["signal"] = number
     if not _state["deferred"]:
         raise Stopped
@@ -59,6 +62,32 @@ def deferred():
         yield
     finally:
         _state["deferred"] -= 1
+
+
+@contextlib.contextmanager
+def shared():
+    """Lets signals wait for `deliver` within this block: other processes stop too."""
+    _state["shared"] = True
+    try:
+        yield
+    finally:
+        _state["shared"] = False
+        deliver(_state["pending"])
+
+
+def pending():
+    """Returns the signal that waits for `deliver`, 0 without one."""
+    return _state["pending"]
+
+
+def deliver(number):
+    """Acts as if a signal had arrived now, in this process or in another one.
+
+    Args:
+        number: The signal; nothing happens for 0.
+    """
+    if number:
+        _state.update(signal=number, pending=0)
 
 
 def check():

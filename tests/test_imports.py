@@ -13,7 +13,7 @@ _TOOLS = _ROOT / "tools"
 # From left to right; a module imports what stands before it.
 _RANKS = (
     ("paths", "settings", "atomic", "locking", "stopping", "backend"),
-    ("lazy", "quiet"),
+    ("lazy", "quiet", "workers"),
     ("progress",),
     ("color", "targets"),
     ("layers",),

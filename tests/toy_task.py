@@ -121,7 +121,8 @@ class _Toy(Task):
     def losses(self, model, samples):
         return {"classes": WeightedLoss(keras.losses.MeanSquaredError(), 0.5)}
 
-    def batches(self, samples, start=0):
+    def batches(self, samples, start=0, shard=(0, 1)):
+        worker, workers = shard
         size, seed, count = self.config.batch_size, self.config.seed, len(samples)
         values = tf.constant(samples.values)
         targets = tf.constant(samples.targets)
@@ -131,12 +132,13 @@ class _Toy(Task):
             index = tf.random.stateless_uniform(
                 [size], (seed, step), maxval=count, dtype=tf.int64
             )
+            index = tf.split(index, workers)[worker]
             chosen = (
                 {"gray": tf.gather(values, index)},
                 {"classes": tf.gather(targets, index)},
                 {"classes": tf.abs(tf.gather(values[:, 0], index))},
             )
-            status = {"index": index, "status": tf.zeros([size], tf.int8)}
+            status = {"index": index, "status": tf.zeros_like(index, tf.int8)}
             return (*chosen, status) if self.status else chosen
 
         return tf.data.Dataset.counter(start).map(batch)

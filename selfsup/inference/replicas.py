@@ -4,11 +4,13 @@ import itertools
 
 import tensorflow as tf
 
-from selfsup import stopping
+from selfsup import stopping, workers
 
 
 def over_replicas(function, items, strategy=None):
     """Applies a function to items, as many at once as there are replicas.
+
+    Several workers take the same items and get all results, each a tensor.
 
     Args:
         function: Takes one tensor; runs on each replica.
@@ -29,6 +31,9 @@ def over_replicas(function, items, strategy=None):
         else:
             # Replicas that are left over repeat the last item.
             results = run(tensors + tensors[-1:] * (replicas - len(group)))
+            if workers.place(strategy)[1] > 1:
+                found = workers.exchange_tensors(strategy, results)
+                results = list(itertools.chain.from_iterable(found))
         stopping.check()
         for (about, _), result in zip(group, results, strict=False):
             yield about, result

@@ -10,13 +10,22 @@ from selfsup.progress import progress_bar
 
 
 class Progress(keras.callbacks.Callback):
-    """Draws one progress bar over the whole run, with the losses beside it."""
+    """Draws one progress bar over the whole run, with the losses beside it.
+
+    Args:
+        disable: Whether to draw none.
+    """
+
+    def __init__(self, disable=False):
+        super().__init__()
+        self.disable = disable
 
     def on_train_begin(self, logs=None):
         self._bar = progress_bar(
             total=self.params["steps"],
             initial=self.params["first_step"],
             unit="step",
+            disable=self.disable,
         )
 
     def on_train_batch_end(self, batch, logs=None):

@@ -28,12 +28,14 @@ class Checkpoints:
         optimizer: Its optimizer, built.
         row: The `LogRow` that the loop fills.
         seconds: Seconds between two checkpoints made by `save_if_due`.
+        writes: Whether `save` writes; one of several workers does.
     """
 
-    def __init__(self, folder, model, optimizer, row, seconds=30.0):
+    def __init__(self, folder, model, optimizer, row, seconds=30.0, writes=True):
         self.folder = pathlib.Path(folder)
         self.row = row
         self.seconds = seconds
+        self.writes = writes
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         checkpoint = tf.train.Checkpoint(
             # Includes the seed states, unlike `model.weights`.
@@ -98,7 +100,7 @@ class Checkpoints:
         Raises:
             OSError: If it cannot be written; the one before stays in place.
         """
-        if step == self._saved_step:
+        if step == self._saved_step or not self.writes:
             return
         self.step.assign(step)
         try:

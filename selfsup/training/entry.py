@@ -7,9 +7,9 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from selfsup import backend, runs
+from selfsup import backend, runs, workers
 from selfsup.locking import locked
-from selfsup.training import tasks
+from selfsup.training import cluster, tasks
 from selfsup.training.checkpoints import save_model
 from selfsup.training.controls import FixedLength, PlateauSearch, Replay
 from selfsup.training.phases import Phase
@@ -29,7 +29,9 @@ def train(task, workdir, overwrite=False, strategy=None):
         task: A `Task`, such as `tasks.Colorization(config)`.
         workdir: Folder for everything that the run writes.
         overwrite: Whether to remove an earlier run in that folder.
-        strategy: A `tf.distribute.Strategy`; None for all visible devices.
+        strategy: A `tf.distribute.Strategy`; None for that of the cluster which the
+            environment names, else for all visible devices. Of several workers, the
+            first writes to the folder, and the others must see it.
 
     Returns:
         The results, as written to `results.json`.
@@ -41,30 +43,48 @@ def train(task, workdir, overwrite=False, strategy=None):
         FloatingPointError: If a loss is not finite.
         MemoryError: If the batch is too large for the device.
         OSError: If something cannot be written.
+        RuntimeError: If another worker was lost.
     """
     backend.require_float32()
     workdir = pathlib.Path(workdir).expanduser()
-    strategy = strategy or default_strategy()
+    strategy = strategy or cluster.strategy() or default_strategy()
     replicas = strategy.num_replicas_in_sync
     divisible_batch(task.config.batch_size, replicas, task.config.accumulation)
     one_device_for_jit(task.config.jit, replicas)
     if task.config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    with contextlib.ExitStack() as lock:
+    chief = workers.place(strategy)[0] == 0
+    with workers.together(strategy), contextlib.ExitStack() as opened:
         existed = workdir.exists()
-        if existed:
+        if existed and chief:
             # At once, not when the network was built.
-            lock.enter_context(locked(runs.make(workdir)))
+            opened.enter_context(locked(runs.make(workdir)))
         # What cannot work is refused before anything is written, or overwritten.
         keras.utils.set_random_seed(task.config.seed)
         task.resolve(None if overwrite else workdir)
         parts = _open(task)
         keras.utils.set_random_seed(task.config.seed)
         backbone = task.backbone(parts["train"])
-        if not existed:
-            lock.enter_context(locked(runs.make(workdir)))
-        runs.prepare(workdir, task.name, task.config, overwrite)
+        _check_equal(task, parts, strategy)
+        with workers.chief_first(strategy):
+            if chief:
+                if not existed:
+                    opened.enter_context(locked(runs.make(workdir)))
+                runs.prepare(workdir, task.name, task.config, overwrite)
+            else:
+                folder = opened.enter_context(cluster.private_copy(workdir))
+                workdir = pathlib.Path(folder)
+        # The chief changes nothing before all have their copies.
+        workers.exchange(strategy)
         return _train(task, backbone, parts, workdir, strategy)
+
+
+def _check_equal(task, parts, strategy):
+    if workers.place(strategy)[1] > 1:
+        names = {part: task.names(samples) for part, samples in parts.items()}
+        images = {f"{part} images": runs.fingerprint(x) for part, x in names.items()}
+        settings = {"task": task.name, **task.config.to_json(), **images}
+        workers.check_equal(strategy, settings)
 
 
 def _open(task):

@@ -7,7 +7,7 @@ import time
 import keras
 import tensorflow as tf
 
-from selfsup import stopping
+from selfsup import stopping, workers
 
 # One call of the compiled loop runs for about this time; then the progress bar is
 # drawn and a checkpoint saved.
@@ -49,7 +49,8 @@ def run(
     Args:
         step_fn: A `Step`.
         make_dataset: Function from the first step to a dataset that begins there, of
-            `(inputs, targets, weights)` or `(inputs, targets, weights, status)`.
+            `(inputs, targets, weights)` or `(inputs, targets, weights, status)`; of
+            this worker's part of every batch.
         schedule: A `Schedule`.
         checkpoints: `Checkpoints`, already restored.
         callbacks: Keras callbacks. The logs at the end of an epoch hold the
@@ -101,7 +102,9 @@ def run(
             # The first call is one step: it shows how many fit the next.
             wanted = int(_CALL_SECONDS / seconds_per_step) if seconds_per_step else 1
             stop = schedule.next_stop(step)
-            steps_per_call = max(1, min(stop - step, wanted))
+            steps_per_call = _agreed(
+                step_fn.strategy, step, max(1, min(stop - step, wanted))
+            )
             start = time.monotonic()
             try:
                 sums, bad, status = call(iterator, tf.constant(steps_per_call, "int64"))
@@ -119,7 +122,7 @@ def run(
             seconds_per_step = elapsed / steps_per_call if step > first_step else None
             step += steps_per_call
             if watch is not None and has_status:
-                watch(tf.nest.map_structure(lambda x: x.numpy(), status))
+                watch(_of_all_workers(step_fn.strategy, status))
             row.add(sums, steps_per_call, elapsed)
             logger.on_train_batch_end(step - 1, {"step": step, **row.means()})
             if step == stop:
@@ -181,11 +184,43 @@ class LogRow:
         self._seconds, self._timed_steps = 0.0, 0
 
 
+def _agreed(strategy, step, steps_per_call):
+    """Returns the chief's number of steps, once all workers are at the same step.
+
+    Raises:
+        ValueError: If they are not.
+    """
+    found = workers.exchange(strategy, f"{step} {steps_per_call}")
+    steps, counts = zip(*(map(int, text.split()) for text in found), strict=True)
+    if len(set(steps)) > 1:
+        raise ValueError(
+            "The workers begin at different steps. Expected a workdir that all of them "
+            f"see, on a shared file system. Received: {', '.join(map(str, steps))}"
+        )
+    return counts[0]
+
+
+def _of_all_workers(strategy, status):
+    names = sorted(status)
+    parts = workers.exchange_tensors(strategy, [status[name] for name in names])
+    return {
+        name: tf.concat(tensors, 0).numpy()
+        for name, tensors in zip(names, zip(*parts, strict=True), strict=True)
+    }
+
+
 def _distribute(dataset, strategy):
-    if strategy.num_replicas_in_sync == 1:
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
         return dataset
+    count = workers.place(strategy)[1]
+    if count > 1:
+        # A part of the batch came; each replica takes one of its elements.
+        (size,) = {spec.shape[0] for spec in tf.nest.flatten(dataset.element_spec)}
+        dataset = dataset.rebatch(size * count // replicas, drop_remainder=True)
+        return strategy.distribute_datasets_from_function(lambda context: dataset)
     options, policy = tf.data.Options(), tf.data.experimental.AutoShardPolicy
-    # Each worker makes the same stream; the batch, not the files, is split.
+    # The batch, not the files, is split.
     options.experimental_distribute.auto_shard_policy = policy.OFF
     return strategy.experimental_distribute_dataset(dataset.with_options(options))
 

@@ -3,7 +3,7 @@
 import keras
 from absl import logging
 
-from selfsup import pictures, runs, stopping, weights
+from selfsup import pictures, runs, stopping, weights, workers
 from selfsup.data.batching import reading_errors
 from selfsup.training import loop
 from selfsup.training.callbacks import Progress, Summaries
@@ -39,6 +39,10 @@ class Phase:
             self.trained_backbone, self.model = self._build()
             self.optimizer = control.optimizer(self.config)
             self.optimizer.build(self.model.trainable_variables)
+        self.worker, self.workers = workers.place(strategy)
+        if self.workers > 1:
+            # Machines may compute differently.
+            workers.take_from_chief(strategy, self.model.variables)
         # Keras callbacks look for it there.
         self.model.optimizer = self.optimizer
         self.predict = task.predictor(self.model)
@@ -62,6 +66,7 @@ class Phase:
             self.optimizer,
             loop.LogRow((*losses, "loss")),
             self.config.checkpoint_seconds,
+            writes=self.worker == 0,
         )
         done = self.checkpoints.restore()
         titles = {"train": "training", "held_out": "held_out"}
@@ -106,10 +111,12 @@ class Phase:
         ):
             return loop.run(
                 step,
-                lambda start: self.task.batches(samples, start),
+                lambda start: self.task.batches(
+                    samples, start, (self.worker, self.workers)
+                ),
                 self._schedule(),
                 self.checkpoints,
-                [*periodic, self.summaries, log, Progress()],
+                [*periodic, self.summaries, log, Progress(disable=self.worker > 0)],
                 self.task.watch(samples),
                 first_step,
             )

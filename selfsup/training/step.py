@@ -14,10 +14,13 @@ class WeightedLoss(NamedTuple):
     Attributes:
         loss: A Keras loss.
         weight: Its factor in the total.
+        relative: Whether sample weights are divided by their mean over the batch, all
+            replicas' parts of it; all remain 0 where they are.
     """
 
     loss: keras.losses.Loss
     weight: float
+    relative: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Step:
         }
 
     def _update(self, inputs, targets, weights):
-        batch = inputs, targets, weights
+        batch = inputs, targets, self._relative(weights)
         tensors = [tf.split(x, self.accumulation) for x in tf.nest.flatten(batch)]
         variables = self.model.trainable_variables
         sums = None
@@ -87,6 +90,17 @@ class Step:
         # Adds nothing, unless a gradient is not finite: then the loss is not.
         values["loss"] += 0.0 * tf.linalg.global_norm(sums[0])
         return values
+
+    def _relative(self, weights):
+        weights = dict(weights)
+        for name, weighted in self.losses.items():
+            if weighted.relative:
+                mean = tf.reduce_mean(weights[name])
+                if self.strategy.num_replicas_in_sync > 1:
+                    context = tf.distribute.get_replica_context()
+                    mean = context.all_reduce("MEAN", mean)
+                weights[name] = tf.math.divide_no_nan(weights[name], mean)
+        return weights
 
     def _clipped(self, gradients):
         replicas = self.strategy.num_replicas_in_sync

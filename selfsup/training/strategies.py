@@ -9,7 +9,7 @@ from selfsup.weights import nesting
 
 
 def default_strategy():
-    """Returns the strategy for the visible devices.
+    """Returns the strategy for this machine's visible devices.
 
     Returns:
         `tf.distribute.MirroredStrategy` over all GPUs, or over all logical CPUs

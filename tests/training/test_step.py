@@ -1,5 +1,7 @@
 """One step: parts of a batch, clipping and compilation change no number."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -84,6 +86,34 @@ def test_two_parts_of_a_batch_equal_the_whole():
         _train(model, 3, accumulation=accumulation)
     for whole, parts in zip(*(m.get_weights() for m in models), strict=True):
         np.testing.assert_allclose(parts, whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_relative_weights_make_a_mean_over_what_weighs_something(accumulation):
+    inputs, targets, weights = _batch(0)
+    weights = {name: tf.cast(x < 0.3, tf.float32) for name, x in weights.items()}
+    model = _model(normalized=False)
+    step = _step(model, accumulation=accumulation)
+    outputs = model(inputs, training=True)
+    step = dataclasses.replace(
+        step, losses={k: v._replace(relative=True) for k, v in step.losses.items()}
+    )
+    values = step(inputs, targets, weights)
+    for name, target in targets.items():
+        divergence = losses.HistogramKL(reduction="none")(target, outputs[name])
+        expected = np.mean(divergence[weights[name] > 0])
+        assert 0 < np.sum(weights[name]) < BATCH * POINTS
+        assert float(values[name]) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_no_relative_weight_is_no_loss():
+    inputs, targets, weights = _batch(0)
+    step = _step(_model())
+    step = dataclasses.replace(
+        step, losses={k: v._replace(relative=True) for k, v in step.losses.items()}
+    )
+    values = step(inputs, targets, tf.nest.map_structure(tf.zeros_like, weights))
+    assert float(values["loss"]) == 0
 
 
 @pytest.mark.parametrize("accumulation", [1, 2])

@@ -31,12 +31,9 @@ def segmentation_batches(
     color=False,
     seed=0,
     start_step=0,
+    shard=(0, 1),
 ):
     """Builds the endless stream of segmentation batches.
-
-    The weights make the plain mean of `weight * loss` over all B x P points the
-    mean over the points of the batch that are not void; 0 where all are. So
-    they need the whole batch, and workers can't read parts of it.
 
     Args:
         samples: A `SegmentationSet`.
@@ -47,12 +44,15 @@ def segmentation_batches(
         color: Whether inputs are RGB instead of gray.
         seed: Integer that decides order, crops and points.
         start_step: Number of batches skipped, at no cost.
+        shard: Pair of a worker's number and the number of workers; a worker
+            gets its contiguous part of every batch.
 
     Returns:
         A `tf.data.Dataset` of `(inputs, targets, weights)`: `gray`
         `[B, S, S, 1]` (or `rgb` `[B, S, S, 3]`), float32 in `[0, 1]` minus
         0.4488, and `points` `[B, P, 2]`, float32 (y, x); `classes` `[B, P]`,
-        int32, `VOID` where there is no class; `classes` `[B, P]`, float32.
+        int32, `VOID` where there is no class; `classes` `[B, P]`, float32, 1 and
+        0 where there is no class.
     """
     key = "rgb" if color else "gray"
 
@@ -79,18 +79,18 @@ def segmentation_batches(
 
     def weigh(inputs, labels):
         valid = tf.cast(labels != crops.VOID, tf.float32)
-        weights = tf.math.divide_no_nan(valid, tf.reduce_mean(valid))
-        return inputs, {heads.CLASSES: labels}, {heads.CLASSES: weights}
+        return inputs, {heads.CLASSES: labels}, {heads.CLASSES: valid}
 
     return batching.batches(
         samples,
         sample,
-        lambda *sampled: sampled,
+        weigh,
         batch_size=batch_size,
         seed=seed,
         salt=_SALT,
         start_step=start_step,
-    ).map(weigh)
+        shard=shard,
+    )
 
 
 def classification_batches(

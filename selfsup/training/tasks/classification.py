@@ -91,7 +91,7 @@ class Classification(VocTask):
     def losses(self, model, samples):
         return {heads.CLASSES: WeightedLoss(losses.MaskedBinaryCrossEntropy(), 1.0)}
 
-    def batches(self, samples, start=0):
+    def batches(self, samples, start=0, shard=(0, 1)):
         config = self.config
         return data.voc.classification_batches(
             samples,
@@ -100,6 +100,7 @@ class Classification(VocTask):
             color=config.color,
             seed=config.seed,
             start_step=start,
+            shard=shard,
         )
 
     def predictor(self, model):

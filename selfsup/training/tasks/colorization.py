@@ -94,11 +94,13 @@ class Colorization(PretrainingTask):
             hidden_stddev=config.hidden_stddev,
         )
 
-    def batches(self, samples, start=0):
-        return self._stream(samples, start)
+    def batches(self, samples, start=0, shard=(0, 1)):
+        return self._stream(samples, start, shard)
 
-    def _stream(self, samples, start=0):
-        return data.pipeline(self.input_config(), start, status=True, images=samples)
+    def _stream(self, samples, start=0, shard=(0, 1)):
+        return data.pipeline(
+            self.input_config(), start, status=True, images=samples, shard=shard
+        )
 
     def losses(self, model, samples):
         # Looks at the images before anything is trained on them.

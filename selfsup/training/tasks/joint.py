@@ -9,7 +9,6 @@ import keras
 import tensorflow as tf
 
 from selfsup.settings import setting
-from selfsup.training.step import WeightedLoss
 from selfsup.training.tasks.colorization import Colorization, ColorizationConfig
 from selfsup.training.tasks.jigsaw import Jigsaw, JigsawConfig
 from selfsup.training.tasks.rotation import Rotation
@@ -146,20 +145,24 @@ class Joint(Colorization):
     def losses(self, model, samples):
         factor = self.config.second_weight
         others = self._second.losses(model.get_layer("second").model, samples)
-        others = {x: WeightedLoss(y.loss, factor * y.weight) for x, y in others.items()}
+        others = {
+            name: one._replace(weight=factor * one.weight)
+            for name, one in others.items()
+        }
         return {
             **super().losses(self.product(model), samples),
             **self._named(others),
         }
 
-    def batches(self, samples, start=0):
+    def batches(self, samples, start=0, shard=(0, 1)):
         def joined(first, second):
             *parts, status = first
             pairs = zip(parts, second, strict=False)
             # Of the same images: the colorizer's status says more.
             return *({**one, **self._named(other)} for one, other in pairs), status
 
-        streams = super().batches(samples, start), self._second.batches(samples, start)
+        tasks = super(), self._second
+        streams = tuple(task.batches(samples, start, shard) for task in tasks)
         return tf.data.Dataset.zip(streams).map(joined)
 
     def predictor(self, model):

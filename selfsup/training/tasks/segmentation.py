@@ -128,9 +128,9 @@ class Segmentation(VocTask):
         )
 
     def losses(self, model, samples):
-        return {heads.CLASSES: WeightedLoss(losses.MaskedCrossEntropy(), 1.0)}
+        return {heads.CLASSES: WeightedLoss(losses.MaskedCrossEntropy(), 1.0, True)}
 
-    def batches(self, samples, start=0):
+    def batches(self, samples, start=0, shard=(0, 1)):
         config = self.config
         return data.voc.segmentation_batches(
             samples,
@@ -141,6 +141,7 @@ class Segmentation(VocTask):
             color=config.color,
             seed=config.seed,
             start_step=start,
+            shard=shard,
         )
 
     def predictor(self, model):

@@ -237,8 +237,8 @@ class SingleLabel(DownstreamTask):
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         return {heads.LABEL: WeightedLoss(loss, 1.0)}
 
-    def batches(self, samples, start=0):
-        return labelled_batches.training_batches(samples, self.config, start)
+    def batches(self, samples, start=0, shard=(0, 1)):
+        return labelled_batches.training_batches(samples, self.config, start, shard)
 
     def predictor(self, model):
         return inference.batch_score_predictor(model)

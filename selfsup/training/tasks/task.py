@@ -89,8 +89,11 @@ class Task:
     def losses(self, model, samples):
         """Returns a dict from the model's outputs to `WeightedLoss`."""
 
-    def batches(self, samples, start=0):
+    def batches(self, samples, start=0, shard=(0, 1)):
         """Returns the endless training batches from a step on.
+
+        Of `shard`, a worker's number and the number of workers, it is that worker's
+        contiguous part of every batch.
 
         A `tf.data.Dataset` of `(inputs, targets, weights)`, each a dict, or with
         `status` as a fourth element, which `watch` is given.

@@ -73,8 +73,8 @@ class TransformationTask(PretrainingTask):
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         return {heads.LABEL: WeightedLoss(loss, 1.0)}
 
-    def batches(self, samples, start=0):
-        return self._stream(samples, start_step=start)
+    def batches(self, samples, start=0, shard=(0, 1)):
+        return self._stream(samples, start_step=start, shard=shard)
 
     def _stream(self, images, augment=True, **options):
         """Returns batches of transformed crops; without `augment` each image once."""

@@ -75,7 +75,7 @@ def test_loss_fits_model_and_batches(folder):
     outputs = model(inputs, training=False)
     losses = task.losses(model, samples)
     assert list(losses) == list(outputs) == ["classes"]
-    loss, weight = losses["classes"]
+    loss, weight, _ = losses["classes"]
     value = float(loss(targets["classes"], outputs["classes"], weights["classes"]))
     # Logits of 0 cost log 2 a label, difficult ones nothing.
     known = np.sum(targets["classes"].numpy() != 255, axis=1)

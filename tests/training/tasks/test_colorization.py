@@ -122,7 +122,7 @@ def test_lab_loss_starts_with_the_histogram_losses_gradient(few):
     def scale():
         # The other head is drawn anew, and the same every time.
         keras.utils.set_random_seed(0)
-        ((name, (loss, weight)),) = task.losses(model, samples).items()
+        ((name, (loss, weight, _)),) = task.losses(model, samples).items()
         assert name == "ab" and weight == 1.0
         return loss.scale
 

@@ -82,7 +82,7 @@ def _total(model, losses, inputs, targets, weights):
     outputs = model(inputs, training=True)
     return sum(
         weight * loss(targets[name], outputs[name], weights[name])
-        for name, (loss, weight) in losses.items()
+        for name, (loss, weight, _) in losses.items()
     )
 
 
