@@ -297,7 +297,7 @@ def _of_folder(folder):
 def _of_records(spec, inside):
     """Lists records: their labels, or the folders that they were in."""
     photos = [
-        _Photo(source, key, label or os.path.dirname(key).split("/")[0], spec)
+        _Photo(source, key, label or _folder_of(key), spec)
         for source, key, label in zip(*inside, strict=True)
     ]
     if not all(photo.label for photo in photos):
@@ -306,6 +306,11 @@ def _of_records(spec, inside):
             f"class folders or with --labeled_data. Received: {spec!r}"
         )
     return photos, _ordered({photo.label for photo in photos})
+
+
+def _folder_of(key):
+    """Returns the first folder of a name; that of a data set is not one."""
+    return "" if key.startswith(tfds.PREFIX) else os.path.dirname(key).split("/")[0]
 
 
 def _of_list(path, known):

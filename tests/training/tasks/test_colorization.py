@@ -310,12 +310,12 @@ class _Stops(Colorization):
 @pytest.mark.slow
 def test_a_stopped_run_with_shares_ends_like_the_unbroken_one(few, photos, tmp_path):
     sources = (f"{few}=0.3", str(photos / "coffee.jpg"))
-    changes = dict(steps=8, eval_every=8, log_every=4, checkpoint_seconds=0.0)
+    changes = dict(steps=12, eval_every=8, log_every=4, checkpoint_seconds=0.0)
     config = _config(data=sources, val_fraction=0.0, **changes)
     training.train_colorizer(config, tmp_path / "unbroken")
     with pytest.raises(KeyboardInterrupt):
         training.train(_Stops(config), tmp_path / "stopped")
-    assert runs.steps_done(tmp_path / "stopped") == 4
+    assert 0 < runs.steps_done(tmp_path / "stopped") < 12
     training.train_colorizer(config, tmp_path / "stopped")
     one, other = (
         keras.saving.load_model(tmp_path / name / "colorizer.keras")
