@@ -60,9 +60,10 @@ def parse(specs):
         )
     if None in numbers:
         if total >= 1:
+            without = sources[numbers.index(None)]
             raise ValueError(
                 "Shares leave nothing for the sources without one. Expected a sum "
-                f"below 1. Received: {', '.join(repr(str(spec)) for spec in specs)}"
+                f"below 1. Received: {float(total):g} in all, and none of {without!r}"
             )
         exact.append(1 - total)
     behind = iter(range(len(given)))

@@ -97,7 +97,7 @@ def test_a_settings_file_of_0_1_0_is_taken(trained):
         (["--preset=big"], "modern. Received: preset='big'"),
         (["--data=/no/where"], "does not exist.*/no/where"),
         (["--data=/no/where=0.3"], "does not exist.*/no/where'$"),
-        (["--data=a=1", "--data=b"], "sum below 1. Received: '.*/a=1', '.*/b'$"),
+        (["--data=a=1", "--data=b"], "sum below 1. Received: 1 in all, .*/b'$"),
         (["--val_data=a=0.3"], "without =SHARE. Received: '.*/a=0.3'$"),
         (["--loss=l1"], "Received: loss='l1'"),
         (["--steps=5", "--epochs=2"], "Received: steps=5, epochs=2.0"),

@@ -39,8 +39,8 @@ def test_without_shares_there_is_one_part():
         (["a=-0.3", "b"], "above 0.*Received: 'a=-0.3'$"),
         (["b=0.3", "a=nan"], "above 0.*Received: 'a=nan'$"),
         (["a=inf", "b"], "above 0.*Received: 'a=inf'$"),
-        (["a=1", "b"], "sum below 1. Received: 'a=1', 'b'$"),
-        (["a=0.7", "c", "b=0.3"], "sum below 1. Received: 'a=0.7', 'c', 'b=0.3'$"),
+        (["a=1", "b"], "sum below 1. Received: 1 in all, and none of 'b'$"),
+        (["a=0.7", "c", "b=0.5"], "Received: 1.2 in all, and none of 'c'$"),
         (["a=1.5"], "at most 1 where.*Received: 'a=1.5'$"),
     ],
 )

@@ -311,7 +311,8 @@ class _Stops(Colorization):
 def test_a_stopped_run_with_shares_ends_like_the_unbroken_one(few, photos, tmp_path):
     sources = (f"{few}=0.3", str(photos / "coffee.jpg"))
     changes = dict(steps=12, eval_every=8, log_every=4, checkpoint_seconds=0.0)
-    config = _config(data=sources, val_fraction=0.0, **changes)
+    held_out = (str(photos / "rocket.jpg"),)
+    config = _config(data=sources, val_data=held_out, **changes)
     training.train_colorizer(config, tmp_path / "unbroken")
     with pytest.raises(KeyboardInterrupt):
         training.train(_Stops(config), tmp_path / "stopped")
