@@ -6,6 +6,7 @@ import numpy as np
 
 from selfsup import data
 from selfsup.analysis.frozen_networks import LayersConfig
+from selfsup.data import shares
 from selfsup.data.labelled_batches import evaluation_batches
 from selfsup.evaluation.probes import CenterCrops
 from selfsup.progress import progress_bar
@@ -79,8 +80,9 @@ def open_photographs(config):
 
     Raises:
         FileNotFoundError: If a source does not exist.
-        ValueError: If it holds no images.
+        ValueError: If it holds no images or has a share.
     """
+    shares.check_none(config.data)
     images = data.open_images(config.data)
     labels = np.zeros(len(images), np.int64)
     folder = ", ".join(config.data) or "the embedded photographs"

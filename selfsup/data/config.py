@@ -19,9 +19,10 @@ class PipelineConfig(Config):
 
     data: tuple[str, ...] = setting(
         (),
-        "Image sources, mixed in proportion to their sizes: folders, list files, "
-        "image files, folders of records, patterns of *.tfrecord files or "
-        "tfds:NAME/SPLIT. Empty: the embedded photographs.",
+        "Image sources: folders, list files, image files, folders of records, patterns "
+        "of *.tfrecord files or tfds:NAME/SPLIT. Several are mixed in proportion to "
+        "their sizes, or by shares: photos=0.3 is 30 % of the samples. Empty: the "
+        "embedded photographs.",
         path=True,
     )
     val_data: tuple[str, ...] = setting(

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from selfsup import paths
-from selfsup.data import files, record_index, records, sources, tfds
+from selfsup.data import files, record_index, records, shares, sources, tfds
 from selfsup.data.shards import ShardImages
 from selfsup.data.streams import ChosenImages, FileImages
 from selfsup.data.voc import layout, lists
@@ -114,9 +114,10 @@ def open_labeled(spec, *, val_spec=None, val_fraction=0.0, seed=0):
     Raises:
         FileNotFoundError: If a file or folder does not exist.
         ValueError: If there are no images or fewer than two classes, a class has no
-            images or is unknown, a file has two classes, or a training image is held
-            out.
+            images or is unknown, a file has two classes, a training image is held
+            out, or a source has a share.
     """
+    shares.check_none([spec] if val_spec is None else [spec, val_spec])
     spec, val_spec = parts(paths.expanded(spec), val_spec and paths.expanded(val_spec))
     samples = _open(spec)
     if len(samples.classes) < 2:
@@ -148,8 +149,9 @@ def open_held_out(spec, classes):
 
     Raises:
         FileNotFoundError: If a file or folder does not exist.
-        ValueError: If a class is unknown, or a file has two.
+        ValueError: If a class is unknown, a file has two, or the source has a share.
     """
+    shares.check_none([spec])
     spec = paths.expanded(spec)
     return _open(_part(spec, "val") or spec, tuple(classes))
 
@@ -295,7 +297,7 @@ def _of_folder(folder):
 def _of_records(spec, inside):
     """Lists records: their labels, or the folders that they were in."""
     photos = [
-        _Photo(source, key, label or os.path.dirname(key).split("/")[0], spec)
+        _Photo(source, key, label or _folder_of(key), spec)
         for source, key, label in zip(*inside, strict=True)
     ]
     if not all(photo.label for photo in photos):
@@ -304,6 +306,11 @@ def _of_records(spec, inside):
             f"class folders or with --labeled_data. Received: {spec!r}"
         )
     return photos, _ordered({photo.label for photo in photos})
+
+
+def _folder_of(key):
+    """Returns the first folder of a name; that of a data set is not one."""
+    return "" if key.startswith(tfds.PREFIX) else os.path.dirname(key).split("/")[0]
 
 
 def _of_list(path, known):

@@ -18,8 +18,8 @@ from selfsup.data import records
 MANIFEST = "manifest.json"
 VERSION = 1
 
-# Of the files of others: name.tfrecord, name.tfrecord-00000-of-00064.
-_ENDING = re.compile(r"\.tfrecords?(-[^/]*)?$")
+# Of the files of others: name.tfrecord, name.tfrecord-00000-of-00064, name.tfrecord*.
+_ENDING = re.compile(r"\.tfrecords?\*?(-[^/]*)?$")
 
 # What NumPy raises for a damaged archive.
 _DAMAGED = EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile, zlib.error
@@ -64,7 +64,8 @@ def open_spec(spec):
 
     Raises:
         FileNotFoundError: If no file fits the pattern.
-        ValueError: As in `read_folder` and `read_files`.
+        ValueError: If the files hold no records, or as in `read_folder` and
+            `read_files`.
     """
     if has_manifest(spec):
         return read_folder(spec)
@@ -77,7 +78,13 @@ def open_spec(spec):
             "There are no records. Expected a pattern of TFRecord files. "
             f"Received: {spec!r}"
         )
-    return read_files(found)
+    inside = read_files(found)
+    if not inside.sources:
+        raise ValueError(
+            "There are no records. Expected TFRecord files that hold some. "
+            f"Received: {spec!r}"
+        )
+    return inside
 
 
 def read_folder(folder):
@@ -236,7 +243,7 @@ def read_files(paths):
         their number as keys, and no labels.
 
     Raises:
-        ValueError: If a file is damaged.
+        ValueError: If a file is damaged, or its first record holds no image.
     """
     found = Listing([], [], [])
     for path in paths:
@@ -245,6 +252,8 @@ def read_files(paths):
             found.add(_read_index(path, summary[0]["records"]))
             continue
         sources = [records.source(path, x) for x in records.positions(path).tolist()]
+        if sources:
+            records.check_image(sources[0])
         name = os.path.basename(path)
         keys = [f"{name}#{number}" for number in range(len(sources))]
         found.add(Listing(sources, keys, [""] * len(keys)))

@@ -9,7 +9,7 @@ import cv2
 import tensorflow as tf
 
 from selfsup import atomic
-from selfsup.data import decoding, labelled, record_index, records, sources
+from selfsup.data import decoding, labelled, record_index, records, shares, sources
 from selfsup.data.config import PipelineConfig
 from selfsup.progress import progress_bar
 from selfsup.settings import Config, changed, fail, setting
@@ -29,7 +29,13 @@ class RecordsConfig(Config):
         TypeError: If a field is of another type than declared.
     """
 
-    data: tuple[str, ...] = changed(PipelineConfig, "data", ())
+    data: tuple[str, ...] = changed(
+        PipelineConfig,
+        "data",
+        (),
+        "Image sources: folders, list files, image files, folders of records, patterns "
+        "of *.tfrecord files or tfds:NAME/SPLIT. Empty: the embedded photographs.",
+    )
     labeled_data: str | None = setting(
         None,
         "Photographs with classes, in place of --data: a folder of class folders, a "
@@ -68,11 +74,12 @@ def open_sources(config):
 
     Raises:
         FileNotFoundError: If a source does not exist.
-        ValueError: If it holds no images.
+        ValueError: If it holds no images or has a share.
     """
     if config.labeled_data:
         samples, _ = labelled.open_labeled(config.labeled_data)
         return samples.images, [samples.classes[label] for label in samples.labels]
+    shares.check_none(config.data)
     images = sources.open_images(config.data)
     return images, [""] * len(images)
 

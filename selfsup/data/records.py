@@ -103,6 +103,27 @@ def read(source):
     return _image(records.take(1).get_single_element())
 
 
+def check_image(source):
+    """Refuses a record without an encoded image.
+
+    Args:
+        source: As of `source`.
+
+    Raises:
+        ValueError: If it is damaged, no `Example`, or has no feature of a known name.
+    """
+    try:
+        found = read(source).numpy()
+    # TensorFlow puts the bytes of what is no `Example` into a message, as text.
+    except (tf.errors.OpError, UnicodeDecodeError):
+        found = b""
+    if not found:
+        raise ValueError(
+            "A record holds no image. Expected a tf.train.Example with an encoded "
+            f"image as {', '.join(_IMAGES)}. Received: {shown(source)}"
+        )
+
+
 def _image(record):
     """Returns the encoded image of a serialized `Example`."""
     missing = tf.io.FixedLenFeature([], tf.string, "")
@@ -134,7 +155,7 @@ def positions(path):
             position += _BEFORE + length + _BEHIND
     if position != size:
         raise ValueError(
-            "A file of records is damaged. Expected whole records. "
+            "A file of records is damaged. Expected whole records, not compressed. "
             f"Received: {path}, {size} bytes, which end within record {len(found)}"
         )
     return np.array(found, np.int64)

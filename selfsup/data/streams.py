@@ -201,15 +201,21 @@ class ChosenImages:
 
 
 class MixedImages:
-    """Several collections as one, mixed in proportion to their sizes.
+    """Several collections as one, mixed in proportion to their sizes or to weights.
+
+    With weights a part has epochs of its own in the shuffled stream. Unshuffled, every
+    image comes once, whatever the weights.
 
     Args:
         parts: At least two collections.
+        weights: Samples of each part among as many as their sum, positive integers
+            of a sum below 2**31; None for the sizes.
     """
 
-    def __init__(self, parts):
+    def __init__(self, parts, weights=None):
         self._parts = tuple(parts)
         self._offsets = (0, *itertools.accumulate(map(len, self._parts)))
+        self._weights = tuple(map(len, self._parts) if weights is None else weights)
 
     def __len__(self):
         return self._offsets[-1]
@@ -218,6 +224,12 @@ class MixedImages:
     def keys(self):
         """Names that stay when the sources are moved."""
         return tuple(key for part in self._parts for key in part.keys)
+
+    @property
+    def sources(self):
+        """Sources of the parts that are files or records; see `FileImages`."""
+        parts = (getattr(part, "sources", ()) for part in self._parts)
+        return tuple(itertools.chain.from_iterable(parts))
 
     def name(self, index):
         """Returns the name of an image."""
@@ -257,18 +269,21 @@ class MixedImages:
         )
 
     def subset(self, indices):
-        """Returns the collection of some of the images; `indices` increase."""
-        return ChosenImages(self, indices)
+        """Returns the collection of some of the images; `indices` increase.
+
+        Weights play no part in it: its epochs hold every image once.
+        """
+        return ChosenImages(MixedImages(self._parts), indices)
 
     def _counts(self, position):
         """Returns how many of the first `position` samples each part gives."""
-        counts, rest = [], len(self)
-        for part in self._parts[:-1]:
+        counts, rest = [], sum(self._weights)
+        for weight in self._weights[:-1]:
             # Exact: Python's integers have no limit.
             epochs, offset = divmod(position, rest)
-            taken = epochs * len(part) + offset * len(part) // rest
+            taken = epochs * weight + offset * weight // rest
             counts.append(taken)
-            position, rest = position - taken, rest - len(part)
+            position, rest = position - taken, rest - weight
         return [*counts, position]
 
     def _choose(self, position):
@@ -278,15 +293,14 @@ class MixedImages:
         the positions that are left the next gets its share, and so on.
         """
         choice = tf.constant(len(self._parts) - 1, tf.int64)
-        undecided, rest = tf.constant(True), len(self)
-        for number, part in enumerate(self._parts[:-1]):
-            size = len(part)
+        undecided, rest = tf.constant(True), sum(self._weights)
+        for number, weight in enumerate(self._weights[:-1]):
             epochs, offset = position // rest, position % rest
-            taken = offset * size // rest
-            mine = undecided & ((offset + 1) * size // rest > taken)
+            taken = offset * weight // rest
+            mine = undecided & ((offset + 1) * weight // rest > taken)
             choice = tf.where(mine, tf.constant(number, tf.int64), choice)
             undecided = undecided & ~mine
-            position, rest = position - epochs * size - taken, rest - size
+            position, rest = position - epochs * weight - taken, rest - weight
         return choice
 
 

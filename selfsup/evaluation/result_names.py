@@ -8,7 +8,7 @@ import pathlib
 import unicodedata
 
 from selfsup import paths
-from selfsup.data import files
+from selfsup.data import files, shares
 
 _LONGEST = 255  # Bytes of a name that file systems allow.
 
@@ -37,9 +37,10 @@ def result_paths(inputs, output, extension, reserved=None):
 
     Raises:
         FileNotFoundError: If an input does not exist.
-        ValueError: If there are no inputs, a folder holds no images, or a result
-            would replace one of the images.
+        ValueError: If there are no inputs, one has a share, a folder holds no images,
+            or a result would replace one of the images.
     """
+    shares.check_none(inputs)
     output = pathlib.Path(output)
     names = _find([paths.expanded(path) for path in inputs], output)
     if not names:

@@ -48,9 +48,8 @@ class OnlineProbe:
         Args:
             images: The collection that is pretrained on.
         """
-        if not isinstance(images, FileImages):
-            return
-        ours = set(records.places(images.sources))
+        # Those of TensorFlow Datasets have none.
+        ours = set(records.places(getattr(images, "sources", ())))
         for name, part in (("training", self._train), ("test", self._test)):
             if isinstance(part.images, FileImages):
                 both = len(ours.intersection(records.places(part.images.sources)))

@@ -75,11 +75,12 @@ class PretrainingConfig(RunConfig):
     data: tuple[str, ...] = setting(
         (),
         "Images: folder (of records, too), list file, '*.tfrecord' or tfds:NAME/SPLIT. "
-        "Default: embedded photos.",
+        "Several are mixed in proportion to their sizes; DIR=0.3 gives one 30 % of the "
+        "samples, and those without a share what is left. Default: embedded photos.",
         path=True,
     )
     val_data: tuple[str, ...] = setting(
-        (), "Held-out images, given like --data.", path=True
+        (), "Held-out images, given like --data, without shares.", path=True
     )
     val_fraction: float = setting(
         0.1, "Share of the images held out where --val_data is not given.", 0, 0.9
@@ -104,7 +105,10 @@ class PretrainingConfig(RunConfig):
         None, "Training steps, or count in epochs.", 1, 10**9, resumable=True
     )
     epochs: float | None = setting(
-        None, "Passes over the images, or count in steps.", 1e-9, resumable=True
+        None,
+        "Passes over the images (with shares: as many samples), or count in steps.",
+        1e-9,
+        resumable=True,
     )
     optimizer: str = setting(
         "sgd", "sgd (momentum 0.9, as in the paper) or adam.", choices=("sgd", "adam")

@@ -82,6 +82,7 @@ def test_analyses_gather_in_one_page(runs, folder, tmp_path):
         ("top_patches", ("--ckpt={runs}/before", "--features=5"), "at most 4 for"),
         ("edges", ("--ckpt=nowhere",), "Received: nowhere"),
         ("edges", ("--ckpt={runs}/before", "--data={runs}"), "holds no images"),
+        ("edges", ("--ckpt={runs}/before", "--data={runs}=0.3"), "without =SHARE."),
         ("corners", (), "corners"),
     ],
 )

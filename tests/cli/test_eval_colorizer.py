@@ -59,6 +59,7 @@ def test_results_are_shown_and_the_options_passed_on(monkeypatch):
         ("", ["--flip"], "Unknown command line flag 'flip'"),
         ("", ["--crop_size=3"], "Received: crop_size=3"),
         ("", ["--data=/no/where", "--crop_size=32"], "/no/where"),
+        ("", ["--data=a=0.3", "--crop_size=32"], "without =SHARE. Received: 'a=0.3'"),
     ],
 )
 def test_bad_input_takes_one_line(name, flags, message, folder):

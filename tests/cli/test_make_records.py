@@ -50,6 +50,7 @@ def test_jobs_side_by_side(few, tmp_path):
         (["--shard_range=all"], "Expected"),
         (["--shards=0"], "shards=0"),
         (["--data=nowhere"], "Received: 'nowhere'"),
+        (["--data=nowhere=0.3"], "without =SHARE. Received: 'nowhere=0.3'"),
         (["--quality=101"], "quality=101"),
     ],
 )

@@ -50,6 +50,7 @@ def test_a_run(folder, tmp_path):
         (["--samples_per_class=9"], "Received: 4 of class 'ant'"),
         (["--val_data=nowhere"], "nowhere"),
         (["--data=nowhere"], "nowhere"),
+        (["--val_data=nowhere=0.3"], "Expected a source that exists, without =SHARE"),
         (["--schedule=never"], "never"),
     ],
 )

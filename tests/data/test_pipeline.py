@@ -86,6 +86,15 @@ def test_streams_of_mixed_sources_start_anywhere(photos):
     assert_same(take(config, 3, 5), take(config, 8)[5:])
 
 
+def test_streams_of_shares_start_anywhere(photos):
+    sources = (f"{photos / 'coffee.jpg'}=0.25", f"{photos}")
+    config = dataclasses.replace(CONFIG, data=sources, batch_size=4)
+    whole = take(config, 3)
+    assert_same(take(config, 1, 2), whole[2:])
+    # It is the first image; every batch has one.
+    assert [np.sum(indices([batch]) == 0) for batch in whole] == [1] * 3
+
+
 def test_streams_depend_on_the_seed(whole):
     first = whole[:3]
     other = take(dataclasses.replace(CONFIG, seed=1), 3)

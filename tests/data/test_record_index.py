@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from selfsup.data import record_index, record_writing
 from selfsup.data.record_writing import RecordsConfig
@@ -43,6 +44,7 @@ def test_a_folder_lists_all_records(whole, photos):
 def test_a_pattern_lists_the_same(whole):
     by_pattern = record_index.open_spec(f"{whole}/*.tfrecord")
     assert by_pattern == record_index.open_spec(str(whole))
+    assert by_pattern == record_index.open_spec(f"{whole}/*.tfrecord*")
     one = record_index.open_spec(str(_shard(whole)))
     assert set(one.keys) < set(by_pattern.keys)
 
@@ -54,6 +56,27 @@ def test_files_without_an_index_are_read_through(folder):
     found = record_index.open_spec(f"{folder}/*.tfrecord")
     assert found.sources == expected
     assert found.keys[0] == "photographs-00000-of-00003.tfrecord#0"
+
+
+def test_files_of_others_need_images(tmp_path):
+    (tmp_path / "empty.tfrecord").touch()
+    with pytest.raises(ValueError, match="hold some. Received: '.*empty.tfrecord'"):
+        record_index.open_spec(f"{tmp_path}/empty.tfrecord")
+    contents = {
+        "other": record_writing.example({"picture": b"\xff\xd8\xff", "image": 3}),
+        "none": record_writing.example({"picture": b"\xff\xd8\xff"}),
+        "bytes": b"\xff\xd8\xff",
+        "good": record_writing.example({"image_raw": b"\xff\xd8\xff"}),
+    }
+    for name, content in contents.items():
+        path = tmp_path / f"{name}.tfrecord-00000-of-00001"
+        with tf.io.TFRecordWriter(str(path)) as file:
+            file.write(content)
+    for name in ("other", "none", "bytes"):
+        with pytest.raises(ValueError, match=f"image/encoded, .*{name}.*, byte 0$"):
+            record_index.open_spec(f"{tmp_path}/{name}.tfrecord-*")
+    # Empty ones may stand beside others.
+    assert len(record_index.open_spec(f"{tmp_path}/[eg]*.tfrecord*").keys) == 1
 
 
 def test_other_specifications_are_none(tmp_path):

@@ -117,6 +117,77 @@ def test_a_source_of_a_kind_that_is_not_read_is_named(tmp_path, name):
         data.open_images([tmp_path / name])
 
 
+def drawn(images, count):
+    """Names of the images of the first samples."""
+    indices = [int(index) for index, _ in images.stream(0).take(count)]
+    return [images.name(index) for index in indices]
+
+
+@pytest.fixture
+def three(folder):
+    """Specifications of three folders of 6, 4 and 10 images."""
+    for number in range(20):
+        part = "a" if number < 6 else "b" if number < 10 else "c=0.5"
+        (folder / part).mkdir(exist_ok=True)
+        (folder / f"{number:02}.jpg").rename(folder / part / f"{number:02}.jpg")
+    return [f"{folder}/a=0.3", f"{folder}/b", f"{folder}/c=0.5"]
+
+
+def test_a_share_is_kept_and_the_rest_is_by_size(three):
+    folders = [os.path.dirname(name)[-1] for name in drawn(data.open_images(three), 80)]
+    # A folder that exists has no share.
+    assert [folders.count(name) for name in "ab5"] == [24, 16, 40]
+
+
+def test_shares_of_all_sources_are_relative(three):
+    images = data.open_images([three[0], f"{three[1]}=0.2", f"{three[2]}=0.5"])
+    folders = [os.path.dirname(name)[-1] for name in drawn(images, 100)]
+    assert [folders.count(name) for name in "ab5"] == [30, 20, 50]
+
+
+def test_shares_leave_the_held_out_images_as_they_are(three):
+    plain = [spec.removesuffix("=0.3") for spec in three]
+    before, after = (both(specs, val_fraction=0.4) for specs in (plain, three))
+    assert after[1] == before[1] and sorted(after[0]) == sorted(before[0])
+    assert len(after[1]) == 8
+
+
+def test_an_image_belongs_to_the_first_source_with_a_share(three, folder):
+    (folder / "list.txt").write_text("b/06.jpg\nb/07.jpg\n")
+    # All files are of the first, and two of b are of the list, too.
+    specs = [str(folder), f"{folder}/list.txt=0.2", three[0], f"{three[1]}=0.1"]
+    images = data.open_images(specs)
+    assert len(images) == 20
+    found = [os.path.basename(name) for name in drawn(images, 400)]
+    for name, count in {"00": 20, "06": 40, "07": 40, "08": 20, "09": 20}.items():
+        assert found.count(f"{name}.jpg") == count
+    assert abs(found.count("12.jpg") - 16) <= 1
+
+
+@pytest.mark.parametrize(
+    "names, seed, received",
+    [
+        (["a=0.3", "a"], 0, "a"),
+        (["=0.3", "a=0.2"], 0, "a"),
+        (["a=0.3", "a=0.2", "b"], 0, "a"),
+        # Its only image is held out.
+        (["a/00.jpg=0.2", "b"], 4, "a/00.jpg"),
+    ],
+)
+def test_a_source_without_images_of_its_own_is_refused(
+    three, folder, names, seed, received
+):
+    specs = [f"{folder}/{name}" for name in names]
+    message = f"of its own.*Received: '{folder}/{received}'"
+    with pytest.raises(ValueError, match=message):
+        data.open_images(specs, val_fraction=0.2, subset="train", seed=seed)
+
+
+def test_held_out_sources_have_no_shares(three):
+    with pytest.raises(ValueError, match="without =SHARE. Received: '.*a=0.3'"):
+        data.open_images(three[1:], val_specs=three[:1], subset="val")
+
+
 @pytest.mark.parametrize("fraction, scenes", [(0.05, 1), (0.1, 2), (0.25, 4)])
 def test_embedded_photographs_are_split_by_scene(fraction, scenes):
     train, val = both(val_fraction=fraction)
@@ -143,7 +214,7 @@ def test_one_image_can_not_be_split(folder):
         data.open_images([folder / "00.jpg"], val_fraction=0.1, subset="train")
 
 
-@pytest.mark.parametrize("spec", ["missing", "http://x/y.jpg"])
+@pytest.mark.parametrize("spec", ["missing", "http://x/y.jpg", "here=abc", "no=0.3"])
 def test_a_missing_source_lists_what_is_accepted(spec):
     with pytest.raises(FileNotFoundError, match="folder, a list file.*tfds:NAME/SPLIT"):
         data.open_images([spec])

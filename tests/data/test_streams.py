@@ -25,6 +25,12 @@ def collections():
     }
 
 
+def weighted():
+    """3 of 10 samples are of a; b and c share the others by their sizes."""
+    rest = MixedImages([files("b", 5), files("c", 3)])
+    return MixedImages([files("a", 4), rest], (3, 7))
+
+
 def test_every_epoch_has_every_item_once_in_a_new_order():
     order = shuffled(np.arange(300), 100, seed=3).numpy().reshape(3, 100)
     np.testing.assert_array_equal(np.sort(order), np.tile(np.arange(100), [3, 1]))
@@ -32,9 +38,23 @@ def test_every_epoch_has_every_item_once_in_a_new_order():
     assert np.any(order[0] != shuffled(np.arange(100), 100, seed=4))
 
 
-@pytest.mark.parametrize("name", ["files", "two", "three"])
+@pytest.mark.parametrize(
+    "name, start, expected",
+    [
+        ("two", 0, "b2 a5 a0 b0 a1 a4 b1 a3 a2 a6 b2 a3 a0 b0 a6 a4"),
+        ("two", 10**12 + 3, "b0 a1 a4 b1 a3 a2 a6 b2 a3 a0 b0 a6 a4 b1 a2 a1"),
+        ("three", 0, "c5 c0 a2 c1 c4 a0 c3 a1 c2 c6 a4 b0 a3 c3 c0 a3"),
+        ("three", 10**12 + 3, "c4 a2 c1 a0 c2 c3 a4 b0 a1 c5 c6 a0 c4 c1 a2 c3"),
+    ],
+)
+def test_streams_without_weights_are_those_of_earlier_runs(name, start, expected):
+    found = take(collections()[name].stream(5, start), 16)
+    assert " ".join(content for _, content in found) == expected
+
+
+@pytest.mark.parametrize("name", ["files", "two", "three", "weighted"])
 def test_streams_start_anywhere(name):
-    images = collections()[name]
+    images = weighted() if name == "weighted" else collections()[name]
     whole = take(images.stream(5), 60)
     assert all(images.name(index) == content for index, content in whole)
     for start in (1, 12, 13, 14, 25, 40):
@@ -55,6 +75,43 @@ def test_mixing_is_even():
     letters = [content[0] for _, content in take(images.stream(0), 100)]
     for first in range(0, 100, 4):
         assert letters[first : first + 4].count("b") == 1
+
+
+def test_weights_are_kept_in_every_window():
+    drawn = [content[0] for _, content in take(weighted().stream(2), 120)]
+    of_a = np.cumsum([0, *(letter == "a" for letter in drawn)])
+    # Exactly after each period, and rounded down in between.
+    np.testing.assert_array_equal(of_a, np.arange(121) * 3 // 10)
+    others = [letter for letter in drawn if letter != "a"]
+    for first in range(0, 80, 8):
+        assert others[first : first + 8].count("b") == 5
+
+
+def test_every_part_has_epochs_of_its_own():
+    drawn = [content for _, content in take(weighted().stream(2), 120)]
+    for letter, count, epochs in (("a", 4, 9), ("b", 5, 10), ("c", 3, 9)):
+        of_part = [content for content in drawn if content[0] == letter]
+        whole = np.reshape(of_part[: count * epochs], [epochs, count])
+        names = [f"{letter}{number}" for number in range(count)]
+        np.testing.assert_array_equal(np.sort(whole), [names] * epochs)
+        assert np.any(whole[0] != whole[1])
+
+
+def test_weighted_streams_are_exact_far_away():
+    fine = MixedImages([files("a", 4), files("b", 9)], (333_333_333, 666_666_667))
+    for images in (weighted(), fine):
+        start = 10**15 + 7
+        whole = take(images.stream(5, start), 30)
+        assert take(images.stream(5, start + 11), 19) == whole[11:]
+
+
+def test_weights_are_of_the_shuffled_stream_alone():
+    images = weighted()
+    plain = MixedImages([files("a", 4), files("b", 5), files("c", 3)])
+    assert len(images) == 12 and images.keys == plain.keys == images.sources
+    assert take(images.stream(5, 0, shuffle=False), 99) == list(enumerate(plain.keys))
+    epoch = take(images.subset([1, 4, 11]).stream(5, 3), 3)
+    assert sorted(epoch) == [(0, "a1"), (1, "b0"), (2, "c2")]
 
 
 @pytest.mark.parametrize("name", ["files", "two", "three"])

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from selfsup import data
+from selfsup.data import record_index, record_writing
+from selfsup.data.record_writing import RecordsConfig
 
 COUNT = 23
 
@@ -131,6 +133,47 @@ def test_labels_are_those_of_the_images(folder):
     # 8, 8 and 7 examples of a class.
     assert np.bincount(held_out.labels).tolist() == [2, 2, 1]
     assert samples.image(3)[0, 0, 0] == 10 * int(samples.name(3).split("#")[1])
+
+
+def _records(folder, **sources):
+    folder.mkdir()
+    config = RecordsConfig(**sources)
+    record_writing.write_shards(config, folder, range(3), 3)
+    paths = [record_writing.shard_path(folder, n, 3) for n in range(3)]
+    record_index.write_manifest(folder, paths)
+    return str(folder)
+
+
+def test_records_are_those_of_the_data_set(folder, tmp_path):
+    spec = "tfds:tiny/plain/train"
+    labeled = _records(tmp_path / "labeled", labeled_data=spec)
+    plain = _records(tmp_path / "plain", data=(spec,))
+    images, *others = (data.open_images([s]) for s in (spec, labeled, plain))
+    expected = [content for _, content in images.stream(0, shuffle=False)]
+    for found in others:
+        assert found.keys == images.keys
+        read = [found.read(*pair) for pair in found.stream(0, shuffle=False)]
+        assert [x.numpy() for x in read] == [x.numpy() for x in expected]
+    samples, _ = data.open_labeled(spec)
+    again, _ = data.open_labeled(labeled)
+    classes = [
+        {key: s.classes[label] for key, label in zip(s.keys, s.labels, strict=True)}
+        for s in (samples, again)
+    ]
+    assert classes[0] == classes[1]
+    # The name of the data set is no class.
+    with pytest.raises(ValueError, match="Records have no classes"):
+        data.open_labeled(plain)
+
+
+def test_shares_of_splits(folder, photos):
+    specs = [photos, "tfds:tiny/plain/train[:9]=0.2", "tfds:tiny/plain/train[9:]"]
+    images = data.open_images(specs)
+    assert len(images) == 46 + COUNT
+    indices = [int(index) for index, _ in images.stream(3, 10**6).take(75)]
+    assert sum(index < 9 for index in indices) == 15
+    # The others share by their sizes, 46 and 14.
+    assert sum(index >= 55 for index in indices) == 14
 
 
 def test_held_out_splits_have_the_classes_of_training(folder, tmp_path):

@@ -148,3 +148,9 @@ def test_no_inputs_are_an_error(tree):
     root = tree("in/out/a.png")
     with pytest.raises(ValueError, match="no images. Expected .*Received: .*in"):
         result_paths([root / "in"], root / "in" / "out", "png")
+
+
+def test_images_to_color_have_no_shares(tree):
+    root = tree("in/a.jpg")
+    with pytest.raises(ValueError, match="without =SHARE. Received: '.*/in=0.3'$"):
+        result_paths([f"{root}/in=0.3"], root / "out", "png")

@@ -73,6 +73,13 @@ def test_an_overlap_with_pretraining_is_said(folder, logged):
     assert "8 of the probe's 8 test images" in logged.text
 
 
+def test_an_overlap_with_a_mix_is_said(folder, photos, logged):
+    OnlineProbe(str(folder), 32).warn_of_overlap(
+        data.open_images([f"{folder}=0.3", str(photos)])
+    )
+    assert "8 of the probe's 8 training images" in logged.text
+
+
 def test_no_overlap_is_no_line(folder, photos, logged):
     OnlineProbe(str(folder), 32).warn_of_overlap(data.open_images([str(photos)]))
     assert "pretrained on too" not in logged.text

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 import toy_task
 
-from selfsup import data, losses, networks, training
+from selfsup import data, losses, networks, runs, training
 from selfsup.training import tasks
 from selfsup.training.tasks import colorization
 
@@ -298,6 +298,32 @@ def test_folders_without_images_are_refused_and_leave_nothing(path, tmp_path):
             _config(data=(str(tmp_path / path),)), tmp_path / "run"
         )
     assert not (tmp_path / "run").exists()
+
+
+class _Stops(Colorization):
+    """Stops at the first evaluation."""
+
+    def measure(self, *args, **kwargs):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+def test_a_stopped_run_with_shares_ends_like_the_unbroken_one(few, photos, tmp_path):
+    sources = (f"{few}=0.3", str(photos / "coffee.jpg"))
+    changes = dict(steps=12, eval_every=8, log_every=4, checkpoint_seconds=0.0)
+    held_out = (str(photos / "rocket.jpg"),)
+    config = _config(data=sources, val_data=held_out, **changes)
+    training.train_colorizer(config, tmp_path / "unbroken")
+    with pytest.raises(KeyboardInterrupt):
+        training.train(_Stops(config), tmp_path / "stopped")
+    assert 0 < runs.steps_done(tmp_path / "stopped") < 12
+    training.train_colorizer(config, tmp_path / "stopped")
+    one, other = (
+        keras.saving.load_model(tmp_path / name / "colorizer.keras")
+        for name in ("unbroken", "stopped")
+    )
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.slow

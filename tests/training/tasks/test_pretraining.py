@@ -76,6 +76,28 @@ def test_a_resumed_run_keeps_the_spelling_that_it_began_with(folder, tmp_path):
     assert task.config.data == (str(folder.parent),)
 
 
+def test_a_resumed_run_keeps_its_shares(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    given = (f"{folder.name}=0.3", "tfds:a/b=0.7")
+    task = _task(folder, data=given)
+    task.resolve(tmp_path)
+    assert task.config.data == (f"{folder}=0.3", "tfds:a/b=0.7")
+    config = task.config
+    runs.prepare(tmp_path, "colorization", config)
+    (tmp_path / "checkpoints").mkdir()
+    # Another spelling is the same, another share is not.
+    for share in ("0.3", "0.4"):
+        task = _task(folder, data=(f"./{folder.name}/={share}", given[1]))
+        task.resolve(tmp_path)
+        if share == "0.3":
+            assert task.config == config
+            runs.prepare(tmp_path, "colorization", task.config)
+            continue
+        there = f"there .'{folder}=0.3'.*now .'{folder}=0.4'"
+        with pytest.raises(ValueError, match=there):
+            runs.prepare(tmp_path, "colorization", task.config)
+
+
 def test_settings_reach_the_input(folder):
     config = _task(folder, min_side=40, max_side=50, seed=7).input_config(augment=False)
     assert (config.crop_size, config.min_side, config.max_side) == (32, 40, 50)
