@@ -6,6 +6,7 @@ SLURM where a job step has several tasks; see docs/machines.md.
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -53,7 +54,7 @@ def strategy(seconds=WAIT_SECONDS):
     _wait_for_all(addresses, own, seconds)
     # It describes every collective operation.
     tf.get_logger().setLevel("WARNING")
-    with _default_signals():
+    with _default_signals(seconds):
         joined = tf.distribute.MultiWorkerMirroredStrategy(resolver)
     if own:
         # One of them tells what happens.
@@ -132,20 +133,23 @@ def _wait_for_all(addresses, own, seconds):
     and the chief answers all at once when the last one has called.
     """
     deadline = time.monotonic() + seconds
-    meet = _call if own else _answer
-    with contextlib.ExitStack() as opened:
-        meet(opened, addresses, own, deadline, seconds)
-
-
-def _answer(opened, addresses, own, deadline, seconds):
-    host, _, port = addresses[own].rpartition(":")
     try:
-        listener = opened.enter_context(socket.create_server(("", int(port))))
+        port = int(addresses[own].rpartition(":")[2])
+        listener = socket.create_server(("", port))
     except OSError as error:
         raise OSError(
             "The port of this worker cannot be used. Expected a free one. "
             f"Received: {addresses[own]} ({error.strerror})"
         ) from error
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(listener)
+        if own:
+            _call(addresses, own, deadline, seconds)
+        else:
+            _answer(opened, listener, addresses, deadline, seconds)
+
+
+def _answer(opened, listener, addresses, deadline, seconds):
     callers = {}
     while len(callers) < len(addresses) - 1:
         listener.settimeout(max(0.01, deadline - time.monotonic()))
@@ -163,7 +167,7 @@ def _answer(opened, addresses, own, deadline, seconds):
         caller.sendall(b"go")
 
 
-def _call(opened, addresses, own, deadline, seconds):
+def _call(addresses, own, deadline, seconds):
     host, _, port = addresses[0].rpartition(":")
     while True:
         try:
@@ -190,13 +194,19 @@ def _fail(missing, seconds):
 
 
 @contextlib.contextmanager
-def _default_signals():
-    """Lets signals end the process: TensorFlow waits without heeding Python's."""
-    numbers = signal.SIGINT, signal.SIGTERM
+def _default_signals(seconds):
+    """Lets signals, and the end of a time, end the process.
+
+    TensorFlow waits without heeding Python's handlers. All workers were there just now,
+    so it does where one of them has died since.
+    """
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGALRM
     before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    signal.alarm(math.ceil(seconds))
     try:
         yield
     finally:
+        signal.alarm(0)
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
 
