@@ -17,10 +17,11 @@ stream can start anywhere, and be read by several workers.
 import contextlib
 import os
 import re
+from typing import NamedTuple
 
 import tensorflow as tf
 
-from selfsup.data import decoding
+from selfsup.data import decoding, streams
 
 # Index of the samples that fill up the last batch.
 PADDING = -1
@@ -84,17 +85,19 @@ def batches(
             "A batch does not split evenly over the workers. Expected a multiple of "
             f"{workers}. Received: batch_size={batch_size}"
         )
-    start = start_step * batch_size
-    stream = images.stream(seed, start, shuffle)
-    if blank is not None and not shuffle:
-        filling = tf.data.Dataset.from_tensors((tf.constant(PADDING, tf.int64), ""))
-        stream = stream.concatenate(filling.repeat(-len(images) % batch_size))
-    stream = stream.enumerate(start)
     size = batch_size // workers
-    if workers > 1:
-        stream = stream.filter(lambda n, _: n % batch_size // size == worker)
     chunk = max(n for n in range(1, _CHUNK + 1) if size % n == 0)
-    stream = stream.batch(chunk, drop_remainder=True).interleave(
+    share = _Share(start_step, batch_size, worker, workers)
+    sampler = images.sampler(seed) if shuffle else None
+    if sampler is not None:
+        stream = share.chunks(sampler, chunk)
+    else:
+        stream = images.stream(seed, start_step * batch_size, shuffle)
+        if blank is not None and not shuffle:
+            filling = tf.data.Dataset.from_tensors((tf.constant(PADDING, tf.int64), ""))
+            stream = stream.concatenate(filling.repeat(-len(images) % batch_size))
+        stream = share.samples(stream).batch(chunk, drop_remainder=True)
+    stream = stream.interleave(
         _reader(images, sample, finish, seed + salt, blank, chunk),
         cycle_length=os.cpu_count(),
         num_parallel_calls=os.cpu_count(),
@@ -110,6 +113,39 @@ def batches(
     if chunk < size:
         stream = stream.batch(size // chunk, drop_remainder=True).map(merge)
     return stream.prefetch(2)
+
+
+class _Share(NamedTuple):
+    """A worker's part of every batch, from a batch on.
+
+    Its elements are `(number, (index, content))`: numbers of samples in the stream of
+    all workers, and what the collection's stream holds there.
+    """
+
+    start_step: int
+    batch_size: int
+    worker: int
+    workers: int
+
+    def chunks(self, sampler, chunk):
+        """Returns chunks of samples that are known by their numbers."""
+        size = self.batch_size // self.workers
+
+        def of_chunk(number):
+            own = number * chunk + tf.range(chunk, dtype=tf.int64)
+            batch = self.start_step + own // size
+            n = batch * self.batch_size + self.worker * size + own % size
+            return n, sampler(n)
+
+        return tf.data.Dataset.range(streams.ENDLESS // self.batch_size).map(of_chunk)
+
+    def samples(self, stream):
+        """Returns samples of a stream that starts with the first batch."""
+        size = self.batch_size // self.workers
+        stream = stream.enumerate(self.start_step * self.batch_size)
+        if self.workers == 1:
+            return stream
+        return stream.filter(lambda n, _: n % self.batch_size // size == self.worker)
 
 
 def _reader(images, sample, finish, seed, blank, size):

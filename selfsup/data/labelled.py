@@ -63,6 +63,10 @@ class LabeledSet:
         """Returns the samples from position `start` on; see `FileImages`."""
         return self.images.stream(seed, start, shuffle)
 
+    def sampler(self, seed):
+        """Returns the shuffled stream as a function; see `FileImages`."""
+        return self.images.sampler(seed)
+
     def read(self, index, content):
         """Returns the encoded image of an element; see `FileImages`."""
         return self.images.read(index, content)

@@ -66,6 +66,9 @@ class ShardImages:
             records = tf.data.Dataset.range(first, ENDLESS).flat_map(epoch)
         return records.map(lambda index, record: (index, self._read(record)))
 
+    def sampler(self, seed):
+        """Returns None: the stream has to be read."""
+
     def read(self, index, content):
         """Returns the encoded image of an element; see `FileImages`."""
         del index

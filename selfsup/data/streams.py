@@ -1,9 +1,9 @@
 """Collections of encoded images, read as endless streams.
 
 A collection has `len()`, `name(index)`, `has_vanished(index)`, `keys`,
-`stream(seed, start, shuffle)`, `read(index, content)` and `subset(indices)`. A stream
-is a pure function of (seed, position): the sample at position `n` is the same wherever
-the stream starts.
+`stream(seed, start, shuffle)`, `sampler(seed)`, `read(index, content)` and
+`subset(indices)`. A stream is a pure function of (seed, position): the sample at
+position `n` is the same wherever the stream starts.
 """
 
 import bisect
@@ -108,14 +108,31 @@ class FileImages:
             A `tf.data.Dataset` of `(index, content)`, an int64 and a string for
             `read`.
         """
-        sources = tf.constant([os.fsencode(source) for source in self.sources])
-        count = len(self)
+        if shuffle:
+            return tf.data.Dataset.range(start, ENDLESS).map(self.sampler(seed))
+        sources = tf.data.Dataset.from_tensor_slices(self._encoded_sources())
+        return sources.enumerate().skip(start)
+
+    def sampler(self, seed):
+        """Returns the shuffled stream as a function; None where it has to be read.
+
+        Args:
+            seed: Integer.
+
+        Returns:
+            A function from positions, `[]` or `[N]`, int64, to the samples there,
+            `(index, content)`, each of the same shape; runs in graphs.
+        """
+        sources, count = tf.constant(self._encoded_sources()), len(self)
 
         def sample(position):
-            index = shuffled(position, count, seed) if shuffle else position
+            index = shuffled(position, count, seed)
             return index, tf.gather(sources, index)
 
-        return tf.data.Dataset.range(start, ENDLESS if shuffle else count).map(sample)
+        return sample
+
+    def _encoded_sources(self):
+        return [os.fsencode(source) for source in self.sources]
 
     def read(self, index, content):
         """Returns the encoded image of an element of the stream; runs in graphs.
@@ -191,6 +208,9 @@ class ChosenImages:
         stream = whole.map(lambda index, content: (tf.gather(chosen, index), content))
         return stream.filter(lambda index, _: index >= 0).skip(offset)
 
+    def sampler(self, seed):
+        """Returns None: the stream has to be read."""
+
     def read(self, index, content):
         """Returns the encoded image of an element; see `FileImages`."""
         return self._images.read(tf.gather(self._indices, index), content)
@@ -257,8 +277,26 @@ class MixedImages:
         ]
         if not shuffle:
             return functools.reduce(tf.data.Dataset.concatenate, streams)
-        choice = tf.data.Dataset.range(start, ENDLESS).map(self._choose)
+        places = tf.data.Dataset.range(start, ENDLESS).map(self._place)
+        choice = places.map(lambda part, _: part)
         return tf.data.Dataset.choose_from_datasets(streams, choice)
+
+    def sampler(self, seed):
+        """Returns the shuffled stream as a function; see `FileImages`."""
+        samplers = [part.sampler(seed) for part in self._parts]
+        if None in samplers:
+            return None
+
+        def sample(position):
+            choice, local = self._place(position)
+            index, content = samplers[0](local)
+            for number, other in enumerate(samplers[1:], start=1):
+                mine, (i, c) = choice == number, other(local)
+                index = tf.where(mine, i + self._offsets[number], index)
+                content = tf.where(mine, c, content)
+            return index, content
+
+        return sample
 
     def read(self, index, content):
         """Returns the encoded image of an element; see `FileImages`."""
@@ -286,22 +324,28 @@ class MixedImages:
             position, rest = position - taken, rest - weight
         return [*counts, position]
 
-    def _choose(self, position):
-        """Returns the part of the sample at a position.
+    def _place(self, position):
+        """Returns the parts of the samples at positions, and where in their streams.
 
         The first part gets its share by rounding down `position * share`; of
         the positions that are left the next gets its share, and so on.
         """
-        choice = tf.constant(len(self._parts) - 1, tf.int64)
-        undecided, rest = tf.constant(True), sum(self._weights)
+        position = tf.convert_to_tensor(position)
+        choice = tf.fill(
+            tf.shape(position), tf.constant(len(self._parts) - 1, tf.int64)
+        )
+        place, undecided = position, tf.ones_like(position, tf.bool)
+        rest = sum(self._weights)
         for number, weight in enumerate(self._weights[:-1]):
             epochs, offset = position // rest, position % rest
             taken = offset * weight // rest
             mine = undecided & ((offset + 1) * weight // rest > taken)
             choice = tf.where(mine, tf.constant(number, tf.int64), choice)
+            place = tf.where(mine, epochs * weight + taken, place)
             undecided = undecided & ~mine
             position, rest = position - epochs * weight - taken, rest - weight
-        return choice
+            place = tf.where(undecided, position, place)
+        return choice, place
 
 
 def _shifted(stream, offset):

@@ -53,6 +53,21 @@ def test_streams_without_weights_are_those_of_earlier_runs(name, start, expected
 
 
 @pytest.mark.parametrize("name", ["files", "two", "three", "weighted"])
+def test_samplers_are_streams_at_once(name):
+    images = weighted() if name == "weighted" else collections()[name]
+    start = 10**12 + 3
+    index, content = images.sampler(5)(np.arange(start, start + 60))
+    found = zip(index.numpy(), content.numpy(), strict=True)
+    assert [(i, c.decode()) for i, c in found] == take(images.stream(5, start), 60)
+
+
+def test_what_is_read_in_order_has_no_sampler():
+    chosen = collections()["two"].subset([1, 8])
+    assert chosen.sampler(5) is None
+    assert MixedImages([files("a", 2), chosen]).sampler(5) is None
+
+
+@pytest.mark.parametrize("name", ["files", "two", "three", "weighted"])
 def test_streams_start_anywhere(name):
     images = weighted() if name == "weighted" else collections()[name]
     whole = take(images.stream(5), 60)
