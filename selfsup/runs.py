@@ -123,16 +123,11 @@ def _check_same(workdir, task, config):
     differing = {"task": (before, task)} if before != task else {}
     if not differing:
         differing = config.differences(type(config).from_json(fields))
-    if differing:
-        received = [
-            f"{name} (there {old!r}, now {new!r})"
-            for name, (old, new) in sorted(differing.items())
-        ]
-        raise ValueError(
-            f"The workdir {workdir} holds a run with other settings. Expected the "
-            "same ones to resume, another --workdir, or --overwrite. "
-            f"Received: {'; '.join(received)}"
-        )
+    refuse_other_settings(
+        f"The workdir {workdir} holds a run with other settings. Expected the same "
+        "ones to resume, another --workdir, or --overwrite",
+        differing,
+    )
     old, new = type(config).from_json(fields).to_json(), config.to_json()
     changed = [f"{k}={v} (before: {old[k]})" for k, v in new.items() if v != old[k]]
     if changed:
@@ -140,6 +135,21 @@ def _check_same(workdir, task, config):
         if {"steps", "epochs"} & {k for k, v in new.items() if v != old[k]}:
             note = "; the learning rate now follows the schedule of the new length"
         logging.info("Going on with other settings: %s%s", ", ".join(changed), note)
+
+
+def refuse_other_settings(text, differing):
+    """Raises a ValueError where settings differ from those that a folder began with.
+
+    Args:
+        text: What is wrong and what was expected.
+        differing: Dict from names to pairs of the value there and the value now.
+    """
+    if differing:
+        received = [
+            f"{name} (there {old!r}, now {new!r})"
+            for name, (old, new) in sorted(differing.items())
+        ]
+        raise ValueError(f"{text}. Received: {'; '.join(received)}")
 
 
 def split_settings(settings):

@@ -97,16 +97,11 @@ def _check(folder, config, images):
     path = folder / "config.json"
     before = runs.read_settings(path)
     if before is not None:
-        differing = config.differences(RecordsConfig.from_json(before))
-        if differing:
-            received = [
-                f"{name} (there {old!r}, now {new!r})"
-                for name, (old, new) in differing.items()
-            ]
-            raise ValueError(
-                f"The folder {folder} holds records of other settings. Expected the "
-                f"same ones, or another --output. Received: {'; '.join(received)}"
-            )
+        runs.refuse_other_settings(
+            f"The folder {folder} holds records of other settings. Expected the same "
+            "ones, or another --output",
+            config.differences(RecordsConfig.from_json(before)),
+        )
     runs.check_images(folder, {"photographs": images.keys}, before is not None)
     runs.write_json(path, config.to_json())
 

@@ -147,12 +147,11 @@ def _check_same(workdir, config, decided):
         for name, pair in config.differences(before).items()
         if name in decided and pair[1] is not None
     }
-    if differing:
-        shown = [f"{k} (there {a!r}, now {b!r})" for k, (a, b) in differing.items()]
-        raise ValueError(
-            f"The workdir {workdir} holds a run with other settings. Expected the same "
-            f"ones, or another --workdir. Received: {'; '.join(sorted(shown))}"
-        )
+    runs.refuse_other_settings(
+        f"The workdir {workdir} holds a run with other settings. Expected the same "
+        "ones, or another --workdir",
+        differing,
+    )
 
 
 def run_cell(number, cell, scale, seed, folder, data, results_path):
