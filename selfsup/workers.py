@@ -28,13 +28,13 @@ def place(strategy):
     """Returns which worker this process is, and how many there are.
 
     Args:
-        strategy: A `tf.distribute.Strategy`.
+        strategy: A `tf.distribute.Strategy`; None for the current one.
 
     Returns:
         A pair: a number from 0 on, the chief's first, and the number of workers, 1
         without a cluster.
     """
-    resolver = strategy.cluster_resolver
+    resolver = (strategy or tf.distribute.get_strategy()).cluster_resolver
     if resolver is None or not resolver.cluster_spec():
         return 0, 1
     cluster = resolver.cluster_spec().as_dict()
@@ -97,6 +97,22 @@ def _parsed(message, types):
         tensors.append(tf.io.parse_tensor(rest[:size], dtype))
         rest = rest[size:]
     return tensors
+
+
+def total(strategy, values):
+    """Sums numbers over all workers.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`; None for the current one.
+        values: Dict from names, the same on all workers, to numbers.
+
+    Returns:
+        A dict from the names to the sums, equal on all workers.
+    """
+    if place(strategy)[1] == 1:
+        return dict(values)
+    found = [json.loads(text) for text in exchange(strategy, json.dumps(values))]
+    return {name: sum(one[name] for one in found) for name in values}
 
 
 def take_from_chief(strategy, variables):

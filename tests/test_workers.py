@@ -61,6 +61,12 @@ def _told(monkeypatch, *texts):
     monkeypatch.setattr(workers, "exchange", lambda strategy, text="": list(texts))
 
 
+def test_numbers_are_summed_over_the_workers(monkeypatch):
+    assert workers.total(None, {"a": 1, "b": 0.1}) == {"a": 1, "b": 0.1}
+    _told(monkeypatch, b'{"a": 1, "b": 0.25}', b'{"a": 2, "b": 0.5}')
+    assert workers.total(TWO, {"a": 1, "b": 0.25}) == {"a": 3, "b": 0.75}
+
+
 def test_different_settings_are_named_with_their_workers(monkeypatch):
     _told(monkeypatch, b'{"seed": 1, "width": 2}', b'{"seed": 1, "width": 3, "x": 0}')
     with pytest.raises(ValueError, match="started differently") as error:

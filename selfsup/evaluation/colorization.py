@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from selfsup import data, heads, inference
+from selfsup import data, heads, inference, workers
 from selfsup.losses import HistogramKL, LabL2
 from selfsup.progress import progress_bar
 
@@ -57,7 +57,7 @@ def constant_predictions(batches):
     return baseline
 
 
-def point_metrics(predict, batches, baseline):
+def point_metrics(predict, batches, baseline, strategy=None):
     """Averages the weighted losses at the sampled points.
 
     The same numbers as the training losses: each point's loss times its
@@ -69,6 +69,8 @@ def point_metrics(predict, batches, baseline):
         batches: Iterable of `(inputs, targets, sample_weights, status)`, each
             image once.
         baseline: What `constant_predictions` returned for training images.
+        strategy: A `tf.distribute.Strategy`; None for the current one. Of several
+            workers each gives its own part of the batches.
 
     Returns:
         A dict of floats: for each output its loss and `OUTPUT_baseline`, the
@@ -92,6 +94,8 @@ def point_metrics(predict, batches, baseline):
                 sums[key] = sums.get(key, 0.0) + float(np.sum(weight * losses))
         points = next(iter(weights.values())).shape[1]
         count += int(valid.sum()) * points
+    sums = workers.total(strategy, {**sums, "": count})
+    count = sums.pop("")
     if not count:
         raise ValueError(
             "There is nothing to evaluate. Expected at least one image. Received: none"

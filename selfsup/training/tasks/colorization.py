@@ -6,7 +6,16 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from selfsup import data, evaluation, heads, inference, losses, networks, pictures
+from selfsup import (
+    data,
+    evaluation,
+    heads,
+    inference,
+    losses,
+    networks,
+    pictures,
+    workers,
+)
 from selfsup.settings import setting
 from selfsup.training.pretraining_config import PretrainingConfig
 from selfsup.training.run_config import PointConfig
@@ -153,15 +162,14 @@ class Colorization(PretrainingTask):
         return inference.colorizer_predictor(model)
 
     def measure(self, predict, samples, strategy=None, batches=PERIODIC_BATCHES):
-        dataset = self.measured_batches(samples, self._each_once).take(batches)
-        return evaluation.point_metrics(
-            predict.points, self.watched(dataset, samples), self._baseline
-        )
+        dataset = self.measured_batches(samples, self._each_once(strategy))
+        found = self.watched(dataset.take(batches), samples)
+        return evaluation.point_metrics(predict.points, found, self._baseline, strategy)
 
-    def _each_once(self, samples):
-        return data.pipeline(
-            self.input_config(augment=False), status=True, images=samples
-        )
+    def _each_once(self, strategy):
+        options = {"status": True, "shard": workers.place(strategy)}
+        config = self.input_config(augment=False)
+        return lambda samples: data.pipeline(config, images=samples, **options)
 
     def draw(self, predict, parts):
         for part, title in (("train", "training"), ("held_out", "held out")):
