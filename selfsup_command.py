@@ -29,7 +29,12 @@ for line in sys.stdin.buffer:
 """
 
 
-def _require_tensorflow():
+# Tools that run on other backends too, at least a part of what they do.
+_NEUTRAL = ("benchmark",)
+
+
+def _require_backend(name):
+    """Refuses a backend that a tool does not run on, or that cannot be imported."""
     try:
         # First, as it keeps the greeting away.
         importlib.import_module("selfsup")
@@ -39,6 +44,9 @@ def _require_tensorflow():
     except (AssertionError, ImportError, ValueError) as error:
         # Of other work's settings: not installed, or unknown.
         backend = f"{os.environ.get('KERAS_BACKEND', '')} ({error})".strip()
+    else:
+        if name in _NEUTRAL:
+            return
     if backend != "tensorflow":
         sys.exit(
             "Error: Keras runs on another backend. Expected the TensorFlow backend. "
@@ -93,10 +101,11 @@ def main(argv=None):
             those of the process.
     """
     take_screen()
-    _require_tensorflow()
+    argv = sys.argv if argv is None else argv
+    _require_backend("".join(argv[1:2]))
     from selfsup.cli import command
 
-    command.main(sys.argv if argv is None else argv)
+    command.main(argv)
 
 
 def tool(name):

@@ -111,9 +111,14 @@ def figures(executable):
     """Returns what XLA knows of an executable: its operations and its memory."""
     costs = executable.cost_analysis() or {}
     memory = executable.memory_analysis()
+    sizes = {
+        name: getattr(memory, f"{name}_size_in_bytes", 0) / 1024**2
+        for name in ("argument", "output", "alias", "temp")
+    }
     return {
         "xla_flops": costs.get("flops"),
-        "xla_temporary_megabytes": memory and memory.temp_size_in_bytes / 1024**2,
+        "xla_temporary_megabytes": sizes["temp"],
+        "xla_megabytes": sum(sizes.values()) - 2 * sizes["alias"],
     }
 
 

@@ -48,6 +48,8 @@ def table(measured, columns):
         if "error" in row:
             last = row["error"].strip().splitlines()[-1:]
             reason = "out of memory" if row["out_of_memory"] else "".join(last)
-            settings = [f"{key} {row[key]}" for key, _ in columns.values() if key in row]
+            settings = [
+                f"{key} {row[key]}" for key, _ in columns.values() if key in row
+            ]
             lines.append(f"Failed: {', '.join(settings)}: {reason}")
     return "\n".join(lines) + "\n"

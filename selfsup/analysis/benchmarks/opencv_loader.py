@@ -53,7 +53,9 @@ class Loader:
         def started():
             chosen = itertools.islice(drawn, self.config.batch_size)
             return [
-                executor.submit(sample, self.paths[i], _noise(rng, self.config), self.config)
+                executor.submit(
+                    sample, self.paths[i], _noise(rng, self.config), self.config
+                )
                 for i in chosen
             ]
 

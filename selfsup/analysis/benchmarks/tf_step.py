@@ -47,8 +47,7 @@ def measure(config, model, optimizer, batch, rounds):
         "device": "cpu" if on_cpu else _gpu_name(),
         "compile_seconds": compile_seconds,
         "seconds": seconds,
-        "peak_megabytes": None if on_cpu else _gpu_megabytes(),
-        "process_megabytes": process.peak_megabytes(),
+        **_memory_taken(on_cpu),
         "losses": [first, float(start())],
         "product_flops": _product_flops(*step.product_size(config, on_cpu)),
     }
@@ -62,8 +61,11 @@ def _gpu_name():
     return tf.config.experimental.get_device_details(gpu).get("device_name", "gpu")
 
 
-def _gpu_megabytes():
-    return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1024**2
+def _memory_taken(on_cpu):
+    if on_cpu:
+        return {"process_megabytes": process.peak_megabytes()}
+    peak = tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    return {"peak_megabytes": peak / 1024**2}
 
 
 def _product_flops(size, dtype):
@@ -122,7 +124,7 @@ def _memory(sparse, features, inputs):
         before = process.held_megabytes()
         columns = run()
         found[f"{name} hypercolumn"] = {
-            "megabytes": process.peak_megabytes() - before,
+            "peak_megabytes": process.peak_megabytes() - before,
             "output_megabytes": 4 * columns.shape.num_elements() / 1024**2,
         }
     return found

@@ -10,12 +10,14 @@ from selfsup.analysis.benchmarks import child
 
 COLUMNS = {
     "side": ("side", ""),
+    "part": ("part", ""),
     "processor ms/step": ("processor_milliseconds", ".1f"),
     "ms/step": ("milliseconds", ".1f"),
     "images/s": ("images_per_second", ".2f"),
     "TFLOP/s": ("teraflops", ".3f"),
     "of peak": ("share_of_peak", ".1%"),
     "MB": ("peak_megabytes", ".0f"),
+    "of output": ("output_megabytes", ".1f"),
     "twin: loss": ("twin_loss", ".5f"),
     "gradient": ("twin_gradient_norm", ".5f"),
     "processor speed beside torch": ("processor_ratio_to_torch", ".2f"),
@@ -31,8 +33,8 @@ def measure(config, program=child.PROGRAM):
         program: The program of a side.
 
     Returns:
-        A list of dicts, one a side. Ratios are medians over the rounds of the twin's
-        time, divided by ours of the same round.
+        A list of dicts, one a side, and one a part of our step. Ratios are medians
+        over the rounds of the twin's time, divided by ours of the same round.
     """
     sides = _sides(config)
     with contextlib.ExitStack() as stack:
@@ -46,7 +48,13 @@ def measure(config, program=child.PROGRAM):
             for own in running.values():
                 own.turn()
         found = {side: own.result() for side, own in running.items()}
-    return compared({side: {"side": side, **own} for side, own in found.items()})
+    sides = compared({side: {"side": side, **own} for side, own in found.items()})
+    parts = [own.pop("timed_parts", {}) for own in sides]
+    return sides + [
+        {"side": own["side"], "part": name, **figures}
+        for own, timed in zip(sides, parts, strict=True)
+        for name, figures in timed.items()
+    ]
 
 
 def _sides(config):
