@@ -262,10 +262,13 @@ def growth_panels(panels, path, columns):
         grid.flat, panels.items(), strict=True
     ):
         axes.plot(*values, marker="o", markersize=4)
-        axes.set_xlabel(horizontal)
-        axes.set_ylabel(vertical)
+        # Zero belongs to it: what grows in proportion shows as that.
+        axes.update_datalim([(0, 0)])
+        axes.autoscale_view()
         axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)
+        axes.set_xlabel(horizontal)
+        axes.set_ylabel(vertical)
     _save(figure, path)
 
 

@@ -1,32 +1,30 @@
 """Processes that time steps are started, take turns, and may fail."""
 
 import os
-import sys
-import time
+
+import child_programs
 
 from selfsup.analysis.benchmarks import child
 from selfsup.analysis.benchmarks.configs import GrowthConfig
 
-# Stands for the real one: its rounds come in turns, and its flags say what else.
-PROGRAM = """
-import json, sys
-from selfsup.analysis.benchmarks import child
+# Stands for the real one, without its imports: its rounds come in turns, and its flags
+# say what else.
+_PROGRAM = """
 flags = dict(flag.removeprefix("--").partition("=")[::2] for flag in sys.argv[1:])
 if flags.get("fails") == "at once":
     sys.exit("no such network")
 rounds = 0
-for _ in child.turns() if "turns" in flags else ():
+for _ in turns() if "turns" in flags else ():
     rounds += 1
     print("a word of a library")
     if flags.get("fails") == "in a round":
         sys.exit("RESOURCE_EXHAUSTED: too many")
 print(json.dumps({"rounds": rounds, "flags": flags}))
 """
-_PROGRAM = sys.executable, "-c", PROGRAM
 
 
 def _turns(*given):
-    return child.Turns([*given, "--turns"], "keras", _PROGRAM)
+    return child.Turns([*given, "--turns"], "keras", child_programs.program(_PROGRAM))
 
 
 def test_a_process_does_a_round_when_it_is_its_turn():
@@ -48,16 +46,10 @@ def test_failures_are_results():
 
 
 def test_a_process_ends_with_its_block():
-    sleeping = (
-        sys.executable,
-        "-c",
-        "import time; print('{\"ready\": true}', flush=True)",
-    )
-    with child.Turns(
-        (), "keras", (*sleeping[:2], f"{sleeping[2]}; time.sleep(60)")
-    ) as one:
-        start = time.monotonic()
-    assert one.process.returncode < 0 and time.monotonic() - start < 30
+    program = child_programs.program("next(turns())")
+    with child.Turns((), "keras", program) as one:
+        assert one.alive
+    assert one.process.returncode < 0
 
 
 def test_settings_become_flags():

@@ -1,7 +1,6 @@
 """One size grows at a time, each measured in a process of its own."""
 
-import sys
-
+import child_programs
 import pytest
 
 from selfsup import pictures
@@ -10,7 +9,7 @@ from selfsup.analysis.benchmarks.configs import GrowthConfig
 
 # Stands for the real one, and takes what its sizes say.
 _PROGRAM = """
-import json, os, sys
+import os
 flags = dict(flag.removeprefix("--").partition("=")[::2] for flag in sys.argv[1:])
 size = int(flags["crop_size"]) * int(flags["batch_size"]) * int(flags["points"])
 line = {"processor_milliseconds": size, "peak_megabytes": 2 * size}
@@ -27,7 +26,7 @@ def test_sizes_grow_alone_and_are_drawn(tmp_path, monkeypatch):
         batch_sizes=("2",),
         point_counts=("5",),
     )
-    program = sys.executable, "-c", _PROGRAM
+    program = child_programs.program(_PROGRAM)
     found = list(growth.measure(config, program))
     sizes = [(row["crop_size"], row["batch_size"], row["points"]) for row in found]
     assert sizes == [(32, 2, 3), (16, 2, 3), (16, 2, 3), (16, 2, 5)]

@@ -2,8 +2,8 @@
 
 import importlib.util
 import json
-import sys
 
+import child_programs
 import pytest
 
 from selfsup.analysis.benchmarks import train
@@ -11,10 +11,8 @@ from selfsup.analysis.benchmarks.configs import TrainConfig
 
 # Stands for the real one: the twin takes twice the time.
 _PROGRAM = """
-import json, sys
-from selfsup.analysis.benchmarks import child
 side = next(flag for flag in sys.argv if flag.startswith("--side=")).split("=")[1]
-rounds = sum(1 for _ in child.turns())
+rounds = sum(1 for _ in turns())
 times = [(1 + (side == "torch")) * (i + 1) for i in range(rounds)]
 line = {"seconds_by_round": times, "processor_seconds_by_round": times}
 if side == "torch":
@@ -27,7 +25,7 @@ print(json.dumps(line))
 
 def test_sides_take_turns_and_parts_are_lines(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
-    program = sys.executable, "-c", _PROGRAM
+    program = child_programs.program(_PROGRAM)
     ours, twin, part = train.measure(TrainConfig(rounds=3), program)
     assert [ours["side"], twin["side"]] == ["keras", "torch"]
     assert ours["seconds_by_round"] == [1, 2, 3]
