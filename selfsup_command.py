@@ -29,8 +29,8 @@ for line in sys.stdin.buffer:
 """
 
 
-# Tools that run on other backends too, at least a part of what they do.
-_NEUTRAL = ("benchmark",)
+# Of tools of which at least a part runs on another backend too.
+_BACKENDS = {"benchmark": ("tensorflow", "jax")}
 
 
 def _require_backend(name):
@@ -44,10 +44,7 @@ def _require_backend(name):
     except (AssertionError, ImportError, ValueError) as error:
         # Of other work's settings: not installed, or unknown.
         backend = f"{os.environ.get('KERAS_BACKEND', '')} ({error})".strip()
-    else:
-        if name in _NEUTRAL:
-            return
-    if backend != "tensorflow":
+    if backend not in _BACKENDS.get(name, ("tensorflow",)):
         sys.exit(
             "Error: Keras runs on another backend. Expected the TensorFlow backend. "
             f"Received: {' '.join(backend.split())}, from KERAS_BACKEND or keras.json"

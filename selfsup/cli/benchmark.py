@@ -83,6 +83,11 @@ def main(options, given):
         if options.output:
             lines.write(measured, options.output)
     sys.stdout.write(lines.table(measured, module.COLUMNS))
+    if all("error" in figures for figures in measured):
+        raise RuntimeError(
+            "Nothing could be measured. Expected a step that runs. Received: "
+            + measured[-1]["error"].strip().splitlines()[-1]
+        )
     if options.output and options.what == "growth":
         picture = pathlib.Path(options.output).with_suffix(".png")
         module.draw(measured, picture)

@@ -62,6 +62,15 @@ def test_other_measures_and_flags_of_others_are_refused():
     assert "Expected fields of InputConfig. Received: requests" in line
 
 
+def test_nothing_measured_is_an_error(monkeypatch):
+    module = importlib.import_module("selfsup.analysis.benchmarks.train")
+    failed = {"side": "keras", "error": "Traceback\nno such layer\n"}
+    failed["out_of_memory"] = False
+    monkeypatch.setattr(module, "measure", lambda config: [failed])
+    line = tool_calls.call(TOOL, "--what=train").error_line()
+    assert line.endswith("Expected a step that runs. Received: no such layer")
+
+
 def test_other_backends_are_refused_where_tensorflow_is_needed(monkeypatch):
     monkeypatch.setattr("keras.config.backend", lambda: "jax")
     line = tool_calls.call(TOOL, "--what=input").error_line()

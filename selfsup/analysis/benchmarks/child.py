@@ -125,7 +125,7 @@ class Turns:
             text=True,
             start_new_session=True,
         )
-        self.alive = self._wait()
+        self.alive = True
 
     def __enter__(self):
         return self
@@ -139,9 +139,9 @@ class Turns:
         self.process.stdout.close()
         self.errors.close()
 
-    def _wait(self):
-        """Waits until it is ready; returns False if it ended instead."""
-        return any(line.strip() == _READY for line in self.process.stdout)
+    def wait(self):
+        """Waits until it is ready for a round, or has failed."""
+        self.alive = any(line.strip() == _READY for line in self.process.stdout)
 
     def turn(self):
         """Lets it do a round, unless it has failed."""
@@ -149,7 +149,7 @@ class Turns:
             with contextlib.suppress(BrokenPipeError):
                 self.process.stdin.write("\n")
                 self.process.stdin.flush()
-            self.alive = self._wait()
+            self.wait()
 
     def result(self):
         """Ends it and returns what `run` does."""

@@ -61,7 +61,7 @@ def measure(config, program=child.PROGRAM):
         given = child.flags(config, **whole, **{field: value})
         key = tuple(given)
         if key not in done:
-            logging.info("%s %d", field, value)
+            logging.info("Measuring %s=%d", field, value)
             done[key] = child.run(given, config.side, program=program)
         base = {name: getattr(config, name) for name in _AXES}
         yield {"grows": field, **base, field: value, **done[key]}

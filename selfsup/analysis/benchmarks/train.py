@@ -40,11 +40,13 @@ def measure(config, program=child.PROGRAM):
     with contextlib.ExitStack() as stack:
         running = {}
         for side in sides:
-            logging.info("%s is compiled", side)
+            logging.info("Compiling the step of %s", side)
             given = [*child.flags(config, side=side), "--turns"]
             running[side] = stack.enter_context(child.Turns(given, side, program))
+            # Before the next one starts: both would be slower.
+            running[side].wait()
         for number in range(config.rounds):
-            logging.info("round %d of %d", number + 1, config.rounds)
+            logging.info("Round %d of %d", number + 1, config.rounds)
             for own in running.values():
                 own.turn()
         found = {side: own.result() for side, own in running.items()}

@@ -29,6 +29,7 @@ def _turns(*given):
 
 def test_a_process_does_a_round_when_it_is_its_turn():
     with _turns("--width=0.5") as one:
+        one.wait()
         for _ in range(3):
             one.turn()
         found = one.result()
@@ -37,6 +38,8 @@ def test_a_process_does_a_round_when_it_is_its_turn():
 
 def test_failures_are_results():
     with _turns("--fails=at once") as one, _turns("--fails=in a round") as other:
+        one.wait()
+        other.wait()
         for _ in range(2):
             one.turn()
             other.turn()
@@ -48,6 +51,7 @@ def test_failures_are_results():
 def test_a_process_ends_with_its_block():
     program = child_programs.program("next(turns())")
     with child.Turns((), "keras", program) as one:
+        one.wait()
         assert one.alive
     assert one.process.returncode < 0
 
