@@ -29,7 +29,12 @@ for line in sys.stdin.buffer:
 """
 
 
-def _require_tensorflow():
+# Of tools of which at least a part runs on another backend too.
+_BACKENDS = {"benchmark": ("tensorflow", "jax")}
+
+
+def _require_backend(name):
+    """Refuses a backend that a tool does not run on, or that cannot be imported."""
     try:
         # First, as it keeps the greeting away.
         importlib.import_module("selfsup")
@@ -39,7 +44,7 @@ def _require_tensorflow():
     except (AssertionError, ImportError, ValueError) as error:
         # Of other work's settings: not installed, or unknown.
         backend = f"{os.environ.get('KERAS_BACKEND', '')} ({error})".strip()
-    if backend != "tensorflow":
+    if backend not in _BACKENDS.get(name, ("tensorflow",)):
         sys.exit(
             "Error: Keras runs on another backend. Expected the TensorFlow backend. "
             f"Received: {' '.join(backend.split())}, from KERAS_BACKEND or keras.json"
@@ -93,10 +98,11 @@ def main(argv=None):
             those of the process.
     """
     take_screen()
-    _require_tensorflow()
+    argv = sys.argv if argv is None else argv
+    _require_backend("".join(argv[1:2]))
     from selfsup.cli import command
 
-    command.main(sys.argv if argv is None else argv)
+    command.main(argv)
 
 
 def tool(name):

@@ -12,7 +12,9 @@ import selfsup
 from selfsup import layers, networks
 
 # PyTorch is no dependency: one benchmark compares with it.
-_TORCH = {f"selfsup.analysis.benchmarks.torch_{name}" for name in ("networks", "step")}
+_TORCH = {
+    f"selfsup.analysis.benchmarks.torch_{name}" for name in ("networks", "step", "twin")
+}
 _MISSING = set() if importlib.util.find_spec("torch") else _TORCH
 
 MODULES = [

@@ -5,8 +5,9 @@ import warnings
 import keras
 import numpy as np
 
+from selfsup import losses
 from selfsup.analysis.benchmarks import step, synthetic
-from selfsup.analysis.benchmarks.step_config import StepConfig
+from selfsup.analysis.benchmarks.configs import StepConfig
 from selfsup.training.optimizers import CaffeSGD
 
 import fakes
@@ -59,7 +60,12 @@ def trained_by_keras():
     """
     model, optimizer = model_and_optimizer()
     batch = synthetic.batch(*SIZES)
-    step.compile_model(model, optimizer, run_eagerly=True)
+    model.compile(
+        optimizer,
+        loss={name: losses.HistogramKL() for name in step.LOSS_WEIGHTS},
+        loss_weights=step.LOSS_WEIGHTS,
+        run_eagerly=True,
+    )
     inputs = {"gray": batch.gray, "points": batch.points}
     with warnings.catch_warnings():
         # Of TensorFlow and Keras themselves.

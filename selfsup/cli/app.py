@@ -8,10 +8,9 @@ import shutil
 import sys
 import textwrap
 
-import tensorflow as tf
 from absl import flags, logging
 
-from selfsup import backend, paths, progress, runs, stopping
+from selfsup import backend, paths, stopping
 from selfsup.settings import value_type
 
 # What bad input, a full disk, a small device or a missing extra end in.
@@ -24,7 +23,6 @@ _USER_ERRORS = (
     TypeError,
     ValueError,
     flags.Error,
-    tf.errors.OpError,
 )
 
 
@@ -35,6 +33,12 @@ _DEFINE = {
     str: flags.DEFINE_string,
     tuple: flags.DEFINE_multi_string,
 }
+
+
+def _user_errors():
+    # A tool may run where TensorFlow is not installed.
+    tensorflow = sys.modules.get("tensorflow")
+    return (*_USER_ERRORS, *((tensorflow.errors.OpError,) if tensorflow else ()))
 
 
 class Tool:
@@ -81,7 +85,8 @@ class Tool:
             lambda record: not record.getMessage().startswith("Sharding callback")
         )
         # Of trainings that follow each other in one process.
-        tf.get_logger().addFilter(lambda record: "retracing" not in record.getMessage())
+        logger = python_logging.getLogger("tensorflow")
+        logger.addFilter(lambda record: "retracing" not in record.getMessage())
         backend.use_defaults()
         argv = sys.argv if argv is None else argv
         with stopping.handled():
@@ -89,7 +94,7 @@ class Tool:
                 self._run(argv)
             except stopping.Stopped as stop:
                 _stop(str(stop))
-            except _USER_ERRORS as error:
+            except _user_errors() as error:
                 # TensorFlow turns the end of a function that it called into its own.
                 if stopping.exit_code():
                     _stop()
@@ -135,6 +140,8 @@ class Tool:
 
     def _with_file(self, options, task_given, given):
         """Adds the settings of `--config`; its task is the tool's or replaces it."""
+        from selfsup import runs
+
         content = runs.read_settings(options.config)
         if content is None:
             raise FileNotFoundError(
@@ -260,7 +267,9 @@ def _stop(done=""):
 def _end(message, code):
     # A terminal that went away cannot be written to.
     with contextlib.suppress(OSError):
-        progress.close_bars()
+        # Without the module, whose library may be missing too, there are no bars.
+        if progress := sys.modules.get("selfsup.progress"):
+            progress.close_bars()
         sys.stderr.write(f"{message}\n")
         sys.stderr.flush()
     sys.exit(code)

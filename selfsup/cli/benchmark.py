@@ -1,18 +1,26 @@
-"""Measures speed beside reference implementations, in one run.
+"""Measures speed and memory beside reference implementations, in one run.
 
     python tools/benchmark.py --what input --data photos --crop_size 352
     python tools/benchmark.py --what train --network vgg16 --batch_size 2
+    python tools/benchmark.py --what growth --output growth.jsonl
     python tools/benchmark.py --what segment --height 375 --image_width 500
     python tools/benchmark.py --what serve --width 0.25 --crop_size 196 --images 40
 
-input compares the pretraining pipeline with two others over the same files and
-with the same parallelism: decoding alone, and a pipeline that decodes and scales
-whole color images. Rounds of the three alternate, and each round's rates are
-divided by that round's rate of decoding alone. Processor time counts all threads;
-it hardly depends on what else the machine does.
+input compares the pretraining pipeline with three others over the same files and with
+the same parallelism: decoding alone, of those parts that the pipeline decodes; a loader
+of OpenCV and NumPy; and a pipeline that decodes and scales whole color images. Rounds
+alternate, and each round is divided by that round of decoding alone. Processor time
+counts all threads; it hardly depends on what else the machine does, and times by the
+clock do.
 
-train times a training step and, in turns with it, its sparse hypercolumn alone,
-forward and back; and the memory of a sparse and of a dense hypercolumn.
+train times a training step on random images, in turns with the same model in PyTorch
+where that is installed, on one core a side unless there is a GPU. It says images a
+second, the share of the peak (the rate of a large matrix product), and the memory that
+the step takes. --parts times the sparse hypercolumn alone, forward and back, and fills
+memory with a sparse and a dense one. For a GPU: --precision mixed_bfloat16 --steps 10.
+
+growth times the step at growing crops, batches and numbers of points, each in a process
+of its own. With --output it draws cost and memory into a picture beside that file.
 
 segment segments an image of --height x --image_width, tiled as the evaluation does
 it at strides 1 and 4, and by concatenating the hypercolumns at stride 4 and at
@@ -23,89 +31,67 @@ and with the Keras model, in turns; --crop_size is the shortest side that the
 network sees. Then it watches the memory over --requests of images of different
 sizes; compare with TF_ENABLE_ONEDNN_OPTS=0, as oneDNN keeps memory for every size.
 
-Writes a JSON file if --output is given.
+train and growth run with KERAS_BACKEND=jax too, where TensorFlow need not be installed.
+Prints a table; --output gets a line of JSON for each measurement.
 """
 
 import dataclasses
-import json
+import importlib
 import os
+import pathlib
 import sys
 
-from selfsup import atomic, data
-from selfsup.analysis.benchmarks import input as input_
-from selfsup.analysis.benchmarks import segment, serve, train
+from absl import logging
+
+from selfsup import backend
+from selfsup.analysis.benchmarks import configs, lines
 from selfsup.cli.app import Tool
-from selfsup.settings import Config, changed, setting
-from selfsup.training.run_config import RunConfig
+from selfsup.settings import Config, setting
+
+# Name of the benchmark, which is that of its module: its settings.
+BENCHMARKS = {
+    "input": configs.InputConfig,
+    "train": configs.TrainConfig,
+    "growth": configs.GrowthConfig,
+    "segment": configs.SegmentConfig,
+    "serve": configs.ServeConfig,
+}
+
+# Those that run on Keras with JAX too.
+_NEUTRAL = ("train", "growth")
 
 
 @dataclasses.dataclass(frozen=True)
 class Options(Config):
-    """What is measured, and on what."""
+    """Flags that are no settings of a benchmark."""
 
-    what: str = setting(
-        "input", "What is measured.", choices=("input", "train", "segment", "serve")
-    )
-    data: tuple[str, ...] = setting((), "Sources. Default: embedded photos.", path=True)
-    network: str = changed(RunConfig, "network", "vgg16")
-    width: float = changed(RunConfig, "width", 1.0)
-    crop_size: int = changed(RunConfig, "crop_size", 352)
-    min_side: int | None = setting(None, "Least short side. Default: crop_size.", 8)
-    max_side: int | None = setting(None, "Greatest. Default: 600/352 of min_side.", 8)
-    batch_size: int = changed(RunConfig, "batch_size", 16)
-    points: int = setting(128, "Points an image.", 1)
-    images: int = setting(1024, "Images a round.", 1)
-    rounds: int = setting(5, "Rounds.", 1)
-    height: int = setting(375, "Height of the image to segment.", 1)
-    image_width: int = setting(500, "Its width.", 1)
-    concatenated_stride: int = setting(
-        2, "Finest stride of concatenating; 1 takes over 20 GB.", choices=(1, 2, 4)
-    )
-    requests: int = setting(1000, "Requests over which memory is watched.", 1)
-    output: str | None = setting(None, "JSON file with the result.", path=True)
-
-
-def _measure(options):
-    network = options.network, options.width
-    if options.what == "input":
-        min_side = options.min_side or options.crop_size
-        config = data.PipelineConfig(
-            data=options.data,
-            crop_size=options.crop_size,
-            min_side=min_side,
-            max_side=options.max_side or round(min_side * 600 / 352),
-            batch_size=options.batch_size,
-            points=options.points,
-        )
-        return input_.measure(config, options.images, options.rounds)
-    if options.what == "train":
-        return train.measure(
-            *network, options.crop_size, options.batch_size, options.rounds
-        )
-    if options.what == "segment":
-        finest = options.concatenated_stride
-        ways = ("tiled", 1), ("tiled", 4), ("concatenated", 4), ("concatenated", finest)
-        size = options.height, options.image_width
-        return segment.measure(*network, size, dict.fromkeys(ways), options.rounds)
-    return serve.measure(
-        *network,
-        options.crop_size,
-        options.data,
-        options.images,
-        options.rounds,
-        options.requests,
+    what: str = setting("input", "What is measured.", choices=BENCHMARKS)
+    output: str | None = setting(
+        None, "File that gets a line of JSON for each measurement.", path=True
     )
 
 
 def main(options, given):
-    """Measures, and writes the result as JSON."""
-    del given
-    measured = {"cores": os.cpu_count(), **_measure(options)}
-    text = json.dumps(measured, indent=2) + "\n"
-    sys.stdout.write(text)
-    if options.output:
-        with atomic.write(options.output) as unfinished:
-            unfinished.write_text(text)
+    """Measures by the settings given, and shows and writes what was found."""
+    if options.what not in _NEUTRAL:
+        backend.require_tensorflow()
+    config = BENCHMARKS[options.what].from_values(given)
+    module = importlib.import_module(f"selfsup.analysis.benchmarks.{options.what}")
+    measured = []
+    for figures in module.measure(config):
+        measured.append({"what": options.what, "cores": os.cpu_count(), **figures})
+        if options.output:
+            lines.write(measured, options.output)
+    sys.stdout.write(lines.table(measured, module.COLUMNS))
+    if all("error" in figures for figures in measured):
+        raise RuntimeError(
+            "Nothing could be measured. Expected a step that runs. Received: "
+            + measured[-1]["error"].strip().splitlines()[-1]
+        )
+    if options.output and options.what == "growth":
+        picture = pathlib.Path(options.output).with_suffix(".png")
+        module.draw(measured, picture)
+        logging.info("Look at %s", picture)
 
 
-TOOL = Tool(__doc__, main, Options)
+TOOL = Tool(__doc__, main, Options, BENCHMARKS)

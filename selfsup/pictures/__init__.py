@@ -1,39 +1,25 @@
 """Pictures to look at: contact sheets, masks of classes, curves and charts."""
 
-from selfsup.pictures.charts import (
-    class_table_chart,
-    confusion_chart,
-    curves,
-    layer_bars,
-    line_panels,
-    quadrants,
-    quartile_bars,
-    step_panels,
-)
-from selfsup.pictures.segmentation import segmentation_sheet
-from selfsup.pictures.sheets import (
-    contact_sheet,
-    encode_image,
-    grouped_sheet,
-    resize,
-    save_encoded,
-    save_image,
-)
+from selfsup import lazy
 
-__all__ = [
-    "class_table_chart",
-    "confusion_chart",
-    "contact_sheet",
-    "curves",
-    "encode_image",
-    "grouped_sheet",
-    "layer_bars",
-    "line_panels",
-    "quadrants",
-    "quartile_bars",
-    "resize",
-    "save_encoded",
-    "save_image",
-    "step_panels",
-    "segmentation_sheet",
-]
+__all__, __getattr__, __dir__ = lazy.exports(
+    __name__,
+    {
+        "class_table_chart": "charts",
+        "confusion_chart": "charts",
+        "contact_sheet": "sheets",
+        "curves": "charts",
+        "encode_image": "sheets",
+        "grouped_sheet": "sheets",
+        "growth_panels": "charts",
+        "layer_bars": "charts",
+        "line_panels": "charts",
+        "quadrants": "charts",
+        "quartile_bars": "charts",
+        "resize": "sheets",
+        "save_encoded": "sheets",
+        "save_image": "sheets",
+        "segmentation_sheet": "segmentation",
+        "step_panels": "charts",
+    },
+)

@@ -246,6 +246,32 @@ def step_panels(panels, path, marks):
     _save(figure, path)
 
 
+def growth_panels(panels, path, columns):
+    """Draws what grows with a size, from zero on, a panel for each pair.
+
+    Args:
+        panels: Dict from pairs of the titles of the horizontal and the vertical axis
+            to pairs of sequences: sizes in their order, and values.
+        path: Path of the picture.
+        columns: Panels in a row.
+    """
+    rows = -(-len(panels) // columns)
+    figure = _figure(0.6 + 3.2 * columns, 0.4 + 2.6 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes, ((horizontal, vertical), values) in zip(
+        grid.flat, panels.items(), strict=True
+    ):
+        axes.plot(*values, marker="o", markersize=4)
+        # Zero belongs to it: what grows in proportion shows as that.
+        axes.update_datalim([(0, 0)])
+        axes.autoscale_view()
+        axes.set_xlim(left=0)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel(horizontal)
+        axes.set_ylabel(vertical)
+    _save(figure, path)
+
+
 def quadrants(panels, path, horizontal, vertical, columns):
     """Draws items by two scores, with lines at the medians.
 

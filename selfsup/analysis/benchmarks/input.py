@@ -1,17 +1,36 @@
-"""Speed of the input pipeline beside decoding alone and a naive pipeline."""
+"""Speed of the input pipeline beside decoding alone and two other loaders."""
 
 import os
 import statistics
-import time
 
 import tensorflow as tf
 
 from selfsup import color, data, targets
+from selfsup.analysis.benchmarks import opencv_loader, process
+from selfsup.data import partial_decode
+
+COLUMNS = {
+    "way": ("way", ""),
+    "processor ms/image": ("processor_ms_per_image", ".2f"),
+    "x decoding alone": ("processor_ratio_to_decode_only", ".2f"),
+    "images/s": ("images_per_second", ".1f"),
+    "a core": ("images_per_second_per_core", ".1f"),
+    "speed by the clock, x decoding alone": ("ratio_to_decode_only", ".2f"),
+    "at least": ("least_ratio_to_decode_only", ".2f"),
+}
 
 
-def _decoded(path):
-    """Decodes a whole image."""
-    return tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
+def _decoding(config):
+    """Returns a function that decodes what a sample of the pipeline needs."""
+
+    def sample(path):
+        noise = tf.random.uniform([3])
+        side = partial_decode.random_side(noise[0], config.min_side, config.max_side)
+        encoded = tf.io.read_file(path)
+        window = partial_decode.read_window(encoded, side, noise[1:], config.crop_size)
+        return tf.shape(window)
+
+    return sample
 
 
 def _naive(config):
@@ -19,7 +38,7 @@ def _naive(config):
     crop = config.crop_size
 
     def sample(path):
-        image = _decoded(path)
+        image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
         size = tf.cast(tf.shape(image)[:2], tf.float32)
         short_side = tf.random.uniform([], config.min_side, config.max_side)
         size = tf.cast(tf.math.ceil(size * short_side / tf.reduce_min(size)), tf.int32)
@@ -35,59 +54,83 @@ def _naive(config):
 
 
 def _seconds(dataset, batches):
-    """Returns wall time and processor time of some batches."""
+    """Returns the `process.Seconds` of some batches."""
     iterator = iter(dataset)
     next(iterator)
-    wall, processor = time.perf_counter(), time.process_time()
+    start = process.now()
     for _ in range(batches):
         next(iterator)
-    return time.perf_counter() - wall, time.process_time() - processor
+    return process.since(start)
 
 
-def measure(config, images_per_round, rounds):
+def pipeline_config(config):
+    """Returns the `data.PipelineConfig` of an `InputConfig`."""
+    min_side = config.min_side or config.crop_size
+    return data.PipelineConfig(
+        data=config.data,
+        crop_size=config.crop_size,
+        min_side=min_side,
+        max_side=config.max_side or round(min_side * 600 / 352),
+        batch_size=config.batch_size,
+        points=config.points,
+    )
+
+
+def measure(config):
     """Times the pipelines in turns, over the same files.
 
     Args:
-        config: A `data.PipelineConfig` of JPEG files.
-        images_per_round: Images in each round of each pipeline.
-        rounds: Number of rounds.
+        config: An `InputConfig` of JPEG files.
 
     Returns:
-        A dict from pipeline to its figures.
+        A list of a dict of figures for each way.
     """
-    images = data.images_of(config)
-    paths = [images.name(index) for index in range(len(images))]
-    paths = tf.data.Dataset.from_tensor_slices(paths).repeat()
+    pipeline = pipeline_config(config)
+    images = data.images_of(pipeline)
+    names = [images.name(index) for index in range(len(images))]
+    paths = tf.data.Dataset.from_tensor_slices(names).repeat()
 
     def mapped(function):
         samples = paths.map(function, num_parallel_calls=os.cpu_count())
-        return samples.batch(config.batch_size).prefetch(2)
+        return samples.batch(pipeline.batch_size).prefetch(2)
 
     datasets = {
-        "decode_only": mapped(lambda path: tf.shape(_decoded(path))),
-        "naive": mapped(_naive(config)),
-        "pipeline": data.pipeline(config, images=images),
+        "decode_only": mapped(_decoding(pipeline)),
+        "pipeline": data.pipeline(pipeline, images=images),
+        "opencv": opencv_loader.Loader(names, pipeline),
+        "naive": mapped(_naive(pipeline)),
     }
-    batches = max(1, images_per_round // config.batch_size)
+    batches = max(1, config.images // pipeline.batch_size)
     times = {name: [] for name in datasets}
-    for _ in range(rounds):
+    for _ in range(config.rounds):
         for name, dataset in datasets.items():
             times[name].append(_seconds(dataset, batches))
-    return {
-        name: _summary(own, times["decode_only"], batches * config.batch_size)
+    settings = config.to_json()
+    return [
+        {
+            "way": name,
+            **_summary(own, times["decode_only"], batches * pipeline.batch_size),
+            **settings,
+        }
         for name, own in times.items()
-    }
+    ]
 
 
 def _summary(times, alone, images):
-    """Summarizes `(wall, processor)` seconds of rounds beside decoding alone."""
-    ratios = [other[0] / own[0] for own, other in zip(times, alone, strict=True)]
-    wall = statistics.median(own[0] for own in times)
-    processor = statistics.median(own[1] for own in times)
+    """Summarizes the `process.Seconds` of rounds beside decoding alone.
+
+    Ratios of processor time are costs, those of the clock are speeds.
+    """
+    pairs = list(zip(times, alone, strict=True))
+    costs = [own.processor / other.processor for own, other in pairs]
+    speeds = [other.wall / own.wall for own, other in pairs]
+    wall = statistics.median(own.wall for own in times)
+    processor = statistics.median(own.processor for own in times)
     return {
+        "processor_ms_per_image": 1000 * processor / images,
+        "processor_ratio_to_decode_only": statistics.median(costs),
         "images_per_second": images / wall,
         "images_per_second_per_core": images / wall / os.cpu_count(),
-        "processor_ms_per_image": 1000 * processor / images,
-        "ratio_to_decode_only": statistics.median(ratios),
-        "least_ratio_to_decode_only": min(ratios),
+        "ratio_to_decode_only": statistics.median(speeds),
+        "least_ratio_to_decode_only": min(speeds),
     }

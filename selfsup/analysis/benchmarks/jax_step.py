@@ -1,11 +1,11 @@
 """A training step of Keras on JAX, compiled as a whole."""
 
 import functools
-import statistics
 import time
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from selfsup.analysis.benchmarks import process, trace
 
@@ -111,9 +111,14 @@ def figures(executable):
     """Returns what XLA knows of an executable: its operations and its memory."""
     costs = executable.cost_analysis() or {}
     memory = executable.memory_analysis()
+    sizes = {
+        name: getattr(memory, f"{name}_size_in_bytes", 0) / 1024**2
+        for name in ("argument", "output", "alias", "temp")
+    }
     return {
         "xla_flops": costs.get("flops"),
-        "xla_temporary_megabytes": memory and memory.temp_size_in_bytes / 1024**2,
+        "xla_temporary_megabytes": sizes["temp"],
+        "xla_megabytes": sum(sizes.values()) - 2 * sizes["alias"],
     }
 
 
@@ -141,17 +146,33 @@ def peak_megabytes():
     return statistics_ and statistics_["peak_bytes_in_use"] / 1024**2
 
 
-def product_flops(size):
-    """Returns operations a second of a product of random matrices in bfloat16."""
+def product_flops(size, dtype):
+    """Returns operations a second of a product of random square matrices."""
     one, other = (
-        jax.random.normal(jax.random.key(seed), (size, size), jnp.bfloat16)
+        jax.random.normal(jax.random.key(seed), (size, size), dtype)
         for seed in range(2)
     )
     product = jax.jit(jnp.matmul)
-    seconds = process.seconds_a_step(
-        lambda: product(one, other), jax.block_until_ready, 10, 6
+    return process.product_flops(
+        size, lambda: product(one, other), jax.block_until_ready
     )
-    return 2 * size**3 / statistics.median(seconds[1:])
+
+
+def loss_and_gradients(model, loss, batch):
+    """Computes the loss of a batch in training, and its gradients.
+
+    Args:
+        model: A Keras model.
+        loss: Function of its outputs and a batch.
+        batch: The batch.
+
+    Returns:
+        A pair: a float, and a list of arrays in the order of the trainable variables.
+    """
+    state = state_of(model)
+    executable, _ = compiled(backward(model, loss), state, batch)
+    (value, _), gradients = executable(state, batch)
+    return float(value), [np.asarray(gradient) for gradient in gradients]
 
 
 def kernels(start, folder, steps=2):

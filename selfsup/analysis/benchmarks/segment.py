@@ -1,7 +1,5 @@
 """Time and memory of segmenting a whole image, tiled and by concatenation."""
 
-import ctypes
-import gc
 import multiprocessing
 import statistics
 
@@ -13,34 +11,43 @@ from selfsup.analysis.benchmarks import process
 
 _CLASSES = 21
 
+COLUMNS = {
+    "way": ("way", ""),
+    "stride": ("stride", ""),
+    "processor s": ("processor_seconds", ".2f"),
+    "s": ("seconds", ".2f"),
+    "MB more": ("megabytes", ".0f"),
+    "MB at most": ("peak_megabytes", ".0f"),
+}
 
-def measure(network, width, image_size, strides, rounds):
+
+def measure(config):
     """Segments an image in every way, each in a process of its own.
 
     Args:
-        network: Name of the backbone; it gets two field-of-view blocks.
-        width: Factor on its channels.
-        image_size: Height and width of the image.
-        strides: Pairs of a way, `"tiled"` or `"concatenated"`, and the stride
-            of the output.
-        rounds: How often each is timed; medians count.
+        config: A `SegmentConfig`.
 
-    Returns:
+    Yields:
         A dict of figures for each way: seconds, and megabytes by which the
         process grew at its peak beyond what it held with the model; and that
         peak itself.
     """
-    figures = {}
-    for way, stride in strides:
-        arguments = (way, stride, network, width, image_size, rounds)
+    finest = config.concatenated_stride
+    ways = ("tiled", 1), ("tiled", 4), ("concatenated", 4), ("concatenated", finest)
+    size = config.height, config.image_width
+    for way, stride in dict.fromkeys(ways):
+        settings = config.network, config.width, size, config.rounds
         # A process never gives its peak back: every way needs a fresh one.
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            figures[f"{way}, stride {stride}"] = pool.apply(_measure_one, arguments)
-    return {
-        "network": network,
-        "image": f"{image_size[1]}x{image_size[0]}",
-        "ways": figures,
-    }
+            figures = pool.apply(_measure_one, (way, stride, *settings))
+        yield {
+            "network": config.network,
+            "width": config.width,
+            "image": f"{size[1]}x{size[0]}",
+            "way": way,
+            "stride": stride,
+            **figures,
+        }
 
 
 def _measure_one(way, stride, network, width, image_size, rounds):
@@ -59,13 +66,13 @@ def _measure_one(way, stride, network, width, image_size, rounds):
     predict(tf.zeros([32, 32, 1]))
     image = tf.random.stateless_uniform([*image_size, 1], (0, 0), -0.4, 0.5)
     # What building the model needed for a while goes back to the system.
-    gc.collect()
-    ctypes.CDLL("libc.so.6").malloc_trim(0)
-    before = process.held_megabytes()
+    before = process.trimmed_megabytes()
     process.reset_peak()
     runs = {way: lambda: predict(image).numpy()}
+    seconds = process.seconds_in_turns(runs, rounds)[way]
     return {
-        "seconds": statistics.median(process.seconds_in_turns(runs, rounds)[way]),
+        "processor_seconds": statistics.median(own.processor for own in seconds),
+        "seconds": statistics.median(own.wall for own in seconds),
         "megabytes": process.peak_megabytes() - before,
         "peak_megabytes": process.peak_megabytes(),
         "channels": sum(tap.channels for tap in taps),

@@ -16,11 +16,23 @@ from selfsup.data.decoding import decode_bytes
 # Sides of the images of the memory test, in pixels.
 _SIDES = (64, 640)
 
+COLUMNS = {
+    "way": ("way", ""),
+    "processor ms/image": ("processor_ms_per_image", ".1f"),
+    "speed beside keras": ("processor_ratio_to_keras", ".2f"),
+    "images/s": ("images_per_second", ".1f"),
+    "beside keras": ("ratio_to_keras", ".2f"),
+    "MB at first": ("start_megabytes", ".0f"),
+    "half way": ("half_way_megabytes", ".0f"),
+    "at the end": ("end_megabytes", ".0f"),
+    "at most": ("peak_megabytes", ".0f"),
+}
+
 # Requests after which memory is counted: caches fill with the first ones.
 _FIRST = 20
 
 
-def measure(network, width, short_side, sources, images, rounds, requests):
+def measure(config):
     """Colors photographs with an exported and with the Keras model, in turns.
 
     Both take encoded images, one a request, and return PNGs. The export is loaded
@@ -28,39 +40,38 @@ def measure(network, width, short_side, sources, images, rounds, requests):
     while the export answers images of different sizes.
 
     Args:
-        network: Name of the backbone.
-        width: Factor on its channels.
-        short_side: Shortest side that the network sees.
-        sources: Specifications of images; empty for the embedded photographs.
-        images: Images a round.
-        rounds: How often each is timed; medians count.
-        requests: Requests of images of different sizes, during which memory is
-            watched.
+        config: A `ServeConfig`.
 
     Returns:
-        A dict of figures for each way, `"saved_model"` and `"keras"`.
+        A list of a dict of figures for each way, `"saved_model"` and `"keras"`.
     """
-    encoded = _photographs(sources, images)
-    backbone = networks.ARCHITECTURES[network].builder(width=width)
-    hidden = max(8, round(1024 * width))
+    encoded = _photographs(config.data, config.images)
+    builder = networks.ARCHITECTURES[config.network].builder
+    backbone = builder(width=config.width)
+    hidden = max(8, round(1024 * config.width))
     model = heads.colorizer(backbone, networks.taps(backbone), hidden=hidden)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        exported = export.ExportedModel("colorizer", model, short_side)
+        exported = export.ExportedModel("colorizer", model, config.crop_size)
         version = export.write(exported, pathlib.Path(folder, "colors"))
         export_seconds = time.perf_counter() - start
         loaded = tf.saved_model.load(str(version))
-    ways = {"saved_model": _by_signature(loaded), "keras": _by_keras(model, short_side)}
-    figures = _speed(ways, encoded, rounds)
-    figures["saved_model"] |= _memory(ways["saved_model"], encoded, requests)
-    return {
-        "network": network,
-        "width": width,
-        "side": short_side,
-        "export_seconds": export_seconds,
-        "requests_of_different_sizes": requests,
-        "ways": figures,
+    ways = {
+        "saved_model": _by_signature(loaded),
+        "keras": _by_keras(model, config.crop_size),
     }
+    figures = _speed(ways, encoded, config.rounds)
+    figures["saved_model"] |= {
+        "export_seconds": export_seconds,
+        "requests_of_different_sizes": config.requests,
+        **_memory(ways["saved_model"], encoded, config.requests),
+    }
+    settings = {
+        "network": config.network,
+        "width": config.width,
+        "side": config.crop_size,
+    }
+    return [{**settings, "way": way, **own} for way, own in figures.items()]
 
 
 def _photographs(sources, count):
@@ -102,13 +113,25 @@ def _speed(ways, encoded, rounds):
     seconds = process.seconds_in_turns(runs, rounds)
     return {
         name: {
-            "images_per_second": len(encoded) / statistics.median(times),
-            "ratio_to_keras": statistics.median(
-                keras / own for keras, own in zip(seconds["keras"], times, strict=True)
-            ),
+            "processor_ms_per_image": 1000 / len(encoded) * _median(times, "processor"),
+            "processor_ratio_to_keras": _ratio(seconds["keras"], times, "processor"),
+            "images_per_second": len(encoded) / _median(times, "wall"),
+            "ratio_to_keras": _ratio(seconds["keras"], times, "wall"),
         }
         for name, times in seconds.items()
     }
+
+
+def _median(times, clock):
+    return statistics.median(getattr(own, clock) for own in times)
+
+
+def _ratio(others, times, clock):
+    """Returns how many times as fast as the other a way is, by the median round."""
+    return statistics.median(
+        getattr(other, clock) / getattr(own, clock)
+        for other, own in zip(others, times, strict=True)
+    )
 
 
 def _memory(answer, encoded, requests):

@@ -1,19 +1,18 @@
-"""Speed of a training step on random images, on any backend of Keras.
+"""Speed and memory of a training step on random images, on TensorFlow or JAX.
 
     KERAS_BACKEND=jax python -m selfsup.analysis.benchmarks.step --network vgg16 \
         --crop_size 352 --batch_size 64 --precision mixed_bfloat16
 
 A step computes the loss and its gradients and moves the weights. Prints one line of
-JSON. `--side torch` times the same step written in PyTorch.
+JSON. `--side torch` times the same step written in PyTorch. `tools/benchmark.py` runs
+this program for `--what train` and `--what growth`.
 """
 
 import contextlib
 import dataclasses
 import functools
-import importlib
 import json
 import math
-import statistics
 import sys
 import time
 
@@ -21,12 +20,12 @@ import keras
 from absl import app, flags
 
 from selfsup import heads, losses, networks
-from selfsup.analysis.benchmarks import flops, process, synthetic
-from selfsup.analysis.benchmarks.step_config import StepConfig
+from selfsup.analysis.benchmarks import child, flops, process, synthetic
+from selfsup.analysis.benchmarks.configs import StepConfig
 from selfsup.settings import value_type
 from selfsup.training.optimizers import CaffeSGD
 
-_LOSS_WEIGHTS = {"hue": 5, "chroma": 1}
+LOSS_WEIGHTS = {"hue": 5, "chroma": 1}
 
 _DEFINE = {
     bool: flags.DEFINE_bool,
@@ -95,43 +94,81 @@ def loss(outputs, batch):
     divergence = losses.HistogramKL()
     return sum(
         weight * divergence(batch.targets[name], outputs[name], batch.weights[name])
-        for name, weight in _LOSS_WEIGHTS.items()
+        for name, weight in LOSS_WEIGHTS.items()
     )
 
 
-def measure(config):
+def measure(config, rounds=None):
     """Times the step.
 
     Args:
         config: A `StepConfig`.
+        rounds: An iterable of one item a round; None for `config.rounds` of them.
 
     Returns:
         A dict of figures, the settings among them. `flops` are the operations of a
         step that `flops.of_step` counts, and `xla_flops` those that XLA does, both
         of one image; `share_of_peak` is the rate of the former beside that of a
-        large matrix product in bfloat16.
+        large matrix product, in bfloat16 unless a CPU computes in float32.
+        `peak_megabytes` is the most memory of the device; on a CPU that of the
+        process during the rounds, beyond what it held before the model was built, or
+        on JAX what XLA plans for the step.
     """
+    process.limit_threads(config.threads)
+    rounds = range(config.rounds) if rounds is None else rounds
+    held = process.trimmed_megabytes()
     start = time.perf_counter()
     keras.utils.set_random_seed(0)
     model = colorizer(config)
     operations = {"flops": flops.of_step(model, config.crop_size, config.points)}
     if config.side == "torch":
-        twin = importlib.import_module("selfsup.analysis.benchmarks.torch_step")
-        return _summary(config, operations | twin.measure(config))
+        # Its memory is not the twin's.
+        del model
+        keras.backend.clear_session()
+        return _summary(config, operations | _in_torch(config, rounds))
     optimizer = CaffeSGD()
     optimizer.build(model.trainable_variables)
     found = {
-        "framework": f"keras {keras.__version__}, {keras.backend.backend()}",
         "parameters": sum(math.prod(x.shape) for x in model.trainable_variables),
         **operations,
         "build_seconds": time.perf_counter() - start,
     }
     batch = synthetic.batch(config.batch_size, config.crop_size, config.points)
-    by_backend = _on_jax if keras.backend.backend() == "jax" else _by_keras
-    return _summary(config, found | by_backend(config, model, optimizer, batch))
+    found |= _BACKENDS[keras.backend.backend()](config, model, optimizer, batch, rounds)
+    if "process_megabytes" in found:
+        found["peak_megabytes"] = found.pop("process_megabytes") - held
+    return _summary(config, found)
 
 
-def _on_jax(config, model, optimizer, batch):
+def product_size(config, on_cpu):
+    """Returns the side and the type of the matrices of the peak rate.
+
+    Args:
+        config: A `StepConfig`.
+        on_cpu: Whether there is no other device.
+
+    Returns:
+        A pair: an integer, and `"float32"` or `"bfloat16"`.
+    """
+    single = on_cpu and config.precision == "float32"
+    size = config.product_size or (512 if on_cpu else 8192)
+    return size, "float32" if single else "bfloat16"
+
+
+def _in_torch(config, rounds):
+    from selfsup.analysis.benchmarks import torch_step, torch_twin
+
+    twins = torch_twin.compare(config) if config.twin_check else {}
+    return twins | torch_step.measure(config, rounds)
+
+
+def _on_tensorflow(config, model, optimizer, batch, rounds):
+    from selfsup.analysis.benchmarks import tf_step
+
+    return tf_step.measure(config, model, optimizer, batch, rounds)
+
+
+def _on_jax(config, model, optimizer, batch, rounds):
     import jax
 
     from selfsup.analysis.benchmarks import jax_step
@@ -144,25 +181,29 @@ def _on_jax(config, model, optimizer, batch):
     first = float(loop())
     jax.block_until_ready(loop())
     wait = jax.block_until_ready
-    seconds = process.seconds_a_step(loop, wait, config.steps, config.rounds)
+    seconds = process.seconds_a_step(loop, wait, config.steps, rounds)
+    figures = jax_step.figures(executable)
     found = {
         "framework": f"keras {keras.__version__}, jax {jax.__version__}",
         "device": jax.devices()[0].device_kind,
         "compile_seconds": compile_seconds,
         "seconds": seconds,
-        "peak_megabytes": jax_step.peak_megabytes(),
-        **jax_step.figures(executable),
+        # What the compiler leaves in the process is more than a small step takes.
+        "peak_megabytes": jax_step.peak_megabytes() or figures["xla_megabytes"],
+        **figures,
         "losses": [first, float(loop())],
     }
     if config.profile:
         found["kernels"] = jax_step.kernels(loop, config.profile)
-    on_cpu = jax.default_backend() == "cpu"
-    size = config.product_size or (512 if on_cpu else 8192)
-    found["product_flops"] = jax_step.product_flops(size)
+    size = product_size(config, jax.default_backend() == "cpu")
+    found["product_flops"] = jax_step.product_flops(*size)
     if config.parts:
         jax_step.restore(model, optimizer, loop.state)
         found["timed_parts"] = _parts(config, model, batch)
     return found
+
+
+_BACKENDS = {"tensorflow": _on_tensorflow, "jax": _on_jax}
 
 
 def _parts(config, model, batch):
@@ -186,9 +227,9 @@ def _parts(config, model, batch):
             start = functools.partial(executable, state, batch)
             wait = jax.block_until_ready
             wait(start())
-            seconds = process.seconds_a_step(start, wait, config.steps, 3)
+            seconds = process.seconds_a_step(start, wait, config.steps, range(3))
             found[name + suffix] = {
-                "milliseconds": 1000 * statistics.median(seconds),
+                **process.milliseconds(seconds),
                 "compile_seconds": compile_seconds,
             }
     return found
@@ -200,53 +241,20 @@ def _last_map(model):
     return last
 
 
-def compile_model(model, optimizer, **kwargs):
-    """Makes a colorizer ready for `train_on_batch` with the loss of the step.
-
-    Args:
-        model: A Keras model.
-        optimizer: A Keras optimizer.
-        **kwargs: Further arguments of `keras.Model.compile`.
-    """
-    model.compile(
-        optimizer,
-        loss={name: losses.HistogramKL() for name in _LOSS_WEIGHTS},
-        loss_weights=_LOSS_WEIGHTS,
-        **kwargs,
-    )
-
-
-def _by_keras(config, model, optimizer, batch):
-    compile_model(model, optimizer)
-    inputs = {"gray": batch.gray, "points": batch.points}
-
-    def step():
-        return model.train_on_batch(inputs, batch.targets, batch.weights)[0]
-
-    start = time.perf_counter()
-    first = float(step())
-    compile_seconds = time.perf_counter() - start
-    seconds = process.seconds_a_step(step, float, config.steps, config.rounds)
-    return {
-        "compile_seconds": compile_seconds,
-        "seconds": seconds,
-        "losses": [first, float(step())],
-    }
-
-
 def _summary(config, found):
     seconds = found.pop("seconds")
-    median = statistics.median(seconds)
-    images = config.batch_size / median
+    milliseconds = process.milliseconds(seconds)
+    images = 1000 * config.batch_size / milliseconds["milliseconds"]
     rates = {
         "images_per_second": images,
-        "milliseconds": 1000 * median,
-        "least_milliseconds": 1000 * min(seconds),
-        "greatest_milliseconds": 1000 * max(seconds),
+        **milliseconds,
+        "least_milliseconds": 1000 * min(own.wall for own in seconds),
+        "greatest_milliseconds": 1000 * max(own.wall for own in seconds),
+        "seconds_by_round": [own.wall for own in seconds],
+        "processor_seconds_by_round": [own.processor for own in seconds],
         "teraflops": found["flops"] * images / 1e12,
+        "share_of_peak": found["flops"] * images / found["product_flops"],
     }
-    if "product_flops" in found:
-        rates["share_of_peak"] = found["flops"] * images / found["product_flops"]
     if found.get("xla_flops"):
         found["xla_flops"] /= config.batch_size
     return {**config.to_json(), **rates, **found}
@@ -259,11 +267,13 @@ def _main(argv):
         field.name: flags.FLAGS[field.name].value
         for field in dataclasses.fields(StepConfig)
     }
-    sys.stdout.write(json.dumps(measure(StepConfig(**values))) + "\n")
+    rounds = child.turns() if flags.FLAGS.turns else None
+    sys.stdout.write(json.dumps(measure(StepConfig(**values), rounds)) + "\n")
 
 
 if __name__ == "__main__":
     for _field in dataclasses.fields(StepConfig):
         define = _DEFINE[value_type(_field)]
         define(_field.name, _field.default, _field.metadata["help"])
+    flags.DEFINE_bool("turns", False, "Whether each round waits for a line of input.")
     app.run(_main)

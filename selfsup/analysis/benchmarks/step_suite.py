@@ -9,11 +9,8 @@ as it is known; a table follows at the end.
 """
 
 import json
-import os
 import pathlib
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,12 +18,10 @@ from typing import NamedTuple
 
 from absl import app, flags
 
-_PROGRAM = (sys.executable, "-m", "selfsup.analysis.benchmarks.step")
+from selfsup.analysis.benchmarks import child
 
 # Less time than this is not worth starting a case.
 _LEAST_SECONDS = 15
-
-_MEMORY_ERRORS = "RESOURCE_EXHAUSTED", "OutOfMemoryError", "out of memory"
 
 
 class Case(NamedTuple):
@@ -92,7 +87,7 @@ CASES = (
 )
 
 
-def run(cases, output, seconds, folder, program=_PROGRAM, options=()):
+def run(cases, output, seconds, folder, program=child.PROGRAM, options=()):
     """Runs cases until all are done or time is up.
 
     Args:
@@ -115,54 +110,14 @@ def run(cases, output, seconds, folder, program=_PROGRAM, options=()):
             break
         given = [flag.replace("@", str(folder)) for flag in (*case.flags(), *options)]
         start = time.monotonic()
-        done = _run_one([*program, *given], case.side, min(left, case.seconds), folder)
+        limit = min(left, case.seconds)
+        done = child.run(given, case.side, limit, folder, program)
         line = {**case._asdict(), **done, "whole_seconds": time.monotonic() - start}
         found.append(line)
         with open(output, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         _say(_row(line))
     return found
-
-
-def _run_one(command, side, seconds, folder):
-    with subprocess.Popen(
-        command,
-        env=_environment(side, folder),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Compilers start processes of their own, which must end with it.
-        start_new_session=True,
-    ) as process:
-        try:
-            text, errors = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            return _failed(f"not done after {seconds:.0f} seconds")
-    if process.returncode:
-        return _failed(errors or f"exit code {process.returncode}")
-    return json.loads(text.strip().splitlines()[-1])
-
-
-def _failed(errors):
-    return {
-        "error": errors[-3000:],
-        "out_of_memory": any(text in errors for text in _MEMORY_ERRORS),
-    }
-
-
-def _environment(side, folder):
-    compiled = {
-        "JAX_COMPILATION_CACHE_DIR": f"{folder}/jax",
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "TORCHINDUCTOR_CACHE_DIR": f"{folder}/torch",
-        "XLA_PYTHON_CLIENT_MEM_FRACTION": "0.92",
-        "TF_CPP_MIN_LOG_LEVEL": "1",
-    }
-    # Else Keras' own JAX could take memory of the device from PyTorch.
-    alone = {"JAX_PLATFORMS": "cpu"} if side == "torch" else {}
-    return {**os.environ, **compiled, **alone}
 
 
 def table(lines):

@@ -1,18 +1,16 @@
 """Speed of the same training step in PyTorch, compiled, to compare with ours."""
 
-import statistics
 import time
 
 import torch
 from torch.nn import functional as F
 
 from selfsup.analysis.benchmarks import process, synthetic
+from selfsup.analysis.benchmarks.step import LOSS_WEIGHTS, product_size
 from selfsup.analysis.benchmarks.torch_networks import Colorizer
 
 # The smallest normal number: no logarithm of zero.
 _TINY = 1.1754944e-38
-
-_LOSS_WEIGHTS = {"hue": 5, "chroma": 1}
 
 
 def loss(model, batch, precision="float32"):
@@ -32,7 +30,7 @@ def loss(model, batch, precision="float32"):
         logits = model(batch.gray, batch.points)
     return sum(
         weight * _divergence(batch.targets[name], logits[name], batch.weights[name])
-        for name, weight in _LOSS_WEIGHTS.items()
+        for name, weight in LOSS_WEIGHTS.items()
     )
 
 
@@ -68,16 +66,20 @@ def caffe_sgd(model):
     return torch.optim.SGD(groups, lr=1e-3, momentum=0.9, fused=True)
 
 
-def measure(config):
+def measure(config, rounds):
     """Times the step.
 
     Args:
         config: A `StepConfig`.
+        rounds: An iterable of one item a round.
 
     Returns:
         A dict of figures, named as those of `step.measure`.
     """
+    if config.threads:
+        torch.set_num_threads(config.threads)
     torch.manual_seed(0)
+    held = process.trimmed_megabytes()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.backends.cudnn.benchmark = True
     # As XLA computes float32 unless it is told otherwise.
@@ -104,10 +106,12 @@ def measure(config):
     first = step().item()
     first_seconds = time.perf_counter() - start
     step().item()
-    seconds = process.seconds_a_step(
-        step, torch.Tensor.item, config.steps, config.rounds
-    )
-    peak = torch.cuda.max_memory_allocated() if device == "cuda" else None
+    process.reset_peak()
+    seconds = process.seconds_a_step(step, torch.Tensor.item, config.steps, rounds)
+    if device == "cuda":
+        peak = torch.cuda.max_memory_allocated() / 1024**2
+    else:
+        peak = process.peak_megabytes() - held
     figures = {
         "framework": f"torch {torch.__version__}",
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
@@ -115,23 +119,23 @@ def measure(config):
         "compile_seconds": first_seconds,
         "seconds": seconds,
         "losses": [first, step().item()],
-        "peak_megabytes": peak and peak / 1024**2,
+        "peak_megabytes": peak,
     }
     if config.profile:
         figures["kernels"] = _kernels(step, device)
-    size = config.product_size or (8192 if device == "cuda" else 512)
-    return {**figures, "product_flops": _product_flops(size, device)}
+    size = product_size(config, device == "cpu")
+    return {**figures, "product_flops": _product_flops(*size, device)}
 
 
-def _product_flops(size, device):
-    """Returns operations a second of a product of random matrices in bfloat16."""
+def _product_flops(size, dtype, device):
+    """Returns operations a second of a product of random square matrices."""
     one, other = (
-        torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2)
+        torch.randn(size, size, device=device, dtype=getattr(torch, dtype))
+        for _ in range(2)
     )
-    seconds = process.seconds_a_step(
-        lambda: one @ other, lambda product: product[0, 0].item(), 10, 6
+    return process.product_flops(
+        size, lambda: one @ other, lambda product: product[0, 0].item()
     )
-    return 2 * size**3 / statistics.median(seconds[1:])
 
 
 def _kernels(step, device, count=12):

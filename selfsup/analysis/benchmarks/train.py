@@ -1,99 +1,101 @@
-"""Speed of a training step, and what its sparse hypercolumn takes of it."""
+"""Speed and memory of a training step, in turns with its twin in PyTorch."""
 
+import contextlib
+import importlib.util
 import statistics
 
-import keras
-import tensorflow as tf
+from absl import logging
 
-from selfsup import layers, losses
-from selfsup.analysis.benchmarks import process
-from selfsup.training.optimizers import make_optimizer
-from selfsup.training.step import Step, WeightedLoss
-from selfsup.training.tasks.colorization import Colorization, ColorizationConfig
+from selfsup.analysis.benchmarks import child
+
+COLUMNS = {
+    "side": ("side", ""),
+    "part": ("part", ""),
+    "processor ms/step": ("processor_milliseconds", ".1f"),
+    "ms/step": ("milliseconds", ".1f"),
+    "images/s": ("images_per_second", ".2f"),
+    "TFLOP/s": ("teraflops", ".3f"),
+    "of peak": ("share_of_peak", ".1%"),
+    "MB": ("peak_megabytes", ".0f"),
+    "of output": ("output_megabytes", ".1f"),
+    "twin: loss": ("twin_loss", ".5f"),
+    "gradient": ("twin_gradient_norm", ".5f"),
+    "processor speed beside torch": ("processor_ratio_to_torch", ".2f"),
+    "speed beside torch": ("ratio_to_torch", ".2f"),
+}
 
 
-def measure(network, width, crop_size, batch_size, rounds):
-    """Times training steps beside their hypercolumn alone, in one run.
-
-    The images are the embedded photographs.
+def measure(config, program=child.PROGRAM):
+    """Times the step on each side, each in a process of its own, in turns.
 
     Args:
-        network: Name of the backbone.
-        width: Factor on its channels.
-        crop_size: Side of the images.
-        batch_size: Images a step.
-        rounds: How often each is timed; medians count.
+        config: A `TrainConfig`.
+        program: The program of a side.
 
     Returns:
-        A dict of figures: seconds, the hypercolumn's share, and the memory of
-        sparse and dense hypercolumns of one image as the process grew.
+        A list of dicts, one a side, and one a part of our step. Ratios are medians
+        over the rounds of the twin's time, divided by ours of the same round.
     """
-    config = ColorizationConfig.from_preset(
-        "paper",
-        network,
-        width=width,
-        crop_size=crop_size,
-        batch_size=batch_size,
-        hypercolumn=True,
-        steps=1,
+    sides = _sides(config)
+    with contextlib.ExitStack() as stack:
+        running = {}
+        for side in sides:
+            logging.info("Compiling the step of %s", side)
+            given = [*child.flags(config, side=side), "--turns"]
+            running[side] = stack.enter_context(child.Turns(given, side, program))
+            # Before the next one starts: both would be slower.
+            running[side].wait()
+        for number in range(config.rounds):
+            logging.info("Round %d of %d", number + 1, config.rounds)
+            for own in running.values():
+                own.turn()
+        found = {side: own.result() for side, own in running.items()}
+    sides = compared({side: {"side": side, **own} for side, own in found.items()})
+    parts = [own.pop("timed_parts", {}) for own in sides]
+    return sides + [
+        {"side": own["side"], "part": name, **figures}
+        for own, timed in zip(sides, parts, strict=True)
+        for name, figures in timed.items()
+    ]
+
+
+def _sides(config):
+    if config.side != "both":
+        return [config.side]
+    twin = config.network == "vgg16" or (
+        config.network == "resnet152" and not config.hypercolumn
     )
-    task = Colorization(config)
-    samples = task.open("train")
-    backbone = task.backbone(samples)
-    model = task.model(backbone, samples)
-    inputs, targets, weights, _ = next(iter(task.batches(samples)))
-    sparse = model.get_layer("hypercolumn")
-    *taps, _ = sparse.input
-    features = tf.function(keras.Model(backbone.input, taps))(inputs["gray"])
-    memory = _memory(sparse, features, inputs)
-
-    optimizer = make_optimizer(config, 1)
-    optimizer.build(model.trainable_variables)
-    weighted = {name: WeightedLoss(losses.HistogramKL(), 1.0) for name in targets}
-    strategy = tf.distribute.get_strategy()
-    step = tf.function(Step(model, optimizer, weighted, strategy).__call__)
-
-    @tf.function
-    def hypercolumn(features, points):
-        with tf.GradientTape() as tape:
-            tape.watch(features)
-            columns = sparse(features, points)
-        return [
-            tf.reduce_sum(tf.convert_to_tensor(gradient))
-            for gradient in tape.gradient(columns, features)
-        ]
-
-    runs = {
-        "step": lambda: step(inputs, targets, weights)["loss"].numpy(),
-        "hypercolumn": lambda: [
-            total.numpy() for total in hypercolumn(features, inputs["points"])
-        ],
-    }
-    seconds = process.seconds_in_turns(runs, rounds)
-    median = {name: statistics.median(values) for name, values in seconds.items()}
-    return {
-        "network": network,
-        "channels": sum(tap.shape[-1] for tap in taps),
-        "seconds_per_step": median["step"],
-        "images_per_second": batch_size / median["step"],
-        "hypercolumn_seconds": median["hypercolumn"],
-        "hypercolumn_share": median["hypercolumn"] / median["step"],
-        **memory,
-    }
+    if not twin:
+        logging.info("PyTorch's side has no such network: Keras is timed alone")
+    elif not importlib.util.find_spec("torch"):
+        logging.info("PyTorch is not installed: Keras is timed alone")
+    else:
+        return ["keras", "torch"]
+    return ["keras"]
 
 
-def _memory(sparse, features, inputs):
-    """Grows the process by a sparse, then by a dense hypercolumn of one image."""
-    dense = layers.DenseHypercolumn(sparse.strides, sparse.offsets)
-    one = [feature[:1] for feature in features]
-    growth = {}
-    for name, run in (
-        ("sparse", lambda: sparse(one, inputs["points"][:1])),
-        ("dense", lambda: dense(one, inputs["gray"][:1])),
-    ):
-        process.reset_peak()
-        before = process.held_megabytes()
-        columns = run()
-        growth[f"{name}_megabytes"] = process.peak_megabytes() - before
-        growth[f"{name}_output_megabytes"] = 4 * columns.shape.num_elements() / 1024**2
-    return growth
+def compared(found):
+    """Adds to our side how many times as fast as the twin it is.
+
+    The twin's process has compared both models; each side gets its own figures.
+
+    Args:
+        found: Dict from sides to their figures.
+
+    Returns:
+        A list of the figures.
+    """
+    if len(found) == 2 and not any("error" in own for own in found.values()):
+        ours, twin = found["keras"], found["torch"]
+        for name in ("twin_loss", "twin_gradient_norm"):
+            if name in twin:
+                ours[name], twin[name] = twin[name]
+        for prefix in ("processor_", ""):
+            pairs = zip(
+                twin[f"{prefix}seconds_by_round"],
+                ours[f"{prefix}seconds_by_round"],
+                strict=True,
+            )
+            ratio = statistics.median(other / own for other, own in pairs)
+            ours[f"{prefix}ratio_to_torch"] = ratio
+    return list(found.values())

@@ -5,6 +5,7 @@ import pytest
 
 from selfsup import inference
 from selfsup.analysis.benchmarks import segment
+from selfsup.analysis.benchmarks.configs import SegmentConfig
 
 import segmenters
 
@@ -20,8 +21,11 @@ def test_concatenating_gives_the_class_maps_of_the_tiled_way():
 
 @pytest.mark.slow
 def test_every_way_is_measured_in_a_fresh_process():
-    ways = [("tiled", 4), ("concatenated", 4)]
-    found = segment.measure("vgg16", 0.02, (24, 40), ways, rounds=1)["ways"]
-    assert set(found) == {"tiled, stride 4", "concatenated, stride 4"}
-    assert all(figures["seconds"] > 0 for figures in found.values())
-    assert all(figures["peak_megabytes"] > 100 for figures in found.values())
+    config = SegmentConfig(
+        width=0.02, height=24, image_width=40, concatenated_stride=4, rounds=1
+    )
+    found = list(segment.measure(config))
+    ways = [(row["way"], row["stride"]) for row in found]
+    assert ways == [("tiled", 1), ("tiled", 4), ("concatenated", 4)]
+    assert all(row["seconds"] > 0 for row in found)
+    assert all(row["peak_megabytes"] > 100 for row in found)

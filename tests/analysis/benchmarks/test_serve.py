@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from selfsup.analysis.benchmarks import serve
+from selfsup.analysis.benchmarks.configs import ServeConfig
 
 
 @pytest.mark.slow
@@ -23,10 +24,13 @@ def test_both_ways_give_the_same_picture_and_are_measured(monkeypatch):
 
     measured = serve._speed
     monkeypatch.setattr(serve, "_speed", speed)
-    found = serve.measure("alexnet", 1 / 64, 32, (), images=2, rounds=1, requests=4)
+    config = ServeConfig(
+        network="alexnet", width=1 / 64, crop_size=32, images=2, rounds=1, requests=4
+    )
+    found = serve.measure(config)
     # A number close to one half may be rounded the other way.
     assert np.abs(pictures["saved_model"] - pictures["keras"]).max() <= 1
-    ways = found["ways"]
+    ways = {row["way"]: row for row in found}
     assert set(ways) == {"saved_model", "keras"}
     assert ways["keras"]["ratio_to_keras"] == 1
     assert ways["saved_model"]["ratio_to_keras"] > 0

@@ -1,8 +1,5 @@
 """A step is timed on the backend at hand, in the precision asked for."""
 
-import functools
-import warnings
-
 import keras
 import numpy as np
 import pytest
@@ -12,19 +9,23 @@ from selfsup.analysis.benchmarks import step, synthetic
 
 
 @pytest.mark.slow
-def test_a_step_is_timed_and_learns(monkeypatch):
-    # Compiling takes longer than the steps.
-    eager = functools.partial(step.compile_model, run_eagerly=True)
-    monkeypatch.setattr(step, "compile_model", eager)
-    with warnings.catch_warnings():
-        # Of TensorFlow and Keras themselves.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        found = step.measure(tiny_step.config())
+def test_a_step_is_timed_and_learns():
+    found = step.measure(tiny_step.config())
     first, last = found["losses"]
     assert last < first
     assert found["network"] == "alexnet" and "tensorflow" in found["framework"]
-    rate = found["flops"] * found["images_per_second"] / 1e12
-    assert found["teraflops"] == pytest.approx(rate)
+    rate = found["flops"] * found["images_per_second"]
+    assert found["teraflops"] == pytest.approx(rate / 1e12)
+    assert found["share_of_peak"] == pytest.approx(rate / found["product_flops"])
+    assert len(found["processor_seconds_by_round"]) == tiny_step.config().rounds
+
+
+def test_only_a_cpu_computes_its_peak_in_single_precision():
+    single = tiny_step.config(product_size=0)
+    mixed = tiny_step.config(product_size=0, precision="mixed_bfloat16")
+    assert step.product_size(single, on_cpu=True) == (512, "float32")
+    assert step.product_size(mixed, on_cpu=True) == (512, "bfloat16")
+    assert step.product_size(single, on_cpu=False) == (8192, "bfloat16")
 
 
 def test_the_loss_counts_hue_five_times():
