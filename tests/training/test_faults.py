@@ -130,7 +130,7 @@ def _changes(workdir):
             before = now
         else:
             yield set()
-            time.sleep(0.0005)
+            time.sleep(0.002)
 
 
 def _killed(workdir, data, moments):
