@@ -46,8 +46,10 @@ def folder(tmp_path_factory, photos):
 def shards(tmp_path_factory, folder):
     """The same as records, whose samples are the same."""
     output = tmp_path_factory.mktemp("data") / "shards"
-    flags = [f"--data={folder}", f"--output={output}", "--shards=3", "--side=9999"]
-    answer = tool_calls.call(make_records.TOOL, *flags)
+    flags = "--shards=3 --side=9999 --processes=1".split()
+    answer = tool_calls.call(
+        make_records.TOOL, f"--data={folder}", f"--output={output}", *flags
+    )
     assert answer.code == 0, answer.text
     return output
 
