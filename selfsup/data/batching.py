@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from selfsup import atomic
 from selfsup.data import decoding, streams
 
 # Index of the samples that fill up the last batch.
@@ -203,14 +204,19 @@ def reading_errors():
     """Turns errors of reading inside a stream into plain ones, of one line.
 
     What Python code raises inside of a stream arrives as an error of TensorFlow
-    with two tracebacks in its text. Used around the iteration; other errors
-    pass.
+    with two tracebacks in its text, and what it finds in a shard with the names of
+    its nodes. Used around the iteration; other errors pass.
 
     Raises:
-        ValueError: In place of the error, with its text, which names the file.
+        ValueError: In place of the error. The text of Python's names the file.
     """
     try:
         yield
+    except tf.errors.DataLossError as error:
+        raise ValueError(
+            "A shard of a data set is damaged. Expected whole records. "
+            f"Received: {atomic.first_line(error).partition(' [Op:')[0]}"
+        ) from error
     except tf.errors.OpError as error:
         match = _PYTHON_ERROR.search(error.message)
         if match is None:

@@ -79,6 +79,22 @@ def shown(source):
     return f"{path}, byte {position}" if position else path
 
 
+def is_there(source):
+    """Returns whether a file is there, and a record whole by its length.
+
+    Args:
+        source: Path of a file, or source of a record.
+    """
+    path, _, position = source.partition(_SEPARATOR)
+    if not position:
+        return os.path.exists(path)
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return _end(file, int(position)) <= os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return False
+
+
 def read(source):
     """Reads the encoded image of a record; runs in graphs.
 
@@ -149,13 +165,19 @@ def positions(path):
     size, position, found = os.path.getsize(path), 0, []
     with open(path, "rb", buffering=0) as file:
         while position < size:
-            head = os.pread(file.fileno(), _LENGTH.size, position)
-            (length,) = _LENGTH.unpack(head.ljust(_LENGTH.size, b"\xff"))
             found.append(position)
-            position += _BEFORE + length + _BEHIND
+            position = _end(file, position)
     if position != size:
         raise ValueError(
             "A file of records is damaged. Expected whole records, not compressed. "
             f"Received: {path}, {size} bytes, which end within record {len(found)}"
         )
     return np.array(found, np.int64)
+
+
+def _end(file, position):
+    """Returns where the record at a position ends by its length."""
+    head = os.pread(file.fileno(), _LENGTH.size, position)
+    # A cut one has no end within any file.
+    (length,) = _LENGTH.unpack(head.ljust(_LENGTH.size, b"\xff"))
+    return position + _BEFORE + length + _BEHIND

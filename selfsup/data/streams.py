@@ -92,8 +92,8 @@ class FileImages:
         return records.shown(self.sources[index])
 
     def has_vanished(self, index):
-        """Returns whether an image is no longer where it was."""
-        return not os.path.exists(records.file_of(self.sources[index]))
+        """Returns whether an image is no longer where it was, or cut off."""
+        return not records.is_there(self.sources[index])
 
     def stream(self, seed, start=0, shuffle=True):
         """Returns the samples from position `start` on.

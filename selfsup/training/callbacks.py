@@ -1,4 +1,4 @@
-"""Keras callbacks of the trainers: progress, summaries, snapshots, pictures."""
+"""Keras callbacks of the trainers: progress, log, summaries, snapshots, pictures."""
 
 import contextlib
 
@@ -37,6 +37,31 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self._bar.close()
+
+
+class Log(keras.callbacks.CSVLogger):
+    """Appends the logs of each epoch to a CSV file.
+
+    Args:
+        path: Path of the file.
+    """
+
+    def __init__(self, path):
+        super().__init__(str(path), append=True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        try:
+            super().on_epoch_end(epoch, logs)
+        except OSError as error:
+            raise OSError(
+                "The log could not be written. Expected a writable folder with room "
+                f"for it. Received: {self.filename} ({atomic.first_line(error)})"
+            ) from error
+
+    def on_train_end(self, logs=None):
+        # What could not be written was reported before.
+        with contextlib.suppress(OSError):
+            super().on_train_end(logs)
 
 
 class Summaries(keras.callbacks.Callback):

@@ -59,9 +59,7 @@ class Checkpoints:
         Raises:
             ValueError: If there are checkpoints, but none fits the model.
         """
-        # Where a kill came in the middle of writing.
-        for rest in self.folder.glob("ckpt-*_temp"):
-            shutil.rmtree(rest, ignore_errors=True)
+        self._remove_rests_of_kills()
         failure = None
         for path in reversed(self._manager.checkpoints):
             try:
@@ -120,11 +118,25 @@ class Checkpoints:
         if f"{self.folder}/ckpt-{step}" == self._manager.latest_checkpoint:
             return
         for path in self.folder.glob(f"ckpt-{step}[._]*"):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+            _remove(path)
         logging.warning("Removed the half-written checkpoint of step %d", step)
+
+    def _remove_rests_of_kills(self):
+        kept = {pathlib.Path(path).name for path in self._manager.checkpoints}
+        for path in self.folder.glob("ckpt-*"):
+            # A whole one is a rest too if the file that names the newest does not know
+            # it yet, or no longer.
+            if path.name.endswith("_temp") or (kept and path.stem not in kept):
+                _remove(path)
+        for path in self.folder.glob("checkpoint.tmp*"):
+            _remove(path)
+
+
+def _remove(path):
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def save_model(model, path):

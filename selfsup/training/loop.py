@@ -115,7 +115,9 @@ def run(
                 raise FloatingPointError(
                     "The loss is not finite. Expected a learning rate and data that "
                     f"keep it so. Received: loss {sums['loss']} at step "
-                    f"{step + int(bad) + 1}; the newest checkpoint is from before"
+                    f"{step + int(bad) + 1}; the newest checkpoint is from before. "
+                    "Pretraining goes on from it with a lower --learning_rate, and "
+                    "--overwrite begins anew"
                 )
             elapsed = time.monotonic() - start
             # The first step of a process compiles.

@@ -6,7 +6,7 @@ from absl import logging
 from selfsup import pictures, runs, stopping, weights, workers
 from selfsup.data.batching import reading_errors
 from selfsup.training import loop
-from selfsup.training.callbacks import Progress, Summaries
+from selfsup.training.callbacks import Log, Progress, Summaries
 from selfsup.training.checkpoints import Checkpoints, save_model
 from selfsup.training.step import Step
 from selfsup.training.strategies import (
@@ -102,7 +102,7 @@ class Phase:
             config.clip_norm,
         )
         periodic = self.control.callbacks(self)
-        log = keras.callbacks.CSVLogger(str(self.folder / "log.csv"), append=True)
+        log = Log(self.folder / "log.csv")
         with (
             loop.memory_advice(config.batch_size, config.accumulation),
             synchronized_normalization(self.model, self.strategy),

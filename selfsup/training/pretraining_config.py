@@ -96,6 +96,10 @@ class PretrainingConfig(RunConfig):
     normalization: str = setting(
         "plain", "Batch normalization.", choices=("plain", "affine", "none")
     )
+    # A run whose loss is no longer finite goes on with a lower one.
+    learning_rate: float = setting(
+        1e-3, "Highest learning rate.", 1e-12, 100, resumable=True
+    )
     bn_momentum: float = setting(
         0.999, "Momentum of running statistics; short runs use less.", 0, 0.9999
     )

@@ -1,6 +1,7 @@
 """The engine of batches on small images whose pixels hold their number."""
 
 import gc
+import os
 
 import numpy as np
 import pytest
@@ -179,6 +180,17 @@ def test_errors_of_other_files_are_left_as_they_are(paths, collected):
     with pytest.raises(ValueError, match="^Label 5 is bad.$"):
         with batching.reading_errors():
             list(labels.take(4))
+
+
+def test_a_damaged_shard_is_said_without_names_of_nodes(tmp_path):
+    path = tmp_path / "a.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(b"first" * 9)
+        writer.write(b"second" * 9)
+    os.truncate(path, 80)
+    message = r"Expected whole records. Received: truncated record at 61[^{\[]*$"
+    with pytest.raises(ValueError, match=message), batching.reading_errors():
+        list(tf.data.TFRecordDataset(str(path)))
 
 
 def test_other_errors_pass():

@@ -117,3 +117,13 @@ def test_files_and_records_of_one_collection(path, tmp_path):
     (tmp_path / "a.tfrecord").unlink()
     assert mixed.has_vanished(0) and not mixed.has_vanished(4)
     assert mixed.name(1) == f"{path}, byte {np.int64(sources[1].split(chr(0))[1])}"
+
+
+@pytest.mark.parametrize("bytes_less, expected", [(0, 4), (1, 3), (20, 3), (300, 2)])
+def test_records_beyond_the_end_of_a_file_are_not_there(bytes_less, expected, path):
+    sources = [records.source(path, x) for x in records.positions(path)]
+    with open(path, "r+b") as file:
+        file.truncate(file.seek(0, 2) - bytes_less)
+    assert [records.is_there(x) for x in sources] == [
+        n < expected for n in range(len(sources))
+    ]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from selfsup.training.callbacks import Periodically, Progress, Summaries
+from selfsup.training.callbacks import Log, Periodically, Progress, Summaries
 
 
 def test_progress_starts_at_the_resumed_step_and_ends_at_the_last(capfd):
@@ -43,6 +43,19 @@ def test_function_without_period_is_called_at_the_end_only():
     for step in (1, 2, 3):
         callback.on_epoch_end(0, {"step": step})
     assert called == [3]
+
+
+def test_a_log_on_a_full_disk_is_named(tmp_path):
+    log = Log(tmp_path / "log.csv")
+    log.on_train_begin()
+    # As Keras' own would: what is left in a buffer is written when it is closed.
+    log.csv_file.close()
+    log.csv_file = open("/dev/full", "a")
+    message = "log could not be written.*log.csv .No space left on device.$"
+    with pytest.raises(OSError, match=message):
+        log.on_epoch_end(0, {"step": 1.0, "loss": 0.5})
+    log.on_train_end()
+    assert log.csv_file.closed
 
 
 def test_summaries_on_a_full_disk_name_the_folder(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """Checkpoints hold everything, and only whole ones count."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -60,13 +62,28 @@ def test_a_half_written_checkpoint_is_not_picked_up(tmp_path):
     assert _checkpoints(tmp_path, _model()).restore() == 1
 
 
-def test_what_a_kill_left_of_a_checkpoint_is_removed(tmp_path):
+def test_what_kills_left_is_removed(tmp_path):
     _checkpoints(tmp_path, _model()).save(1)
-    rest = tmp_path / "ckpt-2_temp"
-    rest.mkdir()
-    (rest / "part-00000-of-00001.data-00000-of-00001").write_bytes(b"half")
+    whole = {path.name for path in tmp_path.iterdir()}
+    (tmp_path / "ckpt-3_temp").mkdir()
+    part = tmp_path / "ckpt-3_temp" / "part-00000-of-00001.data-00000-of-00001"
+    part.write_bytes(b"half")
+    # Before the file that names the newest was replaced, and after.
+    for step in (0, 2):
+        for ending in ("data-00000-of-00001", "index"):
+            shutil.copy(
+                tmp_path / f"ckpt-1.{ending}", tmp_path / f"ckpt-{step}.{ending}"
+            )
+    (tmp_path / "checkpoint.tmp0a1b").write_text("half")
     assert _checkpoints(tmp_path, _model()).restore() == 1
-    assert not rest.exists()
+    assert {path.name for path in tmp_path.iterdir()} == whole
+
+
+def test_checkpoints_that_nothing_names_stay(tmp_path):
+    _checkpoints(tmp_path, _model()).save(1)
+    (tmp_path / "checkpoint").unlink()
+    assert _checkpoints(tmp_path, _model()).restore() == 0
+    assert (tmp_path / "ckpt-1.index").exists()
 
 
 def test_the_next_save_can_be_asked_for(tmp_path):

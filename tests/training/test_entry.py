@@ -324,6 +324,32 @@ def test_a_diverging_run_stops_and_keeps_its_last_good_checkpoint(tmp_path):
     assert not (tmp_path / "classifier.keras").exists()
 
 
+def test_a_diverged_run_goes_on_with_a_lower_rate(tmp_path):
+    changes = dict(schedule="constant", warmup=0.0, checkpoint_seconds=0.0)
+    task = _pretraining(learning_rate=0.02, **changes)
+    batches = task.batches
+
+    def spoiled(*args):
+        # Of the 16th step, as of a rate that is too high.
+        factors = tf.data.Dataset.counter(0).map(
+            lambda n: tf.where(n == 15, np.nan, 1.0)
+        )
+        return tf.data.Dataset.zip(batches(*args), factors).map(
+            lambda batch, factor: ({"gray": factor * batch[0]["gray"]}, *batch[1:])
+        )
+
+    task.batches = spoiled
+    with pytest.raises(FloatingPointError, match="at step 16;.*--learning_rate"):
+        training.train(task, tmp_path)
+    lower = _pretraining(learning_rate=0.01, **changes)
+    assert training.train(lower, tmp_path)["steps"] == 30
+    assert lower.trained == 30 and 0 < 30 - len(lower.indices) // 4 < 16
+    for row in toy_task.log(tmp_path):
+        rate = 0.01 if row["step"] > 14 else 0.02
+        assert row["learning_rate"] == pytest.approx(rate)
+    assert _json(tmp_path / "config.json")["learning_rate"] == 0.01
+
+
 _KILLED = """
 import pathlib, sys, time
 sys.path.insert(0, sys.argv[1])

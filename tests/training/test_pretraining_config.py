@@ -85,11 +85,10 @@ def test_every_field_has_a_help_text_and_is_known_to_json():
     assert ColorizationConfig.from_json(made.to_json()) == made
 
 
-def test_length_and_reports_may_change_when_a_run_goes_on():
+def test_length_rate_and_reports_may_change_when_a_run_goes_on():
     before = ColorizationConfig.from_preset(seed=1)
-    after = ColorizationConfig.from_preset(
-        epochs=3.0, keep_every=10, log_every=5, eval_every=7, checkpoint_seconds=1.0
-    )
+    reports = dict(keep_every=10, log_every=5, eval_every=7, checkpoint_seconds=1.0)
+    after = ColorizationConfig.from_preset(epochs=3.0, learning_rate=1e-5, **reports)
     assert after.differences(before) == {"seed": (1, 0)}
 
 
