@@ -17,6 +17,9 @@ from selfsup.weights import zoo
 # Lets an interrupted evaluation continue; removed when it is done.
 JOURNAL = "unfinished.jsonl"
 
+# Holds the list of the samples that a run chose.
+SAMPLES = "samples"
+
 _MODELS = tuple(f"{kind}.keras" for kind in (*heads.KINDS, heads.BACKBONE))
 
 # Not overwritten unless asked for.
@@ -34,6 +37,7 @@ _OWN = (
     "retrained",
     "samples.png",
     "schedule.json",
+    SAMPLES,
     "snapshots",
     "tensorboard",
     JOURNAL,

@@ -1,13 +1,19 @@
 """Features that were extracted once are kept."""
 
+import contextlib
 import hashlib
 import json
 import os
+import zipfile
+import zlib
 
 import numpy as np
 
 from selfsup import atomic
 from selfsup.evaluation.journal import fingerprint
+
+# What NumPy raises for a damaged archive.
+_DAMAGED = EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error
 
 
 def cached(folder, about, names, compute):
@@ -25,9 +31,13 @@ def cached(folder, about, names, compute):
     digest = hashlib.sha256(json.dumps(about).encode(errors="surrogateescape"))
     path = folder / f"{digest.hexdigest()[:16]}.npz"
     found = {}
-    if path.exists():
-        with np.load(path) as arrays:
-            found = dict(arrays)
+    # A damaged file is written anew. NumPy would leave it open.
+    with (
+        contextlib.suppress(FileNotFoundError, *_DAMAGED),
+        open(path, "rb") as file,
+        np.load(file) as arrays,
+    ):
+        found = dict(arrays)
     missing = [name for name in names if name not in found]
     if missing:
         found |= dict(zip(missing, compute(missing), strict=True))

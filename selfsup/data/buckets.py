@@ -7,6 +7,7 @@ is in which, so those of WordNet here are this project's own, of the same number
 
 import csv
 import json
+import os
 import pathlib
 
 from selfsup import paths
@@ -74,6 +75,11 @@ def of_file(path):
         ValueError: If it is no mapping, or gives a class two buckets.
     """
     path = paths.expanded(path)
+    if not os.path.exists(path):
+        raise FileNotFoundError(
+            f"There are no such buckets. Expected {', '.join(WORDNET)}, R and a "
+            f"number, or a file of classes and their buckets. Received: {path}"
+        )
     if path.lower().endswith(".json"):
         pairs = _json_pairs(path)
     else:

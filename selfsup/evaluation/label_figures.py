@@ -1,9 +1,11 @@
 """Pictures of what a single-label classifier takes for what."""
 
+import csv
+
 import numpy as np
 import scipy.special
 
-from selfsup import pictures
+from selfsup import atomic, pictures
 from selfsup.evaluation.single_label import confusions
 
 # Wrong predictions on a sheet, and its height in pixels.
@@ -12,6 +14,9 @@ _MISTAKES, _HEIGHT = 12, 110
 
 def single_label_figures(samples, scores, results, output):
     """Draws `confusions.png`, `per_class.png` and `mistakes.png`.
+
+    The numbers of the first are in `confusions.csv`: a row for each true class, a
+    column for each predicted one.
 
     They show how many images of each class are taken for each, the share of each that
     is recognized, and the wrong predictions that the model is surest of.
@@ -25,6 +30,12 @@ def single_label_figures(samples, scores, results, output):
     counts = confusions(samples.labels, scores)
     path = output / "confusions.png"
     pictures.confusion_chart(counts, samples.classes, path)
+    path = output / "confusions.csv"
+    with atomic.write(path) as unfinished, unfinished.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["", *samples.classes])
+        for name, row in zip(samples.classes, counts.tolist(), strict=True):
+            writer.writerow([name, *row])
     title = "Share recognized"
     pictures.class_table_chart(
         results["class_accuracy"], output / "per_class.png", title

@@ -71,6 +71,7 @@ def train(task, workdir, overwrite=False, strategy=None):
                 if not existed:
                     opened.enter_context(locked(runs.make(workdir)))
                 runs.prepare(workdir, task.name, task.config, overwrite)
+                task.list_samples(workdir)
             else:
                 folder = opened.enter_context(cluster.private_copy(workdir))
                 workdir = pathlib.Path(folder)
@@ -113,26 +114,28 @@ def _train(task, backbone, parts, workdir, strategy):
     save_model(backbone, workdir / "backbone.keras")
     results |= task.results(model, parts, strategy, workdir / runs.JOURNAL)
     results |= task.measure_backbone(backbone)
-    runs.write_json(workdir / "results.json", results)
     if not task.pretraining:
-        _warn_of_constant(f"held_out_{task.score}", results)
+        results |= _above_baseline(f"held_out_{task.score}", results)
+    runs.write_json(workdir / "results.json", results)
     phase.draw_curves(task.baselines(results))
     return results
 
 
-def _warn_of_constant(name, results):
+def _above_baseline(name, results):
+    """Returns whether a score is above its baseline, for the results; warns if not."""
     score, baseline = results.get(name), results.get(f"{name}_baseline")
-    if (
-        score is not None
-        and not Plateau(best_score=score, baseline=baseline).has_left_baseline
-    ):
+    if score is None:
+        return {}
+    above = Plateau(best_score=score, baseline=baseline).has_left_baseline
+    if not above:
         logging.warning(
-            "The run learned nothing that can be seen: %s is %.4f, and %.4f without "
-            "looking at the image",
+            "The run learned nothing that can be seen: %s is %.4f, and %.4f may come "
+            "without looking at the image",
             name,
             score,
             baseline,
         )
+    return {f"{name}_above_baseline": bool(above)}
 
 
 def _fixed_length(task, backbone, parts, workdir, strategy):

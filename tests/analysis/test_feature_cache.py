@@ -29,6 +29,20 @@ def test_arrays_are_computed_once(tmp_path):
     assert asked[2:] == [["x"]]
 
 
+def test_a_damaged_file_is_computed_again(tmp_path):
+    def cached():
+        about, rows = ["a"], [np.arange(1000)]
+        return feature_cache.cached(tmp_path, about, ["x"], lambda _: rows)["x"]
+
+    cached()
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:700], whole[:-30], b"PK" + whole[:100], b"no archive"):
+        path.write_bytes(damaged)
+        np.testing.assert_array_equal(cached(), np.arange(1000))
+        assert path.read_bytes()[:700] == whole[:700]
+
+
 def test_the_identity_changes_with_weights_files_and_names(tmp_path, photos):
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / name).write_bytes((photos / "aitzgorri.jpg").read_bytes())

@@ -113,3 +113,9 @@ def test_bad_mappings_are_named(tmp_path, name, content, message):
     with pytest.raises(ValueError, match=message) as caught:
         buckets.of_file(str(tmp_path / name))
     assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_is_no_kind_and_no_file_is_named():
+    message = "no such buckets. Expected H16, H2, R and a number.* Received: H17"
+    with pytest.raises(FileNotFoundError, match=message):
+        buckets.of_file("H17")

@@ -44,6 +44,9 @@ def test_the_surest_mistakes_come_first(samples, tmp_path, monkeypatch):
         np.testing.assert_array_equal(image, samples.image(index))
     pictured = {"confusions.png", "mistakes.png", "per_class.png"}
     assert pictured <= set(os.listdir(tmp_path))
+    # One of each class is right, one is taken for the other.
+    rows = (tmp_path / "confusions.csv").read_text().splitlines()
+    assert rows == [",a,b", "a,1,1", "b,1,1"]
 
 
 def test_without_mistakes_there_is_no_sheet(samples, tmp_path, monkeypatch):

@@ -5,9 +5,10 @@ from typing import ClassVar
 
 import keras
 import numpy as np
+from absl import logging
 
-from selfsup import color, data, evaluation, heads, inference, paths, pictures
-from selfsup.data import label_transforms, labelled, labelled_batches
+from selfsup import color, data, evaluation, heads, inference, paths, pictures, runs
+from selfsup.data import label_transforms, labelled, labelled_batches, records
 from selfsup.settings import Config, changed, fail, setting
 from selfsup.training.downstream_config import DownstreamConfig
 from selfsup.training.image_watch import ImageWatch
@@ -175,7 +176,7 @@ class SingleLabel(DownstreamTask):
 
     name, kind, score = "single_label", "single_label_classifier", "accuracy"
     Config, EvaluationConfig = SingleLabelConfig, SingleLabelEvaluationConfig
-    figures = ("confusions.png", "mistakes.png", "per_class.png")
+    figures = ("confusions.csv", "confusions.png", "mistakes.png", "per_class.png")
 
     def __init__(self, config):
         super().__init__(config)
@@ -213,6 +214,24 @@ class SingleLabel(DownstreamTask):
             if part is not None
         }
         self._parts["test"] = test and self._with_buckets(test)
+
+    def list_samples(self, workdir):
+        """Writes the training samples and their labels as a list, where they changed.
+
+        Records have no paths that a list could name.
+        """
+        samples = self.open("all")
+        sources = getattr(samples.images, "sources", None)
+        if not self.config.transforms or not sources:
+            return
+        if any(map(records.is_record, sources)):
+            return
+        folder = workdir / runs.SAMPLES
+        folder.mkdir(exist_ok=True)
+        try:
+            data.write_list(samples, str(folder / "list.txt"))
+        except ValueError as error:  # A name with a line break, and the like.
+            logging.warning("No list of the samples is written: %s", error)
 
     def _with_buckets(self, samples):
         config = self.config

@@ -62,6 +62,13 @@ class Task:
     def open(self, part):
         """Returns the samples of a part of the run, or None without such a part."""
 
+    def list_samples(self, workdir):
+        """Writes which samples were chosen, where the settings choose some.
+
+        Args:
+            workdir: Path of the folder of the run.
+        """
+
     def names(self, samples):
         """Returns the names of samples, which a resumed run must find again."""
         return [samples.name(index) for index in range(len(samples))]

@@ -85,6 +85,13 @@ def test_labels_are_changed_in_training_and_joined_in_the_test(folder, tmp_path)
     expected = label_transforms.apply(transforms, plain, task.config.seed)
     assert found.keys == expected.keys
     np.testing.assert_array_equal(found.labels, expected.labels)
+    # What was chosen is written for others to use.
+    task.list_samples(tmp_path)
+    listed, _ = data.open_labeled(str(tmp_path / "samples" / "list.txt"))
+    assert listed.images.sources == found.images.sources
+    np.testing.assert_array_equal(listed.labels, found.labels)
+    assert listed.classes == found.classes
+    _task(folder).list_samples(tmp_path / "nothing to choose")
 
 
 def test_loss_is_the_cross_entropy_of_what_can_be_read(folder):
@@ -237,6 +244,7 @@ def test_a_run_of_fixed_length_that_learned_nothing_says_so(folder, tmp_path, ca
     results = training.train(_task(folder, **changes), tmp_path / "run")
     said = any("learned nothing" in message for message in caplog.messages)
     assert said == (results["held_out_accuracy"] <= 0.34)
+    assert results["held_out_accuracy_above_baseline"] != said
 
 
 @pytest.mark.slow
