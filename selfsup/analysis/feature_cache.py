@@ -10,6 +10,7 @@ import zlib
 import numpy as np
 
 from selfsup import atomic
+from selfsup.data import records
 from selfsup.evaluation.journal import fingerprint
 
 # What NumPy raises for a damaged archive.
@@ -55,10 +56,15 @@ def identity(backbone, samples):
         samples: A set of images; of those that are no files the names decide.
     """
     images = getattr(samples, "images", samples)
-    files = (*getattr(images, "sources", ()), *getattr(samples, "mask_paths", ()))
-    states = [os.stat(path) for path in files]
+    sources = getattr(images, "sources", ())
+    files = [*map(records.file_of, sources), *getattr(samples, "mask_paths", ())]
+    states = [os.stat(path) for path in dict.fromkeys(files)]
+    names = [samples.name(index) for index in range(len(samples))]
+    if len(sources) == len(names):
+        # However the paths are spelled.
+        names = [*map(os.path.abspath, sources)]
     return [
         fingerprint(backbone),
-        [samples.name(index) for index in range(len(samples))],
+        names,
         [(state.st_size, state.st_mtime_ns) for state in states],
     ]

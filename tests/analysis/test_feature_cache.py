@@ -6,6 +6,7 @@ import numpy as np
 
 from selfsup import data, networks
 from selfsup.analysis import feature_cache
+from selfsup.data import record_index, record_writing
 
 
 def test_arrays_are_computed_once(tmp_path):
@@ -57,3 +58,25 @@ def test_the_identity_changes_with_weights_files_and_names(tmp_path, photos):
     kernel.assign(kernel + 1)
     seen.append(feature_cache.identity(backbone, images))
     assert all(one != other for i, one in enumerate(seen) for other in seen[:i])
+
+
+def test_the_identity_is_that_of_the_files_however_they_are_called(
+    tmp_path, photos, monkeypatch
+):
+    (tmp_path / "a.jpg").write_bytes((photos / "aitzgorri.jpg").read_bytes())
+    backbone = networks.alexnet(width=0.02)
+    whole = feature_cache.identity(backbone, data.open_images([str(tmp_path)]))
+    monkeypatch.chdir(tmp_path.parent)
+    images = data.open_images([tmp_path.name])
+    assert feature_cache.identity(backbone, images) == whole
+
+
+def test_records_have_an_identity(tmp_path):
+    config = record_writing.RecordsConfig(data=())
+    record_writing.write_shards(config, tmp_path, [0], 1, processes=1)
+    paths = [record_writing.shard_path(tmp_path, 0, 1)]
+    record_index.write_manifest(tmp_path, paths)
+    images = data.open_images([str(tmp_path)])
+    backbone = networks.alexnet(width=0.02)
+    one, other = (feature_cache.identity(backbone, images.subset([i])) for i in (0, 1))
+    assert one != other
