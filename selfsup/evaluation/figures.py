@@ -38,11 +38,11 @@ def choose_images(collection, count=8):
         Up to `count` arrays `[H, W, 3]`, float32 in `[0, 1]`, in the order of
         the collection, large ones shrunk to what a sheet can show.
     """
-    found, colorful, scenes = {}, {}, {}
+    found, colorful, scenes, keys = {}, {}, {}, collection.keys
     for index in data.evenly_spaced(collection, _CANDIDATES):
         stopping.check()
         try:
-            ((name, image),) = data.whole_images(collection, [index])
+            ((_, image),) = data.whole_images(collection, [index])
         except (OSError, ValueError) as error:
             logging.debug("Left out of the contact sheet: %s", error)
             continue
@@ -50,7 +50,9 @@ def choose_images(collection, count=8):
         found[index] = pictures.resize(image, scale).astype(np.float32) / 255.0
         # A strong color on a tenth of the image is enough to look at.
         colorful[index] = np.percentile(np.ptp(found[index], axis=-1), 90)
-        scenes[index] = re.split(r"[-_][^-_]*$", pathlib.PurePath(name).stem)[0]
+        # Not by `name`: that of a record is its place.
+        stem = pathlib.PurePath(keys[index]).stem
+        scenes[index] = re.split(r"[-_][^-_]*$", stem)[0]
     order = sorted(found, key=colorful.get, reverse=True)
     first = {scenes[index]: index for index in reversed(order)}.values()
     rest = [index for index in order if index not in first]
