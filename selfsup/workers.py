@@ -83,7 +83,12 @@ def exchange(strategy, text=""):
 
 
 def exchange_tensors(strategy, tensors):
-    """Sends tensors of one type to all workers; returns a list of those of each."""
+    """Sends tensors to all workers; returns a list of those of each.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+        tensors: List of tensors, of the same number and types on all workers.
+    """
     parts = [tf.io.serialize_tensor(tensor).numpy() for tensor in tensors]
     sizes = json.dumps([len(part) for part in parts]).encode()
     found = exchange(strategy, sizes + b"\n" + b"".join(parts))
@@ -129,10 +134,14 @@ def take_from_chief(strategy, variables):
 
     for variable in variables:
         value = tf.convert_to_tensor(variable.numpy())
+        if value.dtype.is_integer:
+            # Seeds are of a type that GPUs do not sum.
+            value = tf.cast(value, tf.int64)
         values = strategy.experimental_distribute_values_from_function(
             functools.partial(of_replica, value=value)
         )
-        variable.assign(strategy.reduce("SUM", values, axis=None))
+        chiefs = strategy.reduce("SUM", values, axis=None)
+        variable.assign(tf.cast(chiefs, variable.dtype))
 
 
 def check_equal(strategy, settings):

@@ -69,9 +69,7 @@ def _resolver():
     if "TF_CONFIG" in os.environ:
         config = _checked(os.environ["TF_CONFIG"])
         alone = sum(len(config["cluster"].get(task, ())) for task in _TASKS) == 1
-        return (
-            None if alone else tf.distribute.cluster_resolver.TFConfigClusterResolver()
-        )
+        return None if alone else resolvers.TFConfigClusterResolver()
     if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
         resolver = resolvers.SlurmClusterResolver(
             # Jobs may share a machine.
@@ -93,10 +91,11 @@ def _checked(text):
         config = json.loads(text)
         cluster, task = config["cluster"], config["task"]
         jobs = {job: list(map(_port, places)) for job, places in cluster.items()}
-        valid = set(jobs) <= set(_TASKS) and 0 <= task["index"] < len(
-            jobs[task["type"]]
+        valid = (
+            set(jobs) <= set(_TASKS)
+            and len(jobs.get("chief", ())) <= 1
+            and 0 <= task["index"] < len(jobs[task["type"]])
         )
-        valid = valid and len(jobs.get("chief", ())) <= 1
     except (KeyError, TypeError, ValueError, AttributeError):
         valid = False
     if not valid:
