@@ -21,6 +21,11 @@ class DownstreamConfig(RunConfig):
 
     # What a task may turn into a field: batch normalization of random weights.
     normalization: ClassVar[str] = "none"
+    # What `make_optimizer` asks for where the length is fixed.
+    optimizer: ClassVar[str] = "sgd"
+    warmup: ClassVar[float] = 0.0
+    ema: ClassVar[float | None] = None
+    keep_every: ClassVar[int | None] = None
 
     init: str = setting(
         "random",
@@ -38,7 +43,17 @@ class DownstreamConfig(RunConfig):
         RunConfig, "padding", None, "Padding. Default: that of --init, else zeros."
     )
     held_out: float = setting(
-        0.1, "Share of the training images that the plateau rule looks at.", 0.001, 0.9
+        0.1,
+        "Share of the training images that the plateau rule looks at; 0 for none, "
+        "where the length is fixed.",
+        0,
+        0.9,
+    )
+    schedule: str = setting(
+        "plateau",
+        "When the rate falls: by the plateau rule; or multistep (x0.1 after 2/3 and "
+        "5/6) or cosine, over exactly --max_steps.",
+        choices=("plateau", "multistep", "cosine"),
     )
     fov_blocks: int = setting(2, "Blocks that widen the field of view.", 0, 2)
     trainable: str = setting(
@@ -83,6 +98,25 @@ class DownstreamConfig(RunConfig):
         ):
             if not getattr(self, name):
                 fail(name, getattr(self, name), expected)
+        if not self.held_out and not self.has_fixed_length:
+            fail("held_out", self.held_out, "above 0 for schedule=plateau")
+        if self.retrain_on_all and self.has_fixed_length:
+            expected = "schedule=plateau, or held_out=0 to train on all images"
+            fail("retrain_on_all", self.retrain_on_all, expected)
+
+    @property
+    def has_fixed_length(self):
+        """Whether the number of steps is known before, so that no rule ends the run."""
+        return self.schedule != "plateau"
+
+    def num_steps(self, num_images):
+        """Returns the length of a run whose length is fixed.
+
+        Args:
+            num_images: Number of training images.
+        """
+        del num_images
+        return self.max_steps
 
     def located(self):
         """Returns the configuration with paths that mean the same from every folder."""

@@ -92,6 +92,8 @@ def test_changing_the_length_of_a_run_keeps_the_period_that_was_resolved():
         {"batch_size": 10, "accumulation": 3},
         {"learning_rate": float("nan")},
         {"held_out": 0.0},
+        {"schedule": "never"},
+        {"schedule": "cosine", "retrain_on_all": True},
         {"max_steps": 0},
         {"eval_every": 0},
         {"patience": 0},

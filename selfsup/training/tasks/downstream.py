@@ -56,6 +56,10 @@ class DownstreamTask(Task):
             return dataclasses.replace(config, eval_every=before["eval_every"])
         return config
 
+    @property
+    def has_fixed_length(self):
+        return self.config.has_fixed_length
+
     def fc6_padding(self, config):
         """Returns the padding of fc6 that suits the size of the crops."""
         return "same"
@@ -72,6 +76,13 @@ class DownstreamTask(Task):
         found = {"classes": list(parts["train"].classes)}
         if "test" in parts:
             found |= self.report(model, parts["test"], strategy, journal)
+        held_out = parts.get("held_out")
+        if self.has_fixed_length and held_out is not None:
+            # A search has measured them already.
+            measured = self.measure(self.predictor(model), held_out)
+            name = f"held_out_{self.score}"
+            found[name] = measured[self.score]
+            found[f"{name}_baseline"] = self.score_baseline(held_out)
         return found
 
     def report(self, model, samples, strategy, journal):

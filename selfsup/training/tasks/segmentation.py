@@ -160,7 +160,7 @@ class Segmentation(VocTask):
         return evaluation.mean_iou(confusion)
 
     def draw(self, predict, parts):
-        samples = parts["held_out"]
+        samples = parts.get("held_out", parts["train"])
         shown = data.evenly_spaced(samples, _SHOWN)
         return evaluation.prediction_sheet(predict, samples, shown, self.config.color)
 

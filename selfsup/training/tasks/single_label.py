@@ -1,7 +1,6 @@
 """Classification with one label an image: any folder of class folders."""
 
 import dataclasses
-from typing import ClassVar
 
 import keras
 import numpy as np
@@ -33,12 +32,6 @@ class SingleLabelConfig(DownstreamConfig):
         TypeError: If a field is of another type than declared.
     """
 
-    # What `make_optimizer` asks for where the length is fixed.
-    optimizer: ClassVar[str] = "sgd"
-    warmup: ClassVar[float] = 0.0
-    ema: ClassVar[float | None] = None
-    keep_every: ClassVar[int | None] = None
-
     data: str = setting(
         "",
         "Labeled photographs: a folder with a folder per class (or train/ and val/ of "
@@ -59,18 +52,12 @@ class SingleLabelConfig(DownstreamConfig):
     samples_per_class: int | None = setting(
         None, "Training images of each class; before --labels. Default: all.", 1
     )
-    held_out: float = setting(
+    held_out: float = changed(
+        DownstreamConfig,
+        "held_out",
         0.1,
         "Share of each class's training images that the plateau rule looks at; at "
         "least one of each class. 0 for none, where the length is fixed.",
-        0,
-        0.9,
-    )
-    schedule: str = setting(
-        "plateau",
-        "When the rate falls: by the plateau rule; or multistep (x0.1 after 2/3 and "
-        "5/6) or cosine, over exactly --max_steps.",
-        choices=("plateau", "multistep", "cosine"),
     )
     normalization: str = changed(
         PretrainingConfig,
@@ -101,12 +88,6 @@ class SingleLabelConfig(DownstreamConfig):
         if self.init != "random" and self.normalization != "none":
             expected = "none where init gives the weights"
             fail("normalization", self.normalization, expected)
-        fixed = self.schedule != "plateau"
-        if not self.held_out and not fixed:
-            fail("held_out", self.held_out, "above 0 for schedule=plateau")
-        if self.retrain_on_all and fixed:
-            expected = "schedule=plateau, or held_out=0 to train on all images"
-            fail("retrain_on_all", self.retrain_on_all, expected)
         sides = [self.crop_size, self.min_side, self.max_side]
         given = [side for side in sides if side is not None]
         if given != sorted(given):
@@ -132,15 +113,6 @@ class SingleLabelConfig(DownstreamConfig):
         min_side = config.min_side or min(size * 8 // 7, config.max_side or size * 2)
         max_side = config.max_side or max(size * 12 // 7, min_side)
         return dataclasses.replace(config, min_side=min_side, max_side=max_side)
-
-    def num_steps(self, num_images):
-        """Returns the length of a run whose length is fixed.
-
-        Args:
-            num_images: Number of training images.
-        """
-        del num_images
-        return self.max_steps
 
     @property
     def transforms(self):
@@ -181,10 +153,6 @@ class SingleLabel(DownstreamTask):
     def __init__(self, config):
         super().__init__(config)
         self._watches, self._shown = {}, None
-
-    @property
-    def has_fixed_length(self):
-        return self.config.schedule != "plateau"
 
     def fc6_padding(self, config):
         return fc6_of_whole_crops(config)
@@ -317,11 +285,6 @@ class SingleLabel(DownstreamTask):
         found["data_classes"] = self._classes
         trained = "all" if self.config.retrain_on_all else "train"
         found["training_images"] = len(self.open(trained))
-        held_out = parts.get("held_out")
-        if self.has_fixed_length and held_out is not None:
-            measured = self.measure(self.predictor(model), held_out)
-            found["held_out_accuracy"] = measured["accuracy"]
-            found["held_out_accuracy_baseline"] = self.score_baseline(held_out)
         return found
 
     @classmethod

@@ -66,7 +66,9 @@ class VocTask(DownstreamTask):
         config = self.config
         if not self._parts:
             samples = self.open_split(config.train_split)
-            train, held_out = split(samples, config.held_out, config.seed)
+            train, held_out = samples, None
+            if config.held_out:
+                train, held_out = split(samples, config.held_out, config.seed)
             self._parts = {"all": samples, "train": train, "held_out": held_out}
         if part == "test" and part not in self._parts:
             name = config.val_split

@@ -1,6 +1,8 @@
 """What tasks on VOC share: their splits, and the part held out."""
 
+import keras
 import pytest
+import toy_task
 
 from selfsup import data, training
 from selfsup.training import tasks
@@ -67,3 +69,25 @@ def test_one_image_cannot_be_split(name, folder, tmp_path):
     with pytest.raises(ValueError, match=f"Received: 1 in split '.*' of {tmp_path}"):
         training.train(task, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("held_out", [0.0, 0.2])
+def test_a_run_of_fixed_length_follows_its_schedule(name, held_out, folder, tmp_path):
+    changes = dict(schedule="cosine", held_out=held_out, val_split="none")
+    changes |= dict(max_steps=4, eval_every=4, log_every=2, learning_rate=0.01)
+    task = _task(folder, name, **changes)
+    results = training.train(task, tmp_path)
+    # Half a cosine, after two steps and after four.
+    found = [row["learning_rate"] for row in toy_task.log(tmp_path)]
+    assert found == pytest.approx([0.005, 0.0])
+    assert len(task.open("train")) == (8 if held_out else 10)
+    assert (tmp_path / "samples.png").exists() == (name == "segmentation")
+    score = f"held_out_{task.score}"
+    assert (score in results) == (held_out > 0)
+    if held_out:
+        model = keras.saving.load_model(tmp_path / f"{task.kind}.keras")
+        held_out = task.open("held_out")
+        measured = task.measure(task.predictor(model), held_out)
+        assert results[score] == pytest.approx(measured[task.score])
+        assert results[f"{score}_baseline"] == task.score_baseline(held_out)
