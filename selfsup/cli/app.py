@@ -4,13 +4,12 @@ import contextlib
 import dataclasses
 import logging as python_logging
 import shlex
-import shutil
 import sys
-import textwrap
 
 from absl import flags, logging
 
 from selfsup import backend, paths, stopping
+from selfsup.cli.help_text import fields, help_text, meant
 from selfsup.settings import value_type
 
 # What bad input, a full disk, a small device or a missing extra end in.
@@ -103,21 +102,30 @@ class Tool:
     def _run(self, argv):
         values = flags.FlagValues()
         values.set_gnu_getopt(True)  # Flags may stand behind other arguments.
-        fields = self._fields()
-        for name, field in fields.items():
+        flag_fields = fields(self.options, self.configs)
+        for name, field in flag_fields.items():
             # Without defaults: they come from the configurations.
             _DEFINE[value_type(field)](name, None, "", flag_values=values)
         flags.DEFINE_bool("help", False, "", flag_values=values)
-        rest = values(argv)[1:]
+        try:
+            rest = values(argv)[1:]
+        except flags.UnrecognizedFlagError as error:
+            others = [f"--{name}" for name in meant(error.flagname, [*flag_fields])]
+            expected = " or ".join(others) or "a flag that --help lists"
+            raise ValueError(
+                f"There is no such flag. Expected {expected}. "
+                f"Received: --{error.flagname}"
+            ) from error
         if values["help"].value:
-            sys.stdout.write(self.help())
+            text = help_text(self.doc, self.options, self.configs, self.defaults)
+            sys.stdout.write(text)
             return
         if rest and not self.arguments:
             raise ValueError(
                 f"Unknown argument. Expected flags only. Received: {rest[0]!r}"
             )
         given = {}
-        for name, field in fields.items():
+        for name, field in flag_fields.items():
             value = values[name].value
             if value is not None:
                 value = tuple(value) if isinstance(value, list) else value
@@ -166,44 +174,6 @@ class Tool:
         }
         return options, config.merged(fields, given)
 
-    def _fields(self):
-        """Returns the fields by name, those of the options first."""
-        fields = {}
-        for config in (self.options, *self.configs.values()):
-            for field in dataclasses.fields(config):
-                fields.setdefault(field.name, field)
-        return fields
-
-    def help(self):
-        """Returns the text of `--help`."""
-        width = min(88, shutil.get_terminal_size().columns)
-        lines = [self.doc.strip(), "", "Flags:"]
-        for name, field in self._fields().items():
-            sign = "--[no]" if value_type(field) is bool else "--"
-            lines += textwrap.wrap(
-                f"{sign}{name}: {field.metadata['help']}{self._note(field)}",
-                width,
-                initial_indent="  ",
-                subsequent_indent="      ",
-            )
-        return "\n".join(lines) + "\n"
-
-    def _note(self, field):
-        """Returns what `--help` says of the default, and of whose flag it is."""
-        name, text = field.name, ""
-        if value_type(field) is tuple:
-            text = " Repeatable."
-        choices = [str(choice) for choice in field.metadata["choices"] or ()]
-        if any(choice not in field.metadata["help"] for choice in choices):
-            text += f" One of {', '.join(choices)}."
-        if name in self.options.__dataclass_fields__:
-            return text + _default_text({"": field.default})
-        owners = [k for k, v in self.configs.items() if name in v.__dataclass_fields__]
-        if len(owners) < len(self.configs):
-            text += f" Only for {' and '.join(owners)}."
-        defaults = {k: v[name] for k, v in self.defaults.items() if name in v}
-        return text + _default_text(defaults)
-
 
 def _expanded(field, value):
     """Returns a value with the home folder in place of `~`, where it is a path."""
@@ -212,19 +182,6 @@ def _expanded(field, value):
     if isinstance(value, str):
         return paths.expanded(value)
     return tuple(map(paths.expanded, value))
-
-
-def _default_text(values):
-    """Formats defaults by name: (default: 8), (default: 16 sample; 8 paper, modern)."""
-    groups = {}
-    for name, value in values.items():
-        groups.setdefault(repr(value), (value, []))[1].append(name)
-    shown = [
-        f"{value}" if len(groups) == 1 else f"{value} {', '.join(names)}"
-        for value, names in groups.values()
-        if value not in (None, (), [], "")
-    ]
-    return f" (default: {'; '.join(shown)})" if shown else ""
 
 
 class _Plain(python_logging.Formatter):

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from selfsup.cli import command
+from selfsup.cli import command, help_text
 
 import tool_calls
 
@@ -96,7 +96,10 @@ os.abort()
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_flag_that_is_a_path_says_so(path):
     tool = importlib.import_module(f"selfsup.cli.{path.stem}").TOOL
-    fields = {name: field.metadata["path"] for name, field in tool._fields().items()}
+    fields = {
+        name: field.metadata["path"]
+        for name, field in help_text.fields(tool.options, tool.configs).items()
+    }
     expected = set(fields) & {
         *("after", "before", "ckpt", "config", "data", "init", "labeled_data"),
         *("output", "page", "probe_data", "results", "sbd_dir", "source"),
