@@ -22,6 +22,7 @@ from absl import logging
 from selfsup import training
 from selfsup.cli.app import Tool
 from selfsup.cli.options import RunOptions
+from selfsup.cli.verdict import verdict
 from selfsup.settings import setting
 from selfsup.training import tasks
 from selfsup.training.pretraining_config import PRESETS
@@ -54,15 +55,10 @@ def train(task, options, given):
     """Trains a proxy task by the settings given, and logs the results."""
     config = task.Config.from_preset(**given)
     results = training.train(task(config), options.workdir, options.overwrite)
-    for part in ("training", "held_out"):
-        measures, title = results.get(part, {}), part.replace("_", "-")
-        for name, value in measures.items():
-            baseline = measures.get(f"{name}_baseline")
-            if baseline is not None:
-                text = "%s %s: %.4f, without looking at the image: %.4f"
-                logging.info(text, title, name, value, baseline)
+    for line in verdict(results):
+        logging.info("%s", line)
     if "probe_layer" in results:
-        text = "probe of %s: accuracy %.4f, of the untrained network: %.4f"
+        text = "probe of %s: accuracy %.4f, %.4f of the untrained network"
         values = ("probe_layer", "probe_accuracy", "probe_accuracy_baseline")
         logging.info(text, *(results[name] for name in values))
     logging.info("Look at %s", options.workdir)

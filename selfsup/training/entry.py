@@ -129,11 +129,11 @@ def _above_baseline(name, results):
     above = Plateau(best_score=score, baseline=baseline).has_left_baseline
     if not above:
         logging.warning(
-            "The run learned nothing that can be seen: %s is %.4f, and %.4f may come "
-            "without looking at the image",
+            "The run learned nothing that can be seen: %s is %.2f %%, and %.2f %% that "
+            "of the baseline, which does not look at the image",
             name,
-            score,
-            baseline,
+            100 * score,
+            100 * baseline,
         )
     return {f"{name}_above_baseline": bool(above)}
 

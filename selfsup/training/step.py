@@ -157,3 +157,8 @@ def one_device_for_jit(jit, replicas):
             "XLA cannot compile a step over several devices. Expected jit=False or "
             f"one device. Received: jit=True, {replicas} devices"
         )
+    if jit and not tf.config.list_logical_devices("GPU"):
+        logging.warning(
+            "XLA compiles the step for the CPU, where steps took twice as long as "
+            "without --jit"
+        )

@@ -165,7 +165,7 @@ def test_a_search_that_learned_nothing_says_so(constant, tmp_path, caplog):
     assert results["held_out_score_baseline"] == constant
     assert results["held_out_score_above_baseline"] == (constant == 0.2)
     warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
-    line = "learned nothing.* held_out_score is 0.3000, and 0.3000 may come without"
+    line = "learned nothing.* held_out_score is 30.00 %, and 30.00 % that of the"
     assert len(warnings) == (constant == 0.3)
     assert all(re.search(line, warning) for warning in warnings)
 
