@@ -110,10 +110,12 @@ def prediction_sheet(predict, samples, indices, color=False, labels=None):
 
 
 def segmentation_figures(model, samples, results, output, **options):
-    """Draws `predictions.png` and `per_class.png`.
+    """Draws predictions, in one picture or three, and `per_class.png`.
 
-    The first shows the images with the least, the middle and the greatest mean
-    IoU, the second the IoU of each class.
+    `predictions.png` shows all images where they are few; otherwise
+    `predictions_worst.png`, `predictions_middling.png` and `predictions_best.png` show
+    those with the least, the middle and the greatest mean IoU. The last picture has
+    the IoU of each class.
 
     Args:
         model: A segmenter for points.
@@ -123,19 +125,25 @@ def segmentation_figures(model, samples, results, output, **options):
         **options: As in `class_map_predictor`.
     """
     scores = results["image_iou"]
-    shown = sorted((n for n in scores if scores[n] is not None), key=scores.get)
-    if len(shown) > 3 * _SHOWN:
-        middle = (len(shown) - _SHOWN) // 2
-        chosen = slice(_SHOWN), slice(middle, middle + _SHOWN), slice(-_SHOWN, None)
-        shown = sum((shown[part] for part in chosen), [])
-    sheet = prediction_sheet(
-        class_map_predictor(model, **options),
-        samples,
-        [samples.names.index(name) for name in shown],
-        takes_color(model),
-        [f"{100 * scores[name]:.0f} %  {name}" for name in shown],
-    )
-    pictures.save_image(output / "predictions.png", sheet)
+    ranked = sorted((n for n in scores if scores[n] is not None), key=scores.get)
+    middle = (len(ranked) - _SHOWN) // 2
+    pages = {
+        "predictions_worst.png": ranked[:_SHOWN],
+        "predictions_middling.png": ranked[middle : middle + _SHOWN],
+        "predictions_best.png": ranked[-_SHOWN:],
+    }
+    if len(ranked) <= 3 * _SHOWN:
+        pages = {"predictions.png": ranked}
+    predict = class_map_predictor(model, **options)
+    for page, names in pages.items():
+        sheet = prediction_sheet(
+            predict,
+            samples,
+            [samples.names.index(name) for name in names],
+            takes_color(model),
+            [f"{100 * scores[name]:.0f} %  {name}" for name in names],
+        )
+        pictures.save_image(output / page, sheet)
     pictures.class_table_chart(results["iou"], output / "per_class.png", "IoU")
 
 

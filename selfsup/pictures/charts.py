@@ -10,6 +10,18 @@ _NAMED, _WRITTEN = 60, 20
 # Points of a line that are marked.
 _MARKED = 16
 
+# Factor and unit of the measures of a log. Joint tasks put a name before the second's.
+_PERCENT, _NATS = (100.0, "%"), (1.0, "nats")
+_MEASURES = {
+    "accuracy": _PERCENT,
+    "mean_iou": _PERCENT,
+    "map_area": _PERCENT,
+    "hue": _NATS,
+    "chroma": _NATS,
+    "label": _NATS,
+    "classes": _NATS,
+}
+
 _CENTERED = {"ha": "center", "va": "center"}
 
 
@@ -35,12 +47,14 @@ def curves(log, path, baselines=None):
             # The one that has a held-out column beside it stays.
             hidden.add("loss" if f"val_{name}" in columns else name)
     # In the order of the log, each once.
-    panels = list(
-        dict.fromkeys(n.removeprefix("val_") for n in columns if n not in hidden)
-    )
+    panels = dict.fromkeys(n.removeprefix("val_") for n in columns if n not in hidden)
+    panels = [name for name in panels if not _is_flat(name, columns)]
     figure = _figure(4 * max(1, len(panels)), 3.2)
     grid = figure.subplots(1, max(1, len(panels)), squeeze=False)
     for axes, name in zip(grid[0], panels, strict=False):
+        factor, unit = next(
+            (known for end, known in _MEASURES.items() if name.endswith(end)), (1.0, "")
+        )
         for column, label, color, marker in (
             (name, "training", "C0", None),
             (f"val_{name}", "held out", "C1", "."),
@@ -48,16 +62,24 @@ def curves(log, path, baselines=None):
             if column in columns:
                 known = ~np.isnan(columns[column])
                 steps, values = columns["step"][known], columns[column][known]
-                axes.plot(steps, values, marker=marker, color=color, label=label)
+                axes.plot(
+                    steps, factor * values, marker=marker, color=color, label=label
+                )
         if baselines and name in baselines:
-            axes.axhline(
-                baselines[name], color="gray", linestyle="--", label="baseline"
-            )
-        axes.set_title(name.replace("_", " "))
+            level = factor * baselines[name]
+            axes.axhline(level, color="gray", linestyle="--", label="baseline")
+        axes.set_title(name.replace("_", " ").replace("iou", "IoU"))
         axes.set_xlabel("step")
-        if len(axes.get_lines()) > 1:
-            axes.legend(fontsize="small")
+        axes.set_ylabel(unit)
+    _legend_above(figure, *grid[0])
     _save(figure, path)
+
+
+def _is_flat(name, columns):
+    """Whether a panel would show a constant, such as a rate that never falls."""
+    known = [columns[c] for c in (name, f"val_{name}") if c in columns]
+    values = np.concatenate([column[~np.isnan(column)] for column in known])
+    return len(values) > 2 and np.ptp(values) == 0
 
 
 def class_table_chart(by_class, path, title):
@@ -91,8 +113,7 @@ def class_table_chart(by_class, path, title):
         axes.set_xlabel(f"% (dashed: mean {mean:.1f})")
     axes.set_yticks(rows, list(by_class))
     axes.set_ylim(len(by_class) - 0.4, -0.6)
-    # Room for the number of a bar of 100.
-    axes.set_xlim(0, 112)
+    axes.set_xlim(0, 100)
     axes.set_title(title, wrap=True)
     _save(figure, path)
 
@@ -309,11 +330,18 @@ def quadrants(panels, path, horizontal, vertical, columns):
     _save(figure, path)
 
 
-def _legend_above(figure, axes):
+def _legend_above(figure, *panels):
     """Says above all panels, where it covers nothing, which color is what."""
-    handles, labels = axes.get_legend_handles_labels()
+    handles = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
     figure.legend(
-        handles, labels, loc="outside upper center", ncols=len(labels), fontsize="small"
+        handles.values(),
+        handles.keys(),
+        loc="outside upper center",
+        ncols=len(handles),
+        fontsize="small",
     )
 
 

@@ -10,14 +10,17 @@ _WRONG = np.float32([1.0, 0.0, 0.0])
 _VOID_GRAY = 0.5
 _WHITENED = 0.8
 
+# Lifts black, so that dark photographs are seen below masks.
+_LIFTED = 0.3
 
-def segmentation_sheet(rows, names, height=200, opacity=0.75):
+
+def segmentation_sheet(rows, names, height=200, opacity=0.5):
     """Draws photographs, true and predicted masks, and where they differ.
 
-    Masks lie over the gray photograph. In the last column a wrong pixel is
-    red, a void one is gray, and the photograph is pale elsewhere. Without any
-    true mask only photographs and predictions are drawn. Below stands a legend
-    of the classes that occur.
+    Masks lie over the gray photograph, whose black is lifted to dark gray. In the
+    last column a wrong pixel is red, a void one is gray, and the photograph is pale
+    elsewhere. Without any true mask only photographs and predictions are drawn. Below
+    stands a legend of the classes that occur.
 
     Args:
         rows: Sequence of `(label, image, truth, prediction)`: a text, `[H, W, 3]`
@@ -47,11 +50,12 @@ def segmentation_sheet(rows, names, height=200, opacity=0.75):
 
 def _cells(image, truth, prediction, colors, opacity):
     gray = as_float_rgb(image).mean(axis=-1)
-    predicted = overlay(gray, prediction, colors, opacity)
+    lifted = _LIFTED + (1 - _LIFTED) * gray
+    predicted = overlay(lifted, prediction, colors, opacity)
     if truth is None:
         blank = np.ones((1, 1, 3), np.float32)
         return [image, blank, predicted, blank]
-    true = overlay(gray, truth, colors, opacity)
+    true = overlay(lifted, truth, colors, opacity)
     return [image, true, predicted, _errors(gray, truth, prediction)]
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import keras
 import tensorflow as tf
+from absl import logging
 
 
 class WeightedLoss(NamedTuple):

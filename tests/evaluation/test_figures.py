@@ -112,12 +112,18 @@ def test_the_worst_the_middling_and_the_best_images_are_shown(
         _segmenter(), samples, _results({**scores, 4: None}), tmp_path, stride=4
     )
     # Four of 14 at either end, and four in the middle: ranks 5 to 8.
-    expected = [9, 0, 13, 7, 11, 5, 14, 1, 3, 12, 10, 6]
-    sheet = _read(tmp_path / "predictions.png")
-    assert _order(sheet, samples) == expected
+    expected = {
+        "worst": [9, 0, 13, 7],
+        "middling": [11, 5, 14, 1],
+        "best": [3, 12, 10, 6],
+    }
+    for kind, numbers in expected.items():
+        sheet = _read(tmp_path / f"predictions_{kind}.png")
+        assert _order(sheet, samples) == numbers
+        # Rows of 200 and margins of 6 under a title of 26, and the legend.
+        assert 0 < sheet.shape[0] - (26 + 4 * 206) < 100
+    assert not (tmp_path / "predictions.png").exists()
     assert labels[:5] == ["0 %  09", "5 %  00", "10 %  13", "15 %  07", "25 %  11"]
-    # Rows of 200 and margins of 6 under a title of 26, and the legend.
-    assert 0 < sheet.shape[0] - (26 + 12 * 206) < 100
 
 
 @pytest.mark.slow

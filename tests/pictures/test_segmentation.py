@@ -72,9 +72,10 @@ def test_mask_is_laid_over_the_gray_photograph():
     sheet = pictures.segmentation_sheet(
         [(label, image, truth, prediction)], NAMES, height=80, opacity=0.75
     )
-    # Gray is 100: a quarter of it and three quarters of the class's color.
+    # Gray is 100, lifted by 0.3 of what it lacks to 255: a quarter of that and three
+    # quarters of the class's color.
     _, truth_cell, _, _ = _cells(sheet, 4)
-    expected = 25 + 0.75 * class_masks.sheet_colors(NAMES)[1]
+    expected = (0.3 * 255 + 0.7 * 100) / 4 + 0.75 * class_masks.sheet_colors(NAMES)[1]
     np.testing.assert_allclose(truth_cell[60, 70], expected, atol=1)
 
 

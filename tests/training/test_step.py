@@ -163,8 +163,11 @@ def test_uneven_batches_are_refused_with_a_size_that_fits(batch_size):
     divisible_batch(8, replicas=2, accumulation=2)
 
 
-def test_compiling_over_several_devices_is_refused():
-    one_device_for_jit(jit=True, replicas=1)
+def test_compiling_over_several_devices_is_refused(caplog):
     one_device_for_jit(jit=False, replicas=2)
+    assert not caplog.messages
+    one_device_for_jit(jit=True, replicas=1)
+    # On a GPU it pays.
+    assert bool(caplog.messages) != bool(tf.config.list_logical_devices("GPU"))
     with pytest.raises(ValueError, match="jit=True, 2 devices"):
         one_device_for_jit(jit=True, replicas=2)

@@ -101,7 +101,10 @@ class Segmentation(VocTask):
 
     name, kind, score = "segmentation", "segmenter", "mean_iou"
     Config, EvaluationConfig = SegmentationConfig, SegmentationEvaluationConfig
-    figures = ("per_class.png", "predictions.png")
+    figures = (
+        *("per_class.png", "predictions.png", "predictions_worst.png"),
+        *("predictions_middling.png", "predictions_best.png"),
+    )
 
     def open_split(self, split):
         config = self.config
