@@ -27,7 +27,7 @@ _GROUPS = {
     ),
     "Output": (
         *("workdir", "overwrite", "config", "log_every", "eval_every"),
-        *("checkpoint_seconds", "keep_every"),
+        *("checkpoint_seconds", "keep_every", "callbacks"),
     ),
 }
 

@@ -12,6 +12,7 @@ from selfsup.locking import locked
 from selfsup.training import cluster, tasks
 from selfsup.training.checkpoints import save_model
 from selfsup.training.controls import FixedLength, PlateauSearch, Replay
+from selfsup.training.named_callbacks import import_callback
 from selfsup.training.phases import Phase
 from selfsup.training.plateau import Plateau
 from selfsup.training.step import divisible_batch, one_device_for_jit
@@ -51,6 +52,8 @@ def train(task, workdir, overwrite=False, strategy=None):
     replicas = strategy.num_replicas_in_sync
     divisible_batch(task.config.batch_size, replicas, task.config.accumulation)
     one_device_for_jit(task.config.jit, replicas)
+    for name in task.config.callbacks:
+        import_callback(name)
     if task.config.deterministic:
         tf.config.experimental.enable_op_determinism()
     chief = workers.place(strategy)[0] == 0

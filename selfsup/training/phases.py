@@ -8,6 +8,7 @@ from selfsup.data.batching import reading_errors
 from selfsup.training import loop
 from selfsup.training.callbacks import Log, Progress, Summaries
 from selfsup.training.checkpoints import Checkpoints, save_model
+from selfsup.training.named_callbacks import named_callbacks
 from selfsup.training.step import Step
 from selfsup.training.strategies import (
     averaged_weights,
@@ -101,7 +102,9 @@ class Phase:
             config.jit,
             config.clip_norm,
         )
-        periodic = self.control.callbacks(self)
+        callbacks = [*self.control.callbacks(self), self.summaries]
+        if self.worker == 0:
+            callbacks += named_callbacks(config.callbacks)
         log = Log(self.folder / "log.csv")
         with (
             loop.memory_advice(config.batch_size, config.accumulation),
@@ -116,7 +119,7 @@ class Phase:
                 ),
                 self._schedule(),
                 self.checkpoints,
-                [*periodic, self.summaries, log, Progress(disable=self.worker > 0)],
+                [*callbacks, log, Progress(disable=self.worker > 0)],
                 self.task.watch(samples),
                 first_step,
             )

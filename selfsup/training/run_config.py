@@ -66,6 +66,12 @@ class RunConfig(Config):
     checkpoint_seconds: float = setting(
         30.0, "Seconds between checkpoints.", 0, resumable=True
     )
+    callbacks: tuple[str, ...] = setting(
+        (),
+        "Keras callback, MODULE.NAME: a class or a function that returns one, called "
+        "without arguments.",
+        resumable=True,
+    )
     seed: int = setting(0, "Seed of weights, order, crops and dropout.", 0, 2**31 - 1)
     deterministic: bool = setting(False, "Bit-equal runs on a GPU too, but slower.")
 

@@ -48,7 +48,7 @@ def test_only_what_changes_no_number_is_resumable():
         for field in dataclasses.fields(RunConfig)
         if field.metadata["resumable"]
     }
-    assert resumable == {"log_every", "eval_every", "checkpoint_seconds"}
+    assert resumable == {"callbacks", "log_every", "eval_every", "checkpoint_seconds"}
 
 
 def test_every_field_has_a_help_text():
