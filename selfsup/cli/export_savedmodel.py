@@ -57,9 +57,9 @@ def main(options, given):
         return
     if options.backbone:
         raise ValueError(
-            "A served model keeps its head, or is that of a backbone. Expected --output "
-            "of a file with --backbone, or --ckpt of a backbone.keras. "
-            f"Received: --backbone --output={options.output}"
+            "The head is left out of files only. Expected --output of a file (.keras, "
+            ".onnx, .tflite), or --ckpt WORKDIR/backbone.keras. "
+            f"Received: --backbone with --output={options.output}"
         )
     config = export.ExportConfig.from_values(given)
     folder = export.export_model(options.ckpt, options.output, config)

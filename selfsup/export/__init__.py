@@ -1,4 +1,4 @@
-"""SavedModels for TensorFlow Serving that decode images; ONNX, LiteRT and plain Keras files."""
+"""SavedModels for TensorFlow Serving that decode images; other files of models."""
 
 from selfsup import backend, lazy
 

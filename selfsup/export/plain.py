@@ -17,10 +17,11 @@ def of_stock_layers(model):
 
     Biases go into the layer before them: the convolution, into which normalization is
     absorbed first, or the normalization of a ResNet. The other layers keep their
-    names, and their maps are equal up to rounding. AlexNet's overlapping pools are padded
-    at the end, so it needs images of at least 39 pixels a side. Its grouped convolutions
-    become ones whose kernels are zero between the groups: Keras' own with groups
-    compile themselves with XLA on a CPU, at every call.
+    names, and their maps are equal up to rounding.
+
+    AlexNet's overlapping pools are padded at the end, so it needs images of at least 39
+    pixels a side. Its grouped convolutions become ones whose kernels are zero between
+    the groups: Keras' own compile themselves with XLA on a CPU, at every call.
 
     Args:
         model: A backbone or a classifier with zero padding. It is not changed.
