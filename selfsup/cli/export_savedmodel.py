@@ -11,8 +11,12 @@ any size) and returns small things: a colored PNG, a PNG of classes, scores and
 labels, or a vector of features. pixels takes float RGB and returns whole maps;
 features takes the same and returns the activations of layers.
 
-An output that ends in .onnx or .tflite becomes such a file instead: the network
-from its own input, gray or RGB in [0, 1] minus 0.4488, to its outputs.
+An output that ends in .keras, .onnx or .tflite becomes such a file instead: the
+network from its own input, gray or RGB in [0, 1] minus 0.4488, to its outputs. A
+.keras file then holds Keras' own layers alone and loads where selfsup is not installed:
+
+    python tools/export_savedmodel.py --ckpt runs/colorizer --backbone \\
+        --output backbone.keras
 """
 
 import dataclasses
@@ -33,10 +37,11 @@ class Options(Config):
     )
     output: str = setting(
         None,
-        "Folder of the served model; its versions lie there. Or a file: .onnx, "
-        ".tflite.",
+        "Folder of the served model; its versions lie there. Or a file: .keras, "
+        ".onnx, .tflite.",
         path=True,
     )
+    backbone: bool = setting(False, "For files: leave the head out.")
 
 
 def main(options, given):
@@ -47,8 +52,15 @@ def main(options, given):
                 "A file has no signatures to choose. Expected --ckpt and --output. "
                 f"Received: --{', --'.join(given)}"
             )
-        logging.info("Written: %s", export.convert_run(options.ckpt, options.output))
+        path = export.convert_run(options.ckpt, options.output, options.backbone)
+        logging.info("Written: %s", path)
         return
+    if options.backbone:
+        raise ValueError(
+            "The head is left out of files only. Expected --output of a file (.keras, "
+            ".onnx, .tflite), or --ckpt WORKDIR/backbone.keras. "
+            f"Received: --backbone with --output={options.output}"
+        )
     config = export.ExportConfig.from_values(given)
     folder = export.export_model(options.ckpt, options.output, config)
     about = runs.read_json(folder / export.METADATA)

@@ -1,4 +1,4 @@
-"""SavedModels for TensorFlow Serving that decode images; ONNX and LiteRT files."""
+"""SavedModels for TensorFlow Serving that decode images; other files of models."""
 
 from selfsup import backend, lazy
 
@@ -14,6 +14,7 @@ __all__, __getattr__, __dir__ = lazy.exports(
         "export_model": "saved_model",
         "is_file_format": "conversion",
         "next_version": "saved_model",
+        "of_stock_layers": "plain",
         "open_model": "exported_model",
         "write": "saved_model",
     },

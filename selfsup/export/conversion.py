@@ -1,4 +1,4 @@
-"""Models for other runtimes, ONNX and LiteRT, by Keras' own export."""
+"""Models for other runtimes: ONNX and LiteRT by Keras' own export, and plain Keras."""
 
 import importlib.util
 import pathlib
@@ -6,23 +6,25 @@ import warnings
 
 import keras
 
-from selfsup import atomic, heads, runs
+from selfsup import atomic, heads, networks, runs, weights
+from selfsup.export import plain
 from selfsup.export.exported_model import KINDS
 from selfsup.weights import saving
 
-# Keras' names of the formats by the ending of the file.
-_FORMATS = {".onnx": "onnx", ".tflite": "litert"}
+# Names of the formats by the ending of the file, all but the first Keras' own.
+_FORMATS = {".keras": "keras", ".onnx": "onnx", ".tflite": "litert"}
 
 # Packages that TensorFlow does not bring.
-_CONVERTERS = {"onnx": ("onnx", "tf2onnx"), "litert": ()}
+_CONVERTERS = {"keras": (), "onnx": ("onnx", "tf2onnx"), "litert": ()}
 
 
-def convert_run(ckpt, path):
-    """Writes the model of a run as an ONNX or LiteRT file; see `convert`.
+def convert_run(ckpt, path, backbone=False):
+    """Writes the model of a run as a file for other programs; see `convert`.
 
     Args:
         ckpt: A workdir, a `.keras` file, or the name of a model of the zoo.
         path: Path of the file.
+        backbone: Whether to leave the head out.
 
     Returns:
         The path.
@@ -32,18 +34,27 @@ def convert_run(ckpt, path):
         ValueError: As `convert`, or if it is no model to export.
         FileExistsError, ImportError, OSError: As `convert`.
     """
-    model = runs.open_run(ckpt, KINDS).model
-    heads.check_kind(model, KINDS, ckpt)
+    kinds = (heads.BACKBONE, *KINDS) if backbone else KINDS
+    model = runs.open_run(ckpt, kinds).model
+    kind = heads.check_kind(model, KINDS, ckpt)
+    if backbone and kind != heads.BACKBONE:
+        model = _backbone(model)
     return convert(model, path)
 
 
+def _backbone(model):
+    backbone = networks.build(networks.describe(model))
+    weights.load(backbone, model)
+    return backbone
+
+
 def is_file_format(path):
-    """Returns whether the ending of a path is that of ONNX or LiteRT."""
+    """Returns whether the ending of a path is one that `convert` takes."""
     return pathlib.Path(path).suffix in _FORMATS
 
 
 def convert(model, path):
-    """Writes a model as an ONNX or LiteRT file.
+    """Writes a model as an ONNX or LiteRT file, or one of Keras' own layers alone.
 
     The file takes what the Keras model takes, of any batch and image size:
     `gray [B, H, W, 1]` or `rgb [B, H, W, 3]`, in [0, 1] minus 0.4488, and
@@ -52,7 +63,7 @@ def convert(model, path):
     Args:
         model: A backbone, classifier, colorizer or segmenter; the last two, for
             points, as ONNX only.
-        path: Path of the file; its ending, `.onnx` or `.tflite`, names the
+        path: Path of the file; its ending, `.keras`, `.onnx` or `.tflite`, names the
             format.
 
     Returns:
@@ -82,9 +93,12 @@ def convert(model, path):
     if name == "litert" and any(x.name == "points" for x in model.inputs):
         raise ValueError(
             "LiteRT cannot hold the sampling at points without TensorFlow's own "
-            "operations. Expected a backbone or a classifier, or a file that ends in "
-            f".onnx. Received: model={model.name!r}"
+            "operations. Expected a backbone (--backbone) or a classifier, or a file "
+            f"that ends in .onnx. Received: model={model.name!r}"
         )
+    if name == "keras":
+        weights.save(plain.of_stock_layers(model), path)
+        return path
     path.parent.mkdir(parents=True, exist_ok=True)
     # A view of the graph, and called: Keras refuses models that were just loaded.
     view = keras.Model(model.input, model.output, name=model.name)

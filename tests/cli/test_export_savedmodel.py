@@ -2,10 +2,11 @@
 
 import json
 
+import keras
 import pytest
 from tensorflow.core.protobuf import saved_model_pb2
 
-from selfsup import networks
+from selfsup import heads, networks
 from selfsup.cli.export_savedmodel import TOOL
 from selfsup.export import warmup
 
@@ -56,3 +57,23 @@ def test_versions_are_written_and_bad_calls_refused_in_one_line(ckpt, tmp_path):
     (features,) = signatures["serving_default"].outputs.values()
     channels = networks.taps(fakes.network("alexnet"))[-1].channels
     assert [dim.size for dim in features.tensor_shape.dim] == [-1, channels]
+
+
+def test_a_plain_file_is_written_of_what_stock_layers_make(tmp_path):
+    backbone = fakes.network("vgg16")
+    model = heads.segmenter(backbone, networks.taps(backbone)[-1:], 3, hidden=2)
+    model.save(tmp_path / "segmenter.keras")
+    output = tmp_path / "plain.keras"
+    given = [f"--ckpt={tmp_path}", f"--output={output}"]
+    whole = tool_calls.call(TOOL, *given)
+    assert "--backbone leaves the head out. Received: " in whole.error_line()
+    assert not output.exists()
+    written = tool_calls.call(TOOL, *given, "--backbone")
+    assert (written.code, written.text) == (0, f"Written: {output}\n"), written.text
+    assert "bias1_1" not in {x.name for x in keras.models.load_model(output).layers}
+    again = tool_calls.call(TOOL, *given, "--backbone")
+    assert "The output exists." in again.error_line()
+    flag = tool_calls.call(TOOL, *given, "--side=32")
+    assert "Received: --side" in flag.error_line()
+    served = tool_calls.call(TOOL, given[0], f"--output={tmp_path}/x", "--backbone")
+    assert "The head is left out of files only." in served.error_line()

@@ -1,4 +1,4 @@
-"""ONNX and LiteRT files give the numbers of the model that they were made from."""
+"""Files for other programs give the numbers of the model that they were made from."""
 
 import os
 
@@ -94,13 +94,36 @@ def test_a_colorizer_gives_the_same_histograms(tmp_path):
 
 def test_existing_files_are_kept_and_wrong_endings_refused(tmp_path):
     model = fakes.network("vgg16")
-    path = tmp_path / "model.onnx"
-    path.write_text("mine")
-    with pytest.raises(FileExistsError, match="Received: .*model.onnx"):
-        conversion.convert(model, path)
-    assert path.read_text() == "mine"
-    with pytest.raises(ValueError, match="ends in .onnx or .tflite. Received: .*.pb"):
+    for name in ("model.onnx", "model.keras"):
+        path = tmp_path / name
+        path.write_text("mine")
+        with pytest.raises(FileExistsError, match=f"Received: .*{name}"):
+            conversion.convert(model, path)
+        assert path.read_text() == "mine"
+    message = "ends in .keras or .onnx or .tflite. Received: .*.pb"
+    with pytest.raises(ValueError, match=message):
         conversion.convert(model, tmp_path / "model.pb")
+
+
+def test_the_backbone_of_a_model_is_converted_alone(tmp_path, monkeypatch):
+    backbone = fakes.randomize(fakes.network("alexnet", lrn=True), bias=0.3)
+    backbone.get_layer("norm1").alpha = 0.1
+    taps = networks.taps(backbone)[-1:]
+    heads.colorizer(backbone, taps, hidden=2).save(tmp_path / "colorizer.keras")
+    monkeypatch.setattr(conversion, "convert", lambda model, path: model)
+    image = fakes.image(1, 64, 96, 1)
+
+    def converted(ckpt):
+        model = conversion.convert_run(ckpt, "model.keras", backbone=True)
+        assert heads.kind(model) == heads.BACKBONE
+        return model(image)
+
+    # Of a file, of a workdir without and with the backbone's own.
+    for ckpt in (tmp_path / "colorizer.keras", tmp_path):
+        np.testing.assert_allclose(converted(ckpt), backbone(image), rtol=0, atol=1e-5)
+    other = fakes.randomize(fakes.network("vgg16"))
+    other.save(tmp_path / "backbone.keras")
+    np.testing.assert_allclose(converted(tmp_path), other(image), rtol=0, atol=1e-5)
 
 
 def test_a_run_is_converted_but_no_foreign_model(tmp_path, monkeypatch):
