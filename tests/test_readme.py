@@ -1,4 +1,4 @@
-"""The code of the README runs as it stands there, only shorter."""
+"""The code of the README and of docs/ runs as it stands there, only shorter."""
 
 import base64
 import concurrent.futures
@@ -20,7 +20,15 @@ from selfsup import cli, export
 import fakes
 
 README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+PAGES = [README, *sorted((README.parent / "docs").glob("*.md"))]
+BLOCKS = [
+    block
+    for page in PAGES
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+]
+
+# Flags of programs that are not this package's tools.
+OTHERS = {"logdir", "wordnet", "nodes", "ntasks", "gres"}
 REQUESTS = [block for block in BLOCKS if "localhost" in block]
 CODE = [block for block in BLOCKS if block not in REQUESTS]
 
@@ -49,7 +57,7 @@ def test_code_runs(number, tmp_path, monkeypatch, photos):
 
 
 def test_there_is_code_to_run_and_the_shortening_applies():
-    assert (len(CODE), len(REQUESTS)) == (4, 2)
+    assert (len(CODE), len(REQUESTS)) == (6, 2)
     for long, _ in SHORTER:
         assert any(long in block for block in CODE)
 
@@ -138,18 +146,21 @@ def test_requests_are_answered(number, start, served, tmp_path, monkeypatch, pho
     assert np.abs(colored.mean(axis=-1) - photo.mean(axis=-1)).max() <= 1
 
 
-def test_links_and_flags_exist():
-    text = README.read_text()
-    for link in re.findall(r"\]\(([^)]+)\)", text):
-        file, _, heading = link.partition("#")
-        assert (README.parent / file).exists(), link
-        assert heading.replace("-", " ") in text.lower(), link
-    known = {"help", *export.ExportConfig.__dataclass_fields__}
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_flags_exist(page):
+    text = page.read_text()
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    for link in links:
+        if not link.startswith("https://"):
+            file, _, heading = link.partition("#")
+            assert (page.parent / file).exists(), link
+            assert heading.replace("-", " ") in text.lower(), link
+    known = {"help", *OTHERS, *export.ExportConfig.__dataclass_fields__}
     for path in pathlib.Path(cli.__file__).parent.glob("*.py"):
         tool = getattr(
             importlib.import_module(f"selfsup.cli.{path.stem}"), "TOOL", None
         )
         for config in (tool.options, *tool.configs.values()) if tool else ():
             known |= config.__dataclass_fields__.keys()
-    for flag in re.findall(r"--(?:no)?([a-z_]{3,})", text):
-        assert flag in known, flag
+    for flag in re.findall(r"--([a-z_]{3,})", text):
+        assert flag in known or flag.removeprefix("no") in known, flag
