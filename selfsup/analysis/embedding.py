@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from selfsup import data, inference, locking, stopping
 from selfsup.analysis import embedding_files, projector
-from selfsup.analysis.embedding_parts import Parts
+from selfsup.analysis.embedding_parts import Parts, has_begun
 from selfsup.analysis.feature_cache import identity
 from selfsup.data import batching, shares
 from selfsup.evaluation.left_out import FAILURES, LeftOut
@@ -73,7 +73,7 @@ def check(output, config, projector_folder=None):
     if maps and projector_folder:
         fail("pool", config.pool, "mean or max for a projector, which shows vectors")
     # What an earlier call of the same work has written already is its own.
-    overwrite = config.overwrite or unfinished(output).exists()
+    overwrite = config.overwrite or has_begun(unfinished(output))
     embedding_files.check(output, maps, overwrite)
     if projector_folder:
         projector.check(projector_folder, overwrite)
@@ -139,9 +139,11 @@ class _Embedding:
         self.left_out, self.parts = LeftOut(), None
 
     def run(self, model, output, folder):
-        about = json.dumps(identity(model, self.images)).encode()
+        weights, *photographs = identity(model, self.images)
+        digest = hashlib.sha256(json.dumps(photographs).encode())
         settings = {
-            "model and photographs": hashlib.sha256(about).hexdigest()[:16],
+            "model": weights,
+            "photographs": digest.hexdigest()[:16],
             "layer": self.extractor.layer,
             "pool": self.config.pool,
             "side": self.side,
@@ -162,9 +164,8 @@ class _Embedding:
             embedding_files.write(output, names, self._blocks(count), channels)
             rows = len(names)
         if names and self.projector:
-            shown = [self.parts.read(i)[0]["thumbnails"] for i in range(count)]
-            blocks, shown = self._blocks(count), np.concatenate(shown)
-            projector.write(self.projector, names, blocks, shown)
+            shown = self._concatenated(count, "thumbnails")
+            projector.write(self.projector, names, self._blocks(count), shown)
         self.parts.remove()
         if self.left_out.failures:
             raise self.left_out.error(len(self.images))
@@ -173,7 +174,7 @@ class _Embedding:
     def _compute(self, count):
         first = self.parts.count()
         for number in range(first):
-            self.left_out.failures += map(tuple, self.parts.read(number)[1]["left_out"])
+            self.left_out.failures += map(tuple, self.parts.about(number))
         done = min(first * self.of_a_part, len(self.images))
         bar = progress_bar(None, "embedding", len(self.images), initial=done)
         workers = concurrent.futures.ThreadPoolExecutor(min(16, os.cpu_count() or 1))
@@ -254,27 +255,30 @@ class _Embedding:
             shape = len(kept), self.thumbnails, self.thumbnails, 3
             shown = np.array([good[i][2] for i in kept], np.uint8)
             arrays["thumbnails"] = shown.reshape(shape)
-        failures = self.left_out.failures[known:]
-        self.parts.add(number, arrays, {"left_out": failures})
+        self.parts.add(number, arrays, self.left_out.failures[known:])
 
     def _leave_out(self, step, error, number):
         self.left_out.add(step, error, self.images.name(number))
 
     def _names(self, count):
-        numbers = [self.parts.read(i)[0]["numbers"] for i in range(count)]
         keys = self.images.keys
         if len(set(keys)) < len(keys):
             # The same name in several sources.
             keys = [self.images.name(i) for i in range(len(self.images))]
-        return [_text(keys[i]) for i in np.concatenate(numbers)]
+        return [_text(keys[i]) for i in self._concatenated(count, "numbers")]
+
+    def _concatenated(self, count, name):
+        parts = [self.parts.read(number, name) for number in range(count)]
+        return np.concatenate([array for (array,) in parts])
 
     def _blocks(self, count):
         for number in range(count):
-            arrays, _ = self.parts.read(number)
             if self.maps:
-                yield [arrays[f"map_{i}"] for i in range(len(arrays["numbers"]))]
+                (numbers,) = self.parts.read(number, "numbers")
+                names = [f"map_{i}" for i in range(len(numbers))]
+                yield self.parts.read(number, *names)
             else:
-                yield arrays["features"]
+                yield from self.parts.read(number, "features")
 
 
 def _text(name):

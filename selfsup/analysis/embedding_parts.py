@@ -11,6 +11,11 @@ from selfsup import atomic, runs
 _SETTINGS = "settings.json"
 
 
+def has_begun(folder):
+    """Returns whether a folder holds the beginning of an embedding."""
+    return pathlib.Path(folder, _SETTINGS).exists()
+
+
 class Parts:
     """A folder of the parts of an embedding that are done, each whole or not there.
 
@@ -27,9 +32,9 @@ class Parts:
 
     def __init__(self, folder, settings):
         self.folder, self._settings = pathlib.Path(folder), settings
-        before = runs.read_settings(self.folder / _SETTINGS)
-        self.begun = before is not None
+        self.begun = has_begun(folder)
         if self.begun:
+            before = runs.read_settings(self.folder / _SETTINGS)
             keys = {**before, **settings}
             pairs = {key: (before.get(key), settings.get(key)) for key in keys}
             runs.refuse_other_settings(
@@ -60,11 +65,15 @@ class Parts:
         with atomic.write(self._path(number)) as unfinished:
             np.savez(unfinished, about=json.dumps(about), **arrays)
 
-    def read(self, number):
-        """Returns a part, a pair of the dict and what is about it."""
+    def read(self, number, *names):
+        """Returns some arrays of a part, a list."""
         with np.load(self._path(number)) as file:
-            arrays = dict(file)
-        return arrays, json.loads(str(arrays.pop("about")))
+            return [file[name] for name in names]
+
+    def about(self, number):
+        """Returns what is kept about a part."""
+        (text,) = self.read(number, "about")
+        return json.loads(str(text))
 
     def remove(self):
         """Removes the folder."""
