@@ -36,11 +36,14 @@ class LeftOut:
         """
         # TensorFlow turns the end of a function that it called into its own.
         stopping.check()
-        text = " ".join(str(error).split())
-        if "Received: " not in text:
-            text = f"Received: {path} ({atomic.first_line(error)})"
-        logging.warning("Left out: %s", text)
-        self.failures.append((step, text.rpartition("Received: ")[2]))
+        text, name = (" ".join(str(x).split()) for x in (error, path))
+        expected, found, received = text.rpartition("Received: ")
+        if not found:
+            received = f"{path} ({atomic.first_line(error)})"
+        elif name not in received:
+            received = f"{path} ({received})"
+        logging.warning("Left out: %sReceived: %s", expected, received)
+        self.failures.append((step, received))
 
     def error(self, total, kind=ValueError):
         """Returns the error that names what was left out.

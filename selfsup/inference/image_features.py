@@ -38,8 +38,8 @@ def features(
         FileNotFoundError: If there is no such file.
         TypeError: If an image is of another type.
         ValueError: If a file cannot be decoded, an array is of another shape or range,
-            there is no such layer or pooling, or the model is of no network of this
-            package and `layer` is None.
+            an image is too small for the network, there is no such layer or pooling,
+            or `layer` is None and the model is of no network of this package.
 
     Example:
 
@@ -88,6 +88,8 @@ class FeatureExtractor:
         self._predict = predict
         self.channels = model.get_layer(self.layer).output.shape[-1]
         self.color = frozen_features.image_input(model).shape[-1] == 3
+        known = networks.is_network(model) and networks.recognize(model)
+        self._min_size = networks.ARCHITECTURES[known].min_size if known else 1
 
     def network_input(self, pixels, short_side=None):
         """Turns an image into what the network takes.
@@ -120,7 +122,18 @@ class FeatureExtractor:
 
         Returns:
             `[n, C]` or `[n, h, w, C]`, float32, NumPy.
+
+        Raises:
+            ValueError: If they are too small for the network.
         """
+        height, width = inputs[0].shape[:2]
+        # TensorFlow computes garbage on a CPU then.
+        if min(height, width) < self._min_size:
+            raise ValueError(
+                "An image is too small for the network. Expected at least "
+                f"{self._min_size} pixels, after scaling, on its shortest side. "
+                f"Received: {height} x {width} pixels"
+            )
         (found,) = self._predict(np.stack(inputs))
         return found.numpy()
 

@@ -12,12 +12,14 @@ def test_the_error_counts_by_step_and_names_images():
     left_out.add("read", OSError(5, "Input/output error"), "a.jpg")
     left_out.add("read", ValueError("Expected more. Received: b.jpg\n (torn)"), "b.jpg")
     left_out.add("written", MemoryError(), "c.jpg")
+    left_out.add("written", ValueError("Expected 11. Received: 10 pixels"), "d.jpg")
     error = left_out.error(9, OSError)
     assert isinstance(error, OSError)
     assert str(error) == (
-        "2 of 9 images could not be read, 1 could not be written; the others are done. "
+        "2 of 9 images could not be read, 2 could not be written; the others are done. "
         "Expected readable images, and room for the results. Received: "
-        "a.jpg (Input/output error); b.jpg (torn); c.jpg (MemoryError)"
+        "a.jpg (Input/output error); b.jpg (torn); c.jpg (MemoryError); "
+        "d.jpg (10 pixels)"
     )
 
 

@@ -76,6 +76,14 @@ def test_batches_hold_images_of_one_size():
     assert list(inference.same_size(inputs, 2)) == [[0, 2], [3], [1, 4], [5]]
 
 
+def test_images_too_small_for_the_network_are_refused(backbone):
+    smallest = fakes.SMALLEST["alexnet"]
+    inference.features(backbone, RNG.random((smallest, 20)), LAYER, short_side=None)
+    with pytest.raises(ValueError, match=r"too small.* 11 pixels.*Received: 10 x 20"):
+        image = RNG.random((smallest - 1, 20))
+        inference.features(backbone, image, LAYER, short_side=None)
+
+
 def test_no_images_give_no_features(backbone):
     assert inference.features(backbone, [], LAYER).shape == (0, 4)
     assert inference.features(backbone, [], LAYER, "none") == []
