@@ -144,7 +144,8 @@ def test_links_and_flags_exist():
         file, _, heading = link.partition("#")
         assert (README.parent / file).exists(), link
         assert heading.replace("-", " ") in text.lower(), link
-    known = {"help", *export.ExportConfig.__dataclass_fields__}
+    # The second is TensorBoard's.
+    known = {"help", "logdir", *export.ExportConfig.__dataclass_fields__}
     for path in pathlib.Path(cli.__file__).parent.glob("*.py"):
         tool = getattr(
             importlib.import_module(f"selfsup.cli.{path.stem}"), "TOOL", None

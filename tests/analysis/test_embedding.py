@@ -81,55 +81,41 @@ def test_features_are_the_activations_pooled_by_numpy(model, folder, tmp_path, p
     assert sorted(_files(tmp_path)) == ["new/a.npz"]
 
 
-class _Predictor:
-    """Ends with an exception at a call, as a kill would."""
+def _count_calls(patch, most=10**6):
+    """Counts batches in a list; after so many the work ends, as by a kill."""
+    calls, predict = [], inference.FeatureExtractor.predict
 
-    def __init__(self, calls=10**6):
-        self.calls, self._predict = calls, inference.FeatureExtractor.predict
-
-    def __call__(self, inputs):
-        self.calls -= 1
-        if self.calls < 0:
+    def counted(extractor, inputs):
+        if len(calls) == most:
             raise KeyboardInterrupt
-        return self._predict(self.extractor, inputs)
+        calls.append(len(inputs))
+        return predict(extractor, inputs)
 
-    def patch(self, patch):
-        def predict(extractor, inputs):
-            self.extractor = extractor
-            return self(inputs)
-
-        patch.setattr(inference.FeatureExtractor, "predict", predict)
-        return self
+    patch.setattr(inference.FeatureExtractor, "predict", counted)
+    return calls
 
 
 @pytest.mark.parametrize("pool", ["max", "none"])
 def test_a_stopped_work_goes_on_to_the_same_files(
     model, damaged, tmp_path, monkeypatch, pool
 ):
-    config, place = _config(damaged, pool=pool), None
-    shown = [None if pool == "none" else tmp_path / x / "logs" for x in ("one", "two")]
-    whole, parts = (tmp_path / x / "a.npz" for x in ("one", "two"))
-    with monkeypatch.context() as patch:
-        unbroken = _Predictor().patch(patch)
-        with pytest.raises(ValueError) as first:
-            embedding.embed(model, whole, config, None, shown[0])
-        total = 10**6 - unbroken.calls
-    assert total > 2
-    with monkeypatch.context() as patch:
-        _Predictor(2).patch(patch)
-        with pytest.raises(KeyboardInterrupt):
-            embedding.embed(model, parts, config, None, shown[1])
-    assert not parts.exists() and embedding.unfinished(parts).exists()
-    with monkeypatch.context() as patch:
-        rest = _Predictor().patch(patch)
-        with pytest.raises(ValueError) as second:
-            embedding.embed(model, parts, config, None, shown[1])
-        assert 0 < 10**6 - rest.calls < total
+    config, outputs = _config(damaged, pool=pool), {}
+    for name, most in (("whole", 10**6), ("parts", 2), ("parts", 10**6)):
+        path = tmp_path / name / "a.npz"
+        shown = None if pool == "none" else tmp_path / name / "logs"
+        with monkeypatch.context() as patch:
+            calls = _count_calls(patch, most)
+            with pytest.raises((ValueError, KeyboardInterrupt)) as caught:
+                embedding.embed(model, path, config, None, shown)
+        assert path.exists() != embedding.unfinished(path).exists() == (most == 2)
+        outputs[name, most] = calls, str(caught.value)
+    (all_calls, message), (_, stopped), (rest, named) = outputs.values()
+    assert not stopped and 0 < len(rest) < len(all_calls)
     # What was unreadable before the stop is named too.
-    assert str(first.value) == str(second.value)
-    place = tmp_path / "one", tmp_path / "two"
-    assert _files(place[0]) == _files(place[1])
-    assert len(_files(place[0])) == (1 if pool == "none" else 5)
+    assert message == named and "2 of 7 images" in named
+    files = _files(tmp_path / "whole")
+    assert files == _files(tmp_path / "parts")
+    assert len(files) == (1 if pool == "none" else 5)
 
 
 def test_unreadable_photographs_are_named_and_the_others_embedded(
@@ -179,7 +165,7 @@ def test_other_settings_do_not_go_on_and_overwriting_starts_anew(
 ):
     path = tmp_path / "a.csv"
     with monkeypatch.context() as patch:
-        _Predictor(1).patch(patch)
+        _count_calls(patch, 1)
         with pytest.raises(KeyboardInterrupt):
             embedding.embed(model, path, _config(folder))
     with pytest.raises(ValueError, match=r"pool \(there 'mean', now 'max'\)"):
