@@ -27,8 +27,9 @@ BLOCKS = [
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
 ]
 
-# Flags of programs that are not this package's tools.
-OTHERS = {"logdir", "wordnet", "nodes", "ntasks", "gres"}
+# Flags of TensorBoard, of a script, and of SLURM.
+OTHERS = {"logdir", "wordnet", "classes", "nodes", "ntasks", "gpus", "cpus", "signal"}
+OTHERS |= {"requeue"}
 REQUESTS = [block for block in BLOCKS if "localhost" in block]
 CODE = [block for block in BLOCKS if block not in REQUESTS]
 

@@ -58,7 +58,6 @@ def identity(backbone, samples):
     images = getattr(samples, "images", samples)
     sources = getattr(images, "sources", ())
     files = [*map(records.file_of, sources), *getattr(samples, "mask_paths", ())]
-    states = [os.stat(path) for path in dict.fromkeys(files)]
     names = [samples.name(index) for index in range(len(samples))]
     if len(sources) == len(names):
         # However the paths are spelled.
@@ -66,5 +65,14 @@ def identity(backbone, samples):
     return [
         fingerprint(backbone),
         names,
-        [(state.st_size, state.st_mtime_ns) for state in states],
+        [_state(path) for path in dict.fromkeys(files)],
     ]
+
+
+def _state(path):
+    """Returns what changes with a file; None of one that is named when it is read."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return state.st_size, state.st_mtime_ns

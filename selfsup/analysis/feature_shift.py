@@ -8,7 +8,7 @@ import tensorflow as tf
 from selfsup import inference, pictures, runs
 from selfsup.analysis import frozen_networks, photographs, report
 from selfsup.analysis.photographs import PhotographsConfig
-from selfsup.inference.features import check_layers
+from selfsup.inference.frozen_features import check_layers
 from selfsup.locking import locked
 from selfsup.settings import fail, setting
 

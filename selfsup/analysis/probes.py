@@ -17,7 +17,7 @@ from selfsup.evaluation.probes import (
     pooled_features,
     probe_accuracies,
 )
-from selfsup.inference.features import check_layers
+from selfsup.inference.frozen_features import check_layers
 from selfsup.locking import locked
 from selfsup.progress import progress_bar
 from selfsup.settings import changed, fail, setting

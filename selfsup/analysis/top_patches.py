@@ -17,7 +17,7 @@ from selfsup.analysis.edges import EdgesConfig
 from selfsup.analysis.feature_shift import FeatureShiftConfig
 from selfsup.analysis.photographs import PhotographsConfig
 from selfsup.analysis.top_responses import top_responses
-from selfsup.inference.features import check_layers
+from selfsup.inference.frozen_features import check_layers
 from selfsup.locking import locked
 from selfsup.settings import changed, fail, setting
 

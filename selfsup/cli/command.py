@@ -12,6 +12,7 @@ NAMES = (
     "pretrain",
     "eval_colorizer",
     "colorize",
+    "embed",
     "train_voc",
     "eval_voc",
     "train_classifier",

@@ -19,6 +19,7 @@ from selfsup.data.whole_images import (
     as_network_input,
     evenly_spaced,
     network_input,
+    read_image,
     whole_images,
 )
 
@@ -39,6 +40,7 @@ __all__ = [
     "open_images",
     "open_labeled",
     "pipeline",
+    "read_image",
     "voc",
     "whole_images",
     "write_list",

@@ -27,14 +27,31 @@ def whole_images(images, indices=None):
             next(iter(images.stream(0, index, shuffle=False))) for index in indices
         )
     for index, content in samples:
-        name = images.name(int(index))
-        try:
-            encoded = images.read(index, content).numpy()
-        except tf.errors.OpError as error:
-            raise ValueError(
-                f"An image can't be read. Expected a readable file. Received: {name!r}"
-            ) from error
-        yield name, decoding.decode_bytes(encoded, name)
+        yield images.name(int(index)), read_image(images, index, content)
+
+
+def read_image(images, index, content):
+    """Reads an image of a collection.
+
+    Args:
+        images: A collection from `open_images`.
+        index: `[]`, int64, as an element of the collection's stream has it.
+        content: `[]`, string, the same.
+
+    Returns:
+        `[H, W, 3]`, uint8 RGB, NumPy.
+
+    Raises:
+        ValueError: If it can't be read or decoded; it is named.
+    """
+    name = images.name(int(index))
+    try:
+        encoded = images.read(index, content).numpy()
+    except tf.errors.OpError as error:
+        raise ValueError(
+            f"An image can't be read. Expected a readable file. Received: {name!r}"
+        ) from error
+    return decoding.decode_bytes(encoded, name)
 
 
 def as_network_input(image, color_input=False):

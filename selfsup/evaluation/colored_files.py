@@ -1,27 +1,21 @@
 """Colored copies of image files, with contact sheets."""
 
-import collections
 import contextlib
 import dataclasses
 import os
 import pathlib
 
-import tensorflow as tf
 from absl import logging
 
-from selfsup import atomic, color, data, heads, inference, locking, pictures, stopping
+from selfsup import color, data, heads, inference, locking, pictures, stopping
 from selfsup.data.decoding import decode_bytes
 from selfsup.evaluation.coloring_record import NAME, Record, digest
 from selfsup.evaluation.coloring_sheets import PAGES, SHEET, Sheets
 from selfsup.evaluation.journal import fingerprint
+from selfsup.evaluation.left_out import FAILURES, LeftOut
 from selfsup.evaluation.result_names import result_paths
 from selfsup.progress import progress_bar
 from selfsup.settings import Config, setting
-
-_NAMED = 20  # Failures that an error names.
-
-# What a single image may end in: damaged, too large, or on a full disk.
-_FAILURES = (OSError, ValueError, MemoryError, tf.errors.OpError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +99,8 @@ class _Coloring:
 
     def __init__(self, model, output, config, short_side):
         self.model, self.config, self.record = model, config, Record(output)
-        self.folder, self.done, self.failures = pathlib.Path(output), set(), []
+        self.folder, self.done = pathlib.Path(output), set()
+        self.left_out = LeftOut()
         self.options = {
             "short_side": config.side or short_side or inference.DEFAULT_SIDE,
             "hue_mode": config.hue_mode,
@@ -143,7 +138,7 @@ class _Coloring:
         except stopping.Stopped:
             done = f"after {len(self.done)} of {len(names)} images"
             raise stopping.Stopped(done) from None
-        if self.failures:
+        if self.left_out.failures:
             raise self._failed(len(names))
         return sheets.paths if sheets else []
 
@@ -220,8 +215,8 @@ class _Coloring:
             if self.config.format != "png":
                 # Shown as it is read when the work goes on.
                 colored = decode_bytes(encoded, name)
-        except _FAILURES as error:
-            self._leave_out(step, error, source)
+        except FAILURES as error:
+            self.left_out.add(step, error, source)
             return ()
         self.done.add(name)
         return image, colored
@@ -229,32 +224,13 @@ class _Coloring:
     def _show(self, sheets, *result):
         try:
             sheets.add(*result) if result else sheets.close()
-        except _FAILURES as error:
-            self._leave_out("drawn", error, SHEET)
-
-    def _leave_out(self, step, error, path):
-        # TensorFlow turns the end of a function that it called into its own.
-        stopping.check()
-        text = " ".join(str(error).split())
-        if "Received: " not in text:
-            text = f"Received: {path} ({atomic.first_line(error)})"
-        logging.warning("Left out: %s", text)
-        self.failures.append((step, text.rpartition("Received: ")[2]))
+        except FAILURES as error:
+            self.left_out.add("drawn", error, SHEET)
 
     def _failed(self, total):
-        counts = collections.Counter(step for step, _ in self.failures)
-        named = [message for _, message in self.failures[:_NAMED]]
-        if len(self.failures) > _NAMED:
-            named.append(f"and {len(self.failures) - _NAMED} more")
-        how = ", ".join(
-            f"{count} could not be {step}" for step, count in counts.items()
-        )
-        kind = OSError if counts.keys() & {"written", "drawn"} else ValueError
-        return kind(
-            f"{how.replace('could', f'of {total} images could', 1)}; the others are "
-            "done. Expected readable images, and room for the results. "
-            f"Received: {'; '.join(named)}"
-        )
+        steps = {step for step, _ in self.left_out.failures}
+        kind = OSError if steps & {"written", "drawn"} else ValueError
+        return self.left_out.error(total, kind)
 
 
 def _made(folder):

@@ -1,13 +1,13 @@
 """Coloring of images as they come: paths, arrays, and lists of them."""
 
 import functools
-import os
 
 import keras
 import numpy as np
 
-from selfsup import data, heads
+from selfsup import heads
 from selfsup.inference import colorization, photographs
+from selfsup.inference.image_arrays import as_pixels
 
 # Shortest side that the network sees, if nothing is known of its training.
 DEFAULT_SIDE = 256
@@ -68,35 +68,8 @@ def _predictor(model):
 
 
 def _colored(predict, image, *options):
-    if isinstance(image, (str, bytes, os.PathLike)):
-        image = data.load_image(os.fsdecode(image))
-    image = _checked(np.asarray(image))
+    image = as_pixels(image)
     if image.dtype == np.uint8:
         image = np.broadcast_to(image, (*image.shape[:2], 3))
         return photographs.color_photograph(predict, image, *options)
     return colorization.color_image(predict, image, *options)
-
-
-def _checked(image):
-    """Returns an image as `[H, W, 1]` or `[H, W, 3]`, uint8 or float32."""
-    if image.dtype != np.uint8 and not np.issubdtype(image.dtype, np.floating):
-        raise TypeError(
-            "An image is of another type. Expected the path of a file, or an array of "
-            f"uint8 or of floats in [0, 1]. Received: {image.dtype}"
-        )
-    if image.ndim == 2:
-        image = image[..., None]
-    if image.ndim != 3 or image.shape[-1] not in (1, 3) or not image.size:
-        raise ValueError(
-            "An image is of another shape. Expected [H, W], [H, W, 1] or [H, W, 3], "
-            f"and a list for several. Received: {list(image.shape)}"
-        )
-    if image.dtype == np.uint8:
-        return image
-    low, high = image.min(), image.max()
-    if not (low >= 0 and high <= 1):  # Also if there is a NaN.
-        raise ValueError(
-            "An image is out of range. Expected floats in [0, 1], or uint8. "
-            f"Received: values from {low} to {high}"
-        )
-    return image.astype(np.float32)

@@ -69,21 +69,9 @@ def test_the_model_is_compiled_once(model, monkeypatch):
     np.testing.assert_array_equal(inference.colorize(model, image), first)
 
 
-@pytest.mark.parametrize(
-    "image, error, message",
-    [
-        ("nowhere.jpg", FileNotFoundError, "nowhere.jpg"),
-        (np.zeros((3, 3), np.int64), TypeError, "Received: int64"),
-        (np.zeros((1, 3, 3, 3), np.uint8), ValueError, r"Received: \[1, 3, 3, 3\]"),
-        (np.zeros((3, 3, 4), np.uint8), ValueError, r"Received: \[3, 3, 4\]"),
-        (np.zeros((0, 3, 3), np.uint8), ValueError, r"Received: \[0, 3, 3\]"),
-        (np.full((3, 3), 255.0), ValueError, "Received: values from 255.0"),
-        (np.full((3, 3), np.nan), ValueError, "Received: values from nan"),
-    ],
-)
-def test_other_images_are_refused(image, error, message):
-    with pytest.raises(error, match=message):
-        inference.colorize(fakes.always(3, 20), image)
+def test_other_images_are_refused():
+    with pytest.raises(ValueError, match=r"Received: \[1, 3, 3, 3\]"):
+        inference.colorize(fakes.always(3, 20), np.zeros((1, 3, 3, 3), np.uint8))
 
 
 def test_other_models_are_refused():

@@ -102,7 +102,7 @@ def test_every_flag_that_is_a_path_says_so(path):
     }
     expected = set(fields) & {
         *("after", "before", "ckpt", "config", "data", "init", "labeled_data"),
-        *("output", "page", "probe_data", "results", "sbd_dir", "source"),
+        *("output", "page", "probe_data", "projector", "results", "sbd_dir", "source"),
         *("val_data", "voc2007_dir", "voc_dir", "workdir"),
     }
     assert {name for name, is_path in fields.items() if is_path} == expected
