@@ -12,6 +12,7 @@ NAMES = (
     "pretrain",
     "eval_colorizer",
     "colorize",
+    "demo",
     "train_voc",
     "eval_voc",
     "train_classifier",
