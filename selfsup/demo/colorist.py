@@ -5,7 +5,8 @@ import threading
 
 import numpy as np
 
-from selfsup import color, data, heads, inference, pictures, runs
+from selfsup import color, heads, inference, pictures, runs
+from selfsup.data.decoding import decode_bytes
 from selfsup.weights import zoo
 
 # Longest side of the pictures on the page. Browsers run out of memory on the largest
@@ -95,7 +96,7 @@ class Colorist:
             return self._last(encoded, name, model, config)
 
     def _color(self, encoded, name, model, config):
-        image = data.decode_bytes(encoded, name)
+        image = decode_bytes(encoded, name)
         predict, side = self.open(model)
         return image, inference.color_photograph(predict, image, **config.modes(side))
 
@@ -109,7 +110,7 @@ def shown(image):
     Returns:
         Bytes of a PNG, of at most `SHOWN_SIDE` pixels a side.
     """
-    return pictures.encode_image(".png", _shrunk(image))
+    return pictures.encode_image("shown.png", _shrunk(image))
 
 
 def shown_gray(image):
@@ -123,7 +124,7 @@ def shown_gray(image):
     """
     gray = color.rgb_to_gray(_shrunk(image) / np.float32(255.0)).numpy()
     levels = np.rint(255.0 * gray).astype(np.uint8)
-    return pictures.encode_image(".png", np.repeat(levels, 3, axis=-1))
+    return pictures.encode_image("shown.png", np.repeat(levels, 3, axis=-1))
 
 
 def _shrunk(image):

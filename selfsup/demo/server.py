@@ -133,7 +133,7 @@ def _shown(image, colored):
 
 def _colored(image, colored):
     del image
-    png = pictures.encode_image(".png", colored)
+    png = pictures.encode_image("colored.png", colored)
     return responses.Response(png, media_type="image/png")
 
 
@@ -162,9 +162,10 @@ def listen(host, port):
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.create_server((host, port), family=family)
     except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]  # The rest names the address.
         raise OSError(
             "The page cannot be served there. Expected a free --port, and a --host "
-            f"of this machine. Received: {host}, port {port} ({error.strerror})"
+            f"of this machine. Received: {host}, port {port} ({reason})"
         ) from error
     name = f"[{host}]" if ":" in host else host
     return Address(listening, f"http://{name}:{listening.getsockname()[1]}")
