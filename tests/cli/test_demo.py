@@ -17,6 +17,13 @@ import tool_calls
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 
 
+@pytest.fixture
+def needs():
+    """Skips where the page cannot be served."""
+    for name in ("starlette", "uvicorn"):
+        pytest.importorskip(name, reason="needs the extra demo")
+
+
 def test_help_lists_every_flag():
     text = tool_calls.call(TOOL, "--help").text
     for name in ("ckpt", "host", "port", "[no]open"):
@@ -32,20 +39,37 @@ def test_without_the_extra_one_line_names_it(monkeypatch):
     assert re.search(r"pip install -e '.\[demo\]'. Received: .*uvicorn", line)
 
 
+@pytest.mark.usefixtures("needs")
 def test_a_model_that_is_missing_takes_one_line():
-    pytest.importorskip("starlette", reason="needs the extra demo")
-    pytest.importorskip("uvicorn", reason="needs the extra demo")
     answer = tool_calls.call(TOOL, "--ckpt=nowhere", "--port=0", "--noopen")
     assert "There is no trained model" in answer.error_line()
 
 
 @pytest.fixture
-def served():
+def browser():
+    """A headless Chromium; skips without one."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    if CHROMIUM is None:
+        pytest.skip("no chromium and no google-chrome is installed")
+    with api.sync_playwright() as play:
+        # Its sandbox does not start for root, as in containers.
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def served(needs):
     """The tool in a process of its own, and the address of its page."""
-    program = [sys.executable, str(tool_calls.TOOLS / "demo.py"), "--port=0"]
+    tool = str(tool_calls.TOOLS / "demo.py")
+    # Shells have programs in the background ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        [*program, "--noopen"], stderr=subprocess.PIPE, text=True
+        [sys.executable, tool, "--port=0", "--noopen"],
+        stderr=subprocess.PIPE,
+        text=True,
     )
+    signal.signal(signal.SIGINT, before)
     lines = []
     for line in process.stderr:
         lines.append(line)
@@ -58,55 +82,53 @@ def served():
     process.communicate()
 
 
+def _look(page, name):
+    """Leaves a picture of the page for a person, where one asks for it."""
+    if folder := os.environ.get("SELFSUP_SCREENSHOTS"):
+        page.screenshot(path=os.path.join(folder, name))
+
+
 @pytest.mark.slow
 def test_in_a_browser_a_photograph_is_colored_and_a_text_refused(
-    served, photos, tmp_path
+    browser, served, photos, tmp_path
 ):
-    for name in ("starlette", "uvicorn"):
-        pytest.importorskip(name, reason="needs the extra demo")
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if CHROMIUM is None:
-        pytest.skip("no chromium and no google-chrome is installed")
+    from playwright.sync_api import expect
+
     process, url = served
     photograph, text = photos / "coffee.jpg", tmp_path / "notes.txt"
     text.write_text("no photograph")
-    api.expect.set_options(timeout=120_000)
-    with api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 900, "height": 900})
-        asked, problems = [], []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", problems.append)
-        page.goto(url)
-        page.wait_for_selector("body[data-ready]")
+    page = browser.new_page(viewport={"width": 900, "height": 900})
+    page.set_default_timeout(120_000)
+    expect.set_options(timeout=120_000)
+    asked, problems = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", problems.append)
+    page.goto(url)
+    page.wait_for_selector("body[data-ready]")
 
-        page.set_input_files("#file", photograph)
-        api.expect(page.locator("#result")).to_be_visible()
-        api.expect(page.locator("#size")).to_contain_text("coffee.jpg, 480 x 320")
-        for name in ("#gray", "#colored"):
-            width = page.locator(name).evaluate(
-                "i => i.decode().then(() => i.naturalWidth)"
-            )
-            assert width == 480
-        page.locator("#between").fill("25")
-        clip = page.locator("#colored").evaluate("i => i.style.clipPath")
-        assert re.fullmatch(r"inset\(0(px)? 0(px)? 0(px)? 25%\)", clip)
-        with page.expect_download(timeout=120_000) as download:
-            page.click("#save")
-        download.value.save_as(tmp_path / "saved.png")
-        assert download.value.suggested_filename == "coffee.png"
-        if folder := os.environ.get("SELFSUP_SCREENSHOTS"):
-            page.screenshot(path=os.path.join(folder, "demo.png"))
+    page.set_input_files("#file", photograph)
+    expect(page.locator("#result")).to_be_visible()
+    expect(page.locator("#size")).to_contain_text("coffee.jpg, 480 x 320")
+    for name in ("#gray", "#colored"):
+        picture = page.locator(name)
+        width = picture.evaluate("i => i.decode().then(() => i.naturalWidth)")
+        assert width == 480
+    page.locator("#between").fill("25")
+    clip = page.locator("#colored").evaluate("i => i.style.clipPath")
+    assert re.fullmatch(r"inset\(0(px)? 0(px)? 0(px)? 25%\)", clip)
+    with page.expect_download() as download:
+        page.click("#save")
+    download.value.save_as(tmp_path / "saved.png")
+    assert download.value.suggested_filename == "coffee.png"
+    _look(page, "demo.png")
 
-        error = page.locator("#error")
-        page.set_input_files("#file", text)
-        api.expect(error).to_contain_text("An image can't be decoded. Expected")
-        assert "notes.txt" in error.inner_text()
-        page.set_input_files("#file", [photograph, text])
-        api.expect(error).to_contain_text("One photograph at a time. Expected one file")
-        if folder:
-            page.screenshot(path=os.path.join(folder, "demo_error.png"))
-        browser.close()
+    error = page.locator("#error")
+    page.set_input_files("#file", text)
+    expect(error).to_contain_text("An image can't be decoded. Expected")
+    assert "notes.txt" in error.inner_text()
+    page.set_input_files("#file", [photograph, text])
+    expect(error).to_contain_text("One photograph at a time. Expected one file")
+    _look(page, "demo_error.png")
     assert not problems
     assert all(address.startswith((url, "data:", "blob:")) for address in asked)
 
