@@ -40,10 +40,11 @@ def main(options, given):
     from selfsup.demo import server
 
     address = server.listen(options.host, options.port)
-    colorist = Colorist([*options.ckpt, *zoo_colorizers()])
-    for name in options.ckpt:
-        colorist.open(name)
-    server.serve(colorist, address, options.open)
+    with address.socket:
+        colorist = Colorist([*options.ckpt, *zoo_colorizers()])
+        for name in options.ckpt:
+            colorist.open(name)
+        server.serve(colorist, address, options.open)
 
 
 TOOL = Tool(__doc__, main, Options)
