@@ -64,10 +64,13 @@ def served(needs):
     tool = str(tool_calls.TOOLS / "demo.py")
     # Shells have programs in the background ignore it.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The tests' own setting would win over the tool's.
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     process = subprocess.Popen(
         [sys.executable, tool, "--port=0", "--noopen"],
         stderr=subprocess.PIPE,
         text=True,
+        env=environment,
     )
     signal.signal(signal.SIGINT, before)
     lines = []
