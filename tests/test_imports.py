@@ -24,7 +24,7 @@ _RANKS = (
     ("evaluation", "pictures"),
     ("runs",),
     ("training",),
-    ("analysis", "export"),
+    ("analysis", "demo", "export"),
     ("cli",),
     ("__main__",),
 )

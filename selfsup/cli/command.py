@@ -12,6 +12,7 @@ NAMES = (
     "pretrain",
     "eval_colorizer",
     "colorize",
+    "demo",
     "embed",
     "train_voc",
     "eval_voc",

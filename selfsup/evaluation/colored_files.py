@@ -53,6 +53,20 @@ class ColorizeConfig(Config):
         False, "Whether to make existing results anew; without, they are kept."
     )
 
+    def modes(self, trained_side=None):
+        """Returns the arguments of `inference.color_photograph`, a dict.
+
+        Args:
+            trained_side: Shortest side at which the model saw images in training,
+                or None.
+        """
+        return {
+            "short_side": self.side or trained_side or inference.DEFAULT_SIDE,
+            "hue_mode": self.hue_mode,
+            "chroma_mode": self.chroma_mode,
+            "saturation": self.saturation,
+        }
+
 
 def color_files(model, inputs, output, config=None, short_side=None):
     """Colors image files, and writes the results with contact sheets.
@@ -101,12 +115,7 @@ class _Coloring:
         self.model, self.config, self.record = model, config, Record(output)
         self.folder, self.done = pathlib.Path(output), set()
         self.left_out = LeftOut()
-        self.options = {
-            "short_side": config.side or short_side or inference.DEFAULT_SIDE,
-            "hue_mode": config.hue_mode,
-            "chroma_mode": config.chroma_mode,
-            "saturation": config.saturation,
-        }
+        self.options = config.modes(short_side)
         self.settings = {
             "model": fingerprint(model),
             **self.options,
