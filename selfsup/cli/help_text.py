@@ -128,8 +128,8 @@ def meant(name, names):
 
     >>> meant("lr", ["log_every", "learning_rate", "steps"])
     ['learning_rate']
-    >>> meant("out_dir", ["workdir", "output", "steps"])
-    ['output']
+    >>> meant("step", ["workdir", "output", "steps"])
+    ['steps']
     """
     initials = ["".join(word[0] for word in known.split("_")) for known in names]
     found = [n for n, short in zip(names, initials, strict=True) if short == name]

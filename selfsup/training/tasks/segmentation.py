@@ -163,7 +163,7 @@ class Segmentation(VocTask):
         return evaluation.mean_iou(confusion)
 
     def draw(self, predict, parts):
-        samples = parts.get("held_out", parts["train"])
+        samples = parts["held_out" if "held_out" in parts else "train"]
         shown = data.evenly_spaced(samples, _SHOWN)
         return evaluation.prediction_sheet(predict, samples, shown, self.config.color)
 
