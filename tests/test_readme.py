@@ -7,6 +7,7 @@ import importlib
 import json
 import pathlib
 import re
+import runpy
 import shutil
 import threading
 
@@ -63,6 +64,15 @@ def test_there_is_code_to_run_and_the_shortening_applies():
     assert (len(CODE), len(REQUESTS)) == (5, 2)
     for long, _ in SHORTER:
         assert any(long in block for block in CODE)
+
+
+@pytest.mark.slow
+def test_the_diagram_is_drawn(tmp_path):
+    script = shutil.copy(README.parent / "docs" / "draw_method.py", tmp_path)
+    runpy.run_path(str(script), run_name="__main__")
+    folders = tmp_path, README.parent / "docs"
+    drawn, kept = (cv2.imread(str(folder / "method.png")) for folder in folders)
+    assert drawn.shape == kept.shape and drawn.std() > 10
 
 
 @pytest.fixture(scope="module")

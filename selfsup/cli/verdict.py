@@ -62,5 +62,5 @@ def _meaning(training, held_out, names, images):
 def _gain(measures, name):
     """Returns by which share a measure is better than its baseline."""
     value, baseline = measures[name], measures[f"{name}_baseline"]
-    # Of an accuracy more is better, of a loss less.
-    return (value / baseline - 1) * (1 if name == "accuracy" else -1)
+    # Of an accuracy more is better, of a loss less. Joint tasks have rotation_accuracy.
+    return (value / baseline - 1) * (1 if name.endswith("accuracy") else -1)

@@ -44,10 +44,12 @@ def import_callback(name):
     module, _, attribute = name.rpartition(".")
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    # Code of others may raise anything, already when it is imported.
+    except Exception as error:
         raise ValueError(
             "There is no such callback. Expected MODULE.NAME that Python can import "
-            f"(PYTHONPATH=. for a module in this folder). Received: {name!r} ({error})"
+            f"(PYTHONPATH=. for a module in this folder). Received: {name!r} "
+            f"({type(error).__name__}: {error})"
         ) from error
 
 

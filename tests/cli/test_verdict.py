@@ -37,10 +37,11 @@ def test_what_it_means_is_said(training, held_out, images, expected):
     assert expected in verdict(_results(training, held_out, images))[-1]
 
 
-def test_an_accuracy_grows():
-    measures = {"accuracy": 0.5, "accuracy_baseline": 0.25}
+@pytest.mark.parametrize("name", ["accuracy", "rotation_accuracy"])
+def test_an_accuracy_grows(name):
+    measures = {name: 0.5, f"{name}_baseline": 0.25}
     results = {"images": 40, "training": measures, "held_out": measures}
-    assert verdict(results)[-1].endswith("image: accuracy by 100 %.")
+    assert verdict(results)[-1].endswith(f"image: {name} by 100 %.")
 
 
 def test_without_held_out_photographs_nothing_is_claimed():

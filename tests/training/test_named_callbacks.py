@@ -67,7 +67,7 @@ def test_a_callback_of_keras_stays_one():
 @pytest.mark.parametrize(
     "name, message",
     [
-        ("nosuch.Thing", "Received: 'nosuch.Thing' .No module named 'nosuch'"),
+        ("nosuch.Thing", "Received: 'nosuch.Thing' .ModuleNotFoundError: No m"),
         ("keras.callbacks.Nothing", "Received: 'keras.callbacks.Nothing'"),
         ("Keeper", "Received: 'Keeper'"),
         (f"{__name__}.number", "This is no callback"),
@@ -76,6 +76,13 @@ def test_a_callback_of_keras_stays_one():
 def test_what_is_no_callback_is_named(name, message):
     with pytest.raises(ValueError, match=message):
         named_callbacks([name])
+
+
+def test_a_module_that_cannot_be_imported_is_named(tmp_path, monkeypatch):
+    (tmp_path / "unfinished_logs.py").write_text("class Alarm(")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match="'unfinished_logs.Alarm' .SyntaxError"):
+        named_callbacks(["unfinished_logs.Alarm"])
 
 
 def test_a_wrong_name_is_found_before_anything_is_written(tmp_path):
