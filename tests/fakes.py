@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from selfsup import networks
+from selfsup import heads, networks
 from selfsup.networks import resnet
 
 # The smallest width: 2 channels in the first layers, 64 in VGG's fc6.
@@ -45,6 +45,17 @@ def randomize(model, seed=0, bias=1.0):
         elif name in ("bias", "shift", "moving_mean"):
             variable.assign(rng.normal(0, bias, shape).astype("float32"))
     return model
+
+
+def colorizer_run(folder):
+    """Makes a folder with a tiny colorizer that knows the side of its training."""
+    folder.mkdir()
+    backbone = network("vgg16")
+    model = heads.colorizer(backbone, networks.taps(backbone), 8, hidden=8)
+    randomize(model, bias=0.3).save(folder / "colorizer.keras")
+    backbone.save(folder / "backbone.keras")
+    (folder / "config.json").write_text('{"min_side": 20, "max_side": 31}')
+    return folder
 
 
 def image(*shape, seed=0):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import zoo_entries
 
-from selfsup import heads, networks, runs
 from selfsup.cli.colorize import TOOL
 
 import fakes
@@ -21,13 +20,7 @@ pytestmark = pytest.mark.slow
 def place(tmp_path_factory, photos):
     """A folder with a run, a zoo whose sample model it is, and photographs."""
     place = tmp_path_factory.mktemp("colorize")
-    run = place / "run"
-    run.mkdir()
-    backbone = fakes.network("vgg16")
-    model = heads.colorizer(backbone, networks.taps(backbone), 8, hidden=8)
-    fakes.randomize(model, bias=0.3).save(run / "colorizer.keras")
-    backbone.save(run / "backbone.keras")
-    runs.write_json(run / "config.json", {"min_side": 20, "max_side": 31})
+    run = fakes.colorizer_run(place / "run")
     zoo_entries.write(run, place / "models" / "sample")
     image = cv2.imread(str(photos / "coffee.jpg"))[::6, ::6]
     (place / "in" / "deep").mkdir(parents=True)

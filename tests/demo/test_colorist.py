@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import zoo_entries
 
-from selfsup import color, evaluation, heads, inference, networks, runs
+from selfsup import color, evaluation, inference, runs
 from selfsup.demo import colorist
 from selfsup.evaluation import ColorizeConfig
 
@@ -15,14 +15,7 @@ import fakes
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A folder with a tiny colorizer that knows the side of its training."""
-    folder = tmp_path_factory.mktemp("demo") / "run"
-    folder.mkdir()
-    backbone = fakes.network("vgg16")
-    model = heads.colorizer(backbone, networks.taps(backbone), 8, hidden=8)
-    fakes.randomize(model, bias=0.3).save(folder / "colorizer.keras")
-    backbone.save(folder / "backbone.keras")
-    runs.write_json(folder / "config.json", {"min_side": 20, "max_side": 31})
-    return folder
+    return fakes.colorizer_run(tmp_path_factory.mktemp("demo") / "run")
 
 
 @pytest.fixture(scope="module")
