@@ -52,6 +52,7 @@ def main(options, given):
                 "A file has no signatures to choose. Expected --ckpt and --output. "
                 f"Received: --{', --'.join(given)}"
             )
+        logging.info("Exporting %s", options.ckpt)
         path = export.convert_run(options.ckpt, options.output, options.backbone)
         logging.info("Written: %s", path)
         return
@@ -62,6 +63,7 @@ def main(options, given):
             f"Received: --backbone with --output={options.output}"
         )
     config = export.ExportConfig.from_values(given)
+    logging.info("Exporting %s", options.ckpt)
     folder = export.export_model(options.ckpt, options.output, config)
     about = runs.read_json(folder / export.METADATA)
     logging.info("A %s, served from %s", about["kind"], folder)

@@ -7,6 +7,7 @@ import numpy as np
 from absl import logging
 
 from selfsup import data, pictures, stopping
+from selfsup.data import files
 from selfsup.inference import class_map_predictor, color_image, segment, takes_color
 
 # Images that are looked at for a choice of colorful ones.
@@ -28,7 +29,8 @@ def choose_images(collection, count=8):
 
     Of some that are evenly spread it takes the most colorful, one of each
     scene as long as there are enough; names of one scene differ only after
-    their last `-` or `_`. Unreadable ones are left out.
+    their last `-` or `_`. Of an embedded photograph and its windows it takes
+    one. Unreadable ones are left out.
 
     Args:
         collection: A collection from `data.open_images`.
@@ -38,7 +40,7 @@ def choose_images(collection, count=8):
         Up to `count` arrays `[H, W, 3]`, float32 in `[0, 1]`, in the order of
         the collection, large ones shrunk to what a sheet can show.
     """
-    found, colorful, scenes, keys = {}, {}, {}, collection.keys
+    found, colorful, scenes, wholes, keys = {}, {}, {}, {}, collection.keys
     for index in data.evenly_spaced(collection, _CANDIDATES):
         stopping.check()
         try:
@@ -53,7 +55,10 @@ def choose_images(collection, count=8):
         # Not by `name`: that of a record is its place.
         stem = pathlib.PurePath(keys[index]).stem
         scenes[index] = re.split(r"[-_][^-_]*$", stem)[0]
+        wholes[index] = files.photo_scene(stem)
     order = sorted(found, key=colorful.get, reverse=True)
+    apart = {wholes[index]: index for index in reversed(order)}.values()
+    order = [index for index in order if index in apart]
     first = {scenes[index]: index for index in reversed(order)}.values()
     rest = [index for index in order if index not in first]
     chosen = [*sorted(first, key=order.index), *rest][:count]
@@ -66,7 +71,7 @@ def colorization_sheet(predict, groups, short_side=None):
     Args:
         predict: What `dense_predictor` returned.
         groups: Dict from a title to a list of `[H, W, 3]`, float32 in
-            `[0, 1]`; each has its columns.
+            `[0, 1]`; each has its rows, of two images where there are more.
         short_side: As in `color_image`.
 
     Returns:
@@ -81,10 +86,16 @@ def colorization_sheet(predict, groups, short_side=None):
         gray = np.mean(image, -1, keepdims=True)
         return [gray, color_image(predict, image, short_side), image]
 
-    return pictures.grouped_sheet(
-        [list(map(triple, images)) for images in groups.values()],
-        [text for title in groups for text in (f"{title}: gray", "predicted", "true")],
-    )
+    across = min(2, max(map(len, groups.values()), default=0)) or 1
+    blank = [np.ones((1, 1, 3), np.float32)] * 3
+    rows = []
+    for title, images in groups.items():
+        triples = list(map(triple, images))
+        triples += [blank] * (-len(triples) % across)
+        for start in range(0, len(triples), across):
+            row = sum(triples[start : start + across], [])
+            rows.append(("" if start else title, row))
+    return pictures.contact_sheet(rows, ["gray", "predicted", "true"] * across)
 
 
 def prediction_sheet(predict, samples, indices, color=False, labels=None):

@@ -67,6 +67,7 @@ def train(task, workdir, overwrite=False, strategy=None):
         task.resolve(None if overwrite else workdir)
         parts = _open(task)
         keras.utils.set_random_seed(task.config.seed)
+        logging.info("Building the network")
         backbone = task.backbone(parts["train"])
         _check_equal(task, parts, strategy)
         with workers.chief_first(strategy):
@@ -113,6 +114,7 @@ def _train(task, backbone, parts, workdir, strategy):
     phase, (backbone, model), results = train_phases(
         task, backbone, parts, workdir, strategy
     )
+    logging.info("Saving and measuring the result")
     save_model(task.product(model), workdir / f"{task.kind}.keras")
     save_model(backbone, workdir / "backbone.keras")
     results |= task.results(model, parts, strategy, workdir / runs.JOURNAL)

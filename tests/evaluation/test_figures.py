@@ -1,6 +1,7 @@
 """What stands on the pictures of an evaluation, and where."""
 
 import pathlib
+import re
 
 import cv2
 import keras
@@ -278,20 +279,24 @@ def test_sheet_holds_images_of_both_groups(photos):
     sheet = figures.colorization_sheet(
         fakes.always(1, 9), {"training": [image], "held out": [image]}, short_side=16
     )
-    # Twice gray, predicted and true, 240 wide; the true picture is in both halves.
-    assert sheet.shape[:2] == (26 + 166, 12 + 6 * 246)
-    columns = [sheet[26:186, x : x + 240].astype(int) for x in range(12, 1488, 246)]
-    np.testing.assert_array_equal(columns[2], columns[5])
-    colorful = [np.ptp(column, axis=-1).mean() for column in columns]
+    # Gray, predicted and true, 240 wide, beside the titles; twice below each other.
+    left = sheet.shape[1] - 3 * 246
+    assert sheet.shape[0] == 26 + 2 * 166 and left > 12
+    rows = [sheet[y : y + 160].astype(int) for y in (26, 26 + 166)]
+    cells = [[row[:, left + x : left + x + 240] for x in (0, 246, 492)] for row in rows]
+    np.testing.assert_array_equal(cells[0], cells[1])
+    colorful = [np.ptp(cell, axis=-1).mean() for cell in cells[0]]
     assert colorful[0] == 0 and colorful[1] > 20 and colorful[2] > 20
 
 
-def test_a_shorter_group_leaves_its_cells_white():
+def test_two_images_share_a_row_and_an_odd_one_leaves_half_of_it_white():
     image = np.zeros((4, 4, 3), np.float32)
     sheet = figures.colorization_sheet(
-        fakes.always(1, 9), {"a": [image, image], "b": [image]}
+        fakes.always(1, 9), {"a": [image] * 4, "b": [image] * 3}
     )
-    assert sheet[26 + 166 + 80, -80].tolist() == [255, 255, 255]
+    assert sheet.shape[0] == 26 + 4 * 166
+    true = [sheet[26 + 166 * row + 80, -80].tolist() for row in range(4)]
+    assert true == [[0, 0, 0]] * 3 + [[255, 255, 255]]
 
 
 def test_no_images_are_an_error():
@@ -319,6 +324,13 @@ def test_the_most_colorful_of_each_scene_are_chosen(tmp_path):
     # The second of a scene comes after the dullest first one.
     assert shown(4) == [200, 90, 10, 150]
     assert shown(9) == list(chroma.values())
+
+
+def test_an_embedded_photograph_and_its_windows_are_shown_once():
+    images = data.open_images(val_fraction=0.1, subset="val")
+    names = [images.name(index) for index in range(len(images))]
+    wholes = {re.split(r"-left|-right|\.jpg", name)[0] for name in names}
+    assert len(figures.choose_images(images)) == len(wholes) < len(names)
 
 
 def test_unreadable_images_are_left_out_and_large_ones_shrunk(tmp_path):
