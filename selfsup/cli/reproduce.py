@@ -3,12 +3,15 @@
     python tools/reproduce.py --list
     python tools/reproduce.py --table 1 --row "colorization, VGG-16" --seeds 5 \\
         --data photos --voc_dir VOC2012
+    python tools/reproduce.py --table 1 --row "colorization, VGG-16" --scale full \\
+        --init vgg16.caffemodel.h5 --voc_dir VOCdevkit --sbd_dir benchmark_RELEASE
     python tools/reproduce.py --table 3 --scale full --data ilsvrc --data places \\
         --labeled_data ilsvrc --voc_dir VOCdevkit --sbd_dir benchmark_RELEASE
 
 A number takes a chain of runs: pretraining, then a downstream run whose seed varies. A
 run that is done is not done again, whatever table it stands in, and the same command
-goes on where it stopped. full has the paper's settings. mini is the same with a small
+goes on where it stopped. --init takes weights that are there, such as the authors',
+in place of a pretraining. full has the paper's settings. mini is the same with a small
 network and short runs, on any folder of photographs, any folder of class folders and
 any data in the layout of VOC. A number whose data are not given is left out. Results
 gather in one file, with settings, seed, versions and duration; --page writes them into
@@ -21,8 +24,7 @@ import sys
 
 from absl import logging
 
-from selfsup.analysis.tables import ledger, listing, page
-from selfsup.analysis.tables.paper import TABLES
+from selfsup.analysis.tables import ledger, listing, page, paper
 from selfsup.analysis.tables.running import TableData, check_data, run_cell
 from selfsup.analysis.tables.scales import SCALES
 from selfsup.cli.app import Tool
@@ -39,6 +41,12 @@ class Options(Config):
         "mini",
         "Size of networks and runs: the paper's, or small.",
         choices=SCALES,
+    )
+    init: str | None = setting(
+        None,
+        "Weights in place of a pretraining by colorization in the --row: a pretrained "
+        "workdir, a .keras or .caffemodel.h5 file, or a name from the zoo.",
+        path=True,
     )
     seeds: int = setting(1, "Downstream runs of each number, with seeds 0, 1, ...", 1)
     list: bool = setting(False, "List rows, numbers so far and costs; run nothing.")
@@ -58,9 +66,14 @@ def main(options, given):
     folder = pathlib.Path(options.workdir)
     path = options.results or folder / "results.jsonl"
     results = ledger.read(path)
-    numbers = TABLES if options.table is None else [options.table]
+    numbers = paper.TABLES if options.table is None else [options.table]
     if options.row is not None and options.table is None:
         raise ValueError("A row is of a table. Expected --table. Received: --row alone")
+    if options.init is not None and options.row is None:
+        raise ValueError(
+            "Weights are of one network. Expected the --row that they stand in. "
+            f"Received: --init={options.init} alone"
+        )
     if options.list:
         text = listing.listing(results, options.scale, numbers, options.row)
         sys.stdout.write(text + "\n")
@@ -82,7 +95,14 @@ def _run(options, data, folder, path):
     for seed in range(options.seeds):
         for cell in cells:
             result = run_cell(
-                options.table, cell, options.scale, seed, folder, data, path
+                options.table,
+                cell,
+                options.scale,
+                seed,
+                folder,
+                data,
+                path,
+                options.init,
             )
             percent = 100 * result["value"]
             text = "%s, %s, seed %d: %.2f %%"
@@ -96,8 +116,14 @@ def _run(options, data, folder, path):
 def _ready(options, data):
     """Returns the cells whose data are given; they are looked at."""
     recipes, missing = {}, set()
-    for cell in listing.select(options.table, options.row, options.scale):
-        recipe = SCALES[options.scale].recipe(cell, data.has_more_masks)
+    cells = listing.select(options.table, options.row, options.scale)
+    if options.init and all(c.pretraining != paper.COLORIZATION for c in cells):
+        raise ValueError(
+            "The row has no pretraining by colorization. Expected one that has, or no "
+            f"--init. Received: --row={options.row!r} with --init={options.init}"
+        )
+    for cell in cells:
+        recipe = SCALES[options.scale].recipe(cell, data.has_more_masks, options.init)
         flags = [f"--{flag}" for flag in data.missing(recipe)]
         missing.update(flags)
         if flags:

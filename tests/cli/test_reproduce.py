@@ -43,6 +43,8 @@ def test_a_page_needs_no_runs(tmp_path):
         (["--table=9"], "Received: 9"),
         (["--table=1", "--row=VGG"], "Received: 'VGG'"),
         (["--row=random, VGG-16"], "Received: --row alone"),
+        (["--table=1", "--init=sample"], "Received: --init=sample alone"),
+        (["--table=1", "--row=random, VGG-16", "--init=sample"], "with --init=sample"),
         (["--table=1", "--seeds=0"], "seeds=0"),
         (["--table=1", "--scale=huge"], "Received: scale='huge'"),
         (["--table=2"], "Expected --data, --voc_dir"),

@@ -154,7 +154,7 @@ def _check_same(workdir, config, decided):
     )
 
 
-def run_cell(number, cell, scale, seed, folder, data, results_path):
+def run_cell(number, cell, scale, seed, folder, data, results_path, init=None):
     """Runs a cell with a seed, and adds its result to the file of results.
 
     Args:
@@ -165,6 +165,7 @@ def run_cell(number, cell, scale, seed, folder, data, results_path):
         folder: As in `run_recipe`.
         data: A `TableData`.
         results_path: Path of the file; see `ledger`.
+        init: As in `Scale.recipe`.
 
     Returns:
         The result, a dict.
@@ -173,7 +174,7 @@ def run_cell(number, cell, scale, seed, folder, data, results_path):
         ValueError: As in `run_recipe` and `ledger.append`.
     """
     settings = SCALES[scale]
-    recipe = settings.recipe(cell, data.has_more_masks)
+    recipe = settings.recipe(cell, data.has_more_masks, init)
     seeded = recipe.with_seed(seed)
     *_, found = run_recipe(seeded, folder, data)
     measure = settings.measures[cell.task]

@@ -34,17 +34,22 @@ class Scale:
     width: float = 1.0
     has_epochs: bool = True
 
-    def recipe(self, cell, has_more_masks=True):
+    def recipe(self, cell, has_more_masks=True, init=None):
         """Returns the `Recipe` of a cell.
 
         Args:
             cell: A `paper.Cell`.
             has_more_masks: Whether there is a split `train_aug`; otherwise `train`
                 stands for it.
+            init: Weights that stand for what pretraining by colorization would give,
+                of any width; None to pretrain.
         """
         network = self.networks.get(cell.network, cell.network)
-        start = self._pretraining(cell, network)
         settings = self.downstream(cell.task, network, has_more_masks) | cell.after
+        if init is not None and cell.pretraining == paper.COLORIZATION:
+            settings |= {"network": network, "init": init}
+            return Recipe(_TASKS[cell.task], settings)
+        start = self._pretraining(cell, network)
         if start is None:
             settings |= {"network": network, "width": self.width}
             if cell.pretraining == paper.IMAGENET:

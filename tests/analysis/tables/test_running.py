@@ -51,8 +51,8 @@ class _Scale:
 
     measures = {"segmentation": "mean_iou"}
 
-    def recipe(self, cell, has_more_masks):
-        assert cell is CELL and not has_more_masks
+    def recipe(self, cell, has_more_masks, init):
+        assert cell is CELL and not has_more_masks and init is None
         return MASKS
 
 

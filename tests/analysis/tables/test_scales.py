@@ -49,6 +49,18 @@ def test_random_networks_and_imagenet_have_no_run_before_them():
     assert labels.task == "single_label" and labels.settings["color"]
 
 
+def test_weights_stand_for_a_pretraining_by_colorization_alone():
+    cells = {cell.column: cell for cell in listing.select(6, "none")}
+    recipes = {
+        column: SCALES["mini"].recipe(cell, init="sample")
+        for column, cell in cells.items()
+    }
+    (masks,) = recipes["colorization"].chain
+    assert masks.settings["init"] == "sample" and "width" not in masks.settings
+    for column in ("random", "labels"):
+        assert recipes[column] == SCALES["mini"].recipe(cells[column])
+
+
 def test_more_masks_are_taken_where_they_are():
     cell = listing.select(2, "histograms")[0]
     splits = [
