@@ -1,5 +1,7 @@
 """Data sets of TensorFlow Datasets as streams of encoded images."""
 
+import importlib.util
+
 from selfsup import paths
 from selfsup.data.shards import ShardImages
 
@@ -25,6 +27,7 @@ def open_split(spec, val_fraction=0.0, subset="all"):
         ValueError: If the specification, the data set or its storage is not
             one that can be read.
         FileNotFoundError: If the data set has not been prepared.
+        ImportError: If TensorFlow Datasets is not installed.
     """
     builder, shards = _prepared(spec)
     total = sum(take for _, _, take in shards)
@@ -53,9 +56,9 @@ def read_labels(spec):
         ValueError: If the examples have no class, or as `open_split`.
         FileNotFoundError: If the data set has not been prepared.
     """
+    builder, shards = _prepared(spec)
     import tensorflow_datasets as tfds
 
-    builder, shards = _prepared(spec)
     features = builder.info.features
     label = tfds.features.ClassLabel
     keys = [key for key, feature in features.items() if isinstance(feature, label)]
@@ -83,6 +86,11 @@ def read_labels(spec):
 
 def _prepared(spec):
     """Returns the builder of a prepared data set, and the shards of its split."""
+    if not importlib.util.find_spec("tensorflow_datasets"):
+        raise ImportError(
+            "TensorFlow Datasets is not installed. Expected: pip install -e '.[tfds]'. "
+            f"Received: {spec!r}"
+        )
     import tensorflow_datasets as tfds
 
     name, _, split = spec.removeprefix(PREFIX).rpartition("/")

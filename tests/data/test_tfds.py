@@ -1,5 +1,7 @@
 """Data sets of TensorFlow Datasets, read from real TFRecord shards."""
 
+import importlib.util
+
 import cv2
 import numpy as np
 import pytest
@@ -224,3 +226,9 @@ def test_examples_without_a_label_are_an_error(tmp_path, monkeypatch, labels, me
     monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path))
     with pytest.raises(ValueError, match=message):
         data.open_labeled("tfds:small/test")
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"\[tfds\]'. Received: 'tfds:tiny/train'"):
+        data.open_images(["tfds:tiny/train"])
