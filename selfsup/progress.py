@@ -50,6 +50,12 @@ def progress_bar(items=None, name=None, total=None, unit="image", **kwargs):
     )
 
 
+def clear_bars():
+    """Takes all bars off the screen, so that a line can be written; they come back."""
+    for bar in list(_bars):
+        bar.clear()
+
+
 def close_bars():
     """Ends all bars where they are, so that a last line can follow.
 

@@ -9,7 +9,7 @@ import sys
 from absl import flags, logging
 
 from selfsup import backend, paths, stopping
-from selfsup.cli.help_text import fields, help_text, meant
+from selfsup.cli.help_text import fields, help_text, is_required, meant
 from selfsup.settings import value_type
 
 # What bad input, a full disk, a small device or a missing extra end in.
@@ -83,6 +83,7 @@ class Tool:
         logging.get_absl_logger().addFilter(
             lambda record: not record.getMessage().startswith("Sharding callback")
         )
+        logging.get_absl_logger().addFilter(_above_bars)
         # Of trainings that follow each other in one process.
         logger = python_logging.getLogger("tensorflow")
         logger.addFilter(lambda record: "retracing" not in record.getMessage())
@@ -134,7 +135,7 @@ class Tool:
         for field in dataclasses.fields(self.options):
             if field.name in given:
                 options[field.name] = given.pop(field.name)
-            elif field.default is None and isinstance(field.type, type):
+            elif is_required(field):
                 raise ValueError(
                     f"Flag --{field.name} is missing. Expected: "
                     f"{field.metadata['help']} Received: none"
@@ -168,16 +169,21 @@ class Tool:
             options = dataclasses.replace(options, task=named)
         fields = {name: value for name, value in content.items() if name != "task"}
         config = self.configs[named]
-        fields = {
-            name: _expanded(config.__dataclass_fields__.get(name), value)
-            for name, value in config.upgraded(fields).items()
-        }
+        known = config.__dataclass_fields__
+        fields = config.upgraded(fields)
+        for name in sorted(fields.keys() - known.keys()):
+            expected = " or ".join(meant(name, [*known])) or "names of flags"
+            raise ValueError(
+                f"A settings file has an unknown field. Expected {expected}. "
+                f"Received: {name} in {options.config}"
+            )
+        fields = {name: _expanded(known[name], x) for name, x in fields.items()}
         return options, config.merged(fields, given)
 
 
 def _expanded(field, value):
     """Returns a value with the home folder in place of `~`, where it is a path."""
-    if field is None or not field.metadata["path"] or value is None:
+    if not field.metadata["path"] or value is None:
         return value
     if isinstance(value, str):
         return paths.expanded(value)
@@ -212,6 +218,14 @@ def _one_line(error):
 
 def _fail(message):
     _end(f"Error: {message}", 1)
+
+
+def _above_bars(record):
+    """Makes room for a line in the log; a filter that lets all pass."""
+    del record
+    if progress := sys.modules.get("selfsup.progress"):
+        progress.clear_bars()
+    return True
 
 
 def _stop(done=""):

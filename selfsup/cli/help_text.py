@@ -14,6 +14,8 @@ _FIRST = (
     *("steps", "max_steps", "batch_size", "crop_size", "learning_rate", "val_data"),
     *("sbd_dir", "samples_per_class", "color"),
 )
+# Tools of more flags show them in groups.
+_MANY = 15
 _GROUPS = {
     "Data": (
         *("data", "val_data", "val_fraction", "voc_dir", "sbd_dir", "train_split"),
@@ -46,11 +48,13 @@ def help_text(doc, options, configs, defaults):
     found = fields(options, configs)
     groups = {"Flags": list(found)}
     if issubclass(options, RunOptions):
-        groups = _grouped(found)
+        groups = _grouped(found, _FIRST, "Training")
+    elif len(found) > _MANY:
+        groups = _grouped(found, found, "Other")
     width = min(88, shutil.get_terminal_size().columns)
     lines = [doc.strip()]
     for title, names in groups.items():
-        lines += ["", f"{title}:"]
+        lines += ["", f"{title}:"] if names else []
         for name in names:
             field = found[name]
             note = _note(field, options, configs, defaults)
@@ -78,14 +82,16 @@ def fields(options, configs):
     return found
 
 
-def _grouped(names):
+def _grouped(names, first, rest):
     """Returns a dict from the title of a group to its flags."""
-    groups, shown = {}, set()
-    for title, order in (("Most used", _FIRST), *_GROUPS.items(), ("Training", names)):
-        found = [name for name in order if name in names and name not in shown]
-        groups[title] = found[:10] if order is _FIRST else found
+    groups = {"Most used": [name for name in first if name in names][:10]}
+    shown = set(groups["Most used"])
+    for title, order in _GROUPS.items():
+        groups[title] = [name for name in order if name in names and name not in shown]
         shown.update(groups[title])
-    return groups
+    others = [name for name in names if name not in shown]
+    output = groups.pop("Output")
+    return {**groups, rest: others, "Output": output}
 
 
 def _note(field, options, configs, defaults):
@@ -97,10 +103,13 @@ def _note(field, options, configs, defaults):
     if any(choice not in field.metadata["help"] for choice in choices):
         text += f" One of {', '.join(choices)}."
     if name in options.__dataclass_fields__:
+        if is_required(field):
+            return f"{text} (required)"
         return text + _default_text({"": field.default})
     owners = [k for k, v in configs.items() if name in v.__dataclass_fields__]
     if len(owners) < len(configs):
-        text += f" Only for {' and '.join(owners)}."
+        *rest, last = owners
+        text += f" Only for {' and '.join(filter(None, (', '.join(rest), last)))}."
     return text + _default_text({k: v[name] for k, v in defaults.items() if name in v})
 
 
@@ -110,11 +119,24 @@ def _default_text(values):
     for name, value in values.items():
         groups.setdefault(repr(value), (value, []))[1].append(name)
     shown = [
-        f"{value}" if len(groups) == 1 else f"{value} {', '.join(names)}"
+        f"{_shown(value)} {'' if len(groups) == 1 else ', '.join(names)}".rstrip()
         for value, names in groups.values()
         if value not in (None, (), [], "")
     ]
     return f" (default: {'; '.join(shown)})" if shown else ""
+
+
+def _shown(value):
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def is_required(field):
+    """Returns whether a flag of the tool's own must be given.
+
+    Args:
+        field: A field of a `Config` class.
+    """
+    return field.default is None and isinstance(field.type, type)
 
 
 def meant(name, names):

@@ -38,13 +38,19 @@ def _meaning(training, held_out, names, images):
     gains = {name: _gain(held_out, name) for name in names}
     better = {name: gain for name, gain in gains.items() if gain >= _CLEAR}
     baseline = "the baseline, which does not look at the image"
+    few = (
+        f"{images} photographs are few: the network has learned these, not what others "
+        "share with them. Give it your own with --data."
+    )
     if better:
         shown = [f"{name} by {100 * gain:.0f} %" for name, gain in better.items()]
-        shown += [f"not {name}" for name in gains if name not in better]
-        return (
+        others = [name for name in gains if name not in better]
+        shown += [_not_better(name, gains[name]) for name in others]
+        text = (
             f"Held-out photographs are predicted better than by {baseline}: "
             f"{', '.join(shown)}."
         )
+        return text if len(better) == len(gains) or images >= _FEW else f"{text} {few}"
     if all(_gain(training, name) < _CLEAR for name in names):
         return (
             f"Nothing is predicted better than by {baseline}. More steps, or another "
@@ -52,11 +58,12 @@ def _meaning(training, held_out, names, images):
         )
     text = f"Held-out photographs are predicted no better than by {baseline}. "
     if images < _FEW:
-        return (
-            f"{text}{images} photographs are few: the network has learned these, not "
-            "what others share with them. Give it your own with --data."
-        )
+        return text + few
     return f"{text}The network knows its own by heart: more of them, or fewer steps."
+
+
+def _not_better(name, gain):
+    return f"{name} is {-100 * gain:.0f} % worse" if gain <= -_CLEAR else f"not {name}"
 
 
 def _gain(measures, name):

@@ -6,7 +6,7 @@ import threading
 import numpy as np
 
 from selfsup import color, heads, inference, pictures, runs
-from selfsup.data.decoding import decode_bytes
+from selfsup.data.decoding import MAX_PIXELS, decode_bytes
 from selfsup.weights import zoo
 
 # Longest side of the pictures on the page. Browsers run out of memory on the largest
@@ -96,7 +96,14 @@ class Colorist:
             return self._last(encoded, name, model, config)
 
     def _color(self, encoded, name, model, config):
-        image = decode_bytes(encoded, name)
+        try:
+            image = decode_bytes(encoded, name)
+        except ValueError as error:
+            # In words for the page; the log of a server has no use for its bytes.
+            raise ValueError(
+                f"{name} is no photograph that can be read: it is damaged, of another "
+                f"kind, or of more than {MAX_PIXELS // 10**6} megapixels."
+            ) from error
         predict, side = self.open(model)
         return image, inference.color_photograph(predict, image, **config.modes(side))
 

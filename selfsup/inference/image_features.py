@@ -39,13 +39,20 @@ def features(
         TypeError: If an image is of another type.
         ValueError: If a file cannot be decoded, an array is of another shape or range,
             an image is too small for the network, there is no such layer or pooling,
-            or `layer` is None and the model is of no network of this package.
+            a number is below 1, or `layer` is None and the model is of no network of
+            this package.
 
     Example:
 
         model = weights.zoo.load("sample")
         embedding = inference.features(model, ["a.jpg", "b.png"])  # [2, C]
     """
+    for name, number in (("short_side", short_side), ("batch_size", batch_size)):
+        if number is not None and number < 1:
+            raise ValueError(
+                f"A number is too small. Expected `{name}` of at least 1. "
+                f"Received: {number}"
+            )
     extractor = _extractor(model, layer, pool)
     several = isinstance(images, (list, tuple))
     images, found = images if several else [images], []

@@ -20,6 +20,7 @@ _MEASURES = {
     "chroma": _NATS,
     "label": _NATS,
     "classes": _NATS,
+    "loss": (1.0, "weighted sum"),
 }
 
 _CENTERED = {"ha": "center", "va": "center"}
@@ -46,8 +47,9 @@ def curves(log, path, baselines=None):
         if name != "loss" and np.array_equal(values, columns.get("loss")):
             # The one that has a held-out column beside it stays.
             hidden.add("loss" if f"val_{name}" in columns else name)
-    # In the order of the log, each once.
+    # In the order of the log, each once, the parts of the loss before their sum.
     panels = dict.fromkeys(n.removeprefix("val_") for n in columns if n not in hidden)
+    panels = sorted(panels, key=("loss", "learning_rate").__contains__)
     panels = [name for name in panels if not _is_flat(name, columns)]
     figure = _figure(4 * max(1, len(panels)), 3.2)
     grid = figure.subplots(1, max(1, len(panels)), squeeze=False)

@@ -39,11 +39,16 @@ def import_callback(name):
         name: As in `named_callbacks`.
 
     Raises:
-        ValueError: If there is no such module or name.
+        ValueError: If there is no such module or name, or it cannot be called.
     """
     module, _, attribute = name.rpartition(".")
+    if not module:
+        raise ValueError(
+            "The name of a callback is incomplete. Expected MODULE.NAME. "
+            f"Received: {name!r}"
+        )
     try:
-        return getattr(importlib.import_module(module), attribute)
+        found = getattr(importlib.import_module(module), attribute)
     # Code of others may raise anything, already when it is imported.
     except Exception as error:
         raise ValueError(
@@ -51,6 +56,12 @@ def import_callback(name):
             f"(PYTHONPATH=. for a module in this folder). Received: {name!r} "
             f"({type(error).__name__}: {error})"
         ) from error
+    if not callable(found):
+        raise ValueError(
+            "This is no callback. Expected a subclass of keras.callbacks.Callback, or "
+            f"a function that returns an instance. Received: {name!r}, {found!r}"
+        )
+    return found
 
 
 def _named_callback(name):

@@ -139,7 +139,7 @@ def checked_output(path, suffix, overwrite):
     if path.is_dir() or (path.exists() and not overwrite):
         raise FileExistsError(
             f"The output exists. Expected the path of a new {suffix} file, or "
-            f"permission to overwrite. Received: {path}"
+            f"--overwrite (`overwrite=True`). Received: {path}"
         )
     return path
 

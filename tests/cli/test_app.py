@@ -83,7 +83,7 @@ def test_help_shows_the_text_and_every_flag_with_its_default():
     assert answer.code == 0 and not received
     assert answer.text.startswith("Cooks.\n\n    cook --output o\n\nFlags:\n")
     assert answer.text.split("Flags:\n")[1] == (
-        "  --output: Folder of the result.\n"
+        "  --output: Folder of the result. (required)\n"
         "  --config: File of settings.\n"
         "  --[no]loud: Say more. (default: False)\n"
         "  --grams: Weight of the loaf. Only for bread. (default: 500)\n"
@@ -130,6 +130,7 @@ def test_flags_win_over_a_file(tmp_path):
         ("{", "Expected JSON"),
         ("[1, 2]", "Expected a JSON object"),
         ("3", "Received: 3"),
+        ('{"task": "bread", "gram": 3}', "Expected grams. Received: gram in"),
     ],
 )
 def test_a_file_that_holds_no_settings_is_named(content, message, tmp_path):

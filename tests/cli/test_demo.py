@@ -127,8 +127,8 @@ def test_in_a_browser_a_photograph_is_colored_and_a_text_refused(
 
     error = page.locator("#error")
     page.set_input_files("#file", text)
-    expect(error).to_contain_text("An image can't be decoded. Expected")
-    assert "notes.txt" in error.inner_text()
+    expect(error).to_contain_text("notes.txt is no photograph that can be read")
+    expect(page.locator("#result")).to_be_hidden()
     page.set_input_files("#file", [photograph, text])
     expect(error).to_contain_text("One photograph at a time. Expected one file")
     _look(page, "demo_error.png")

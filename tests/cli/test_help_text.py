@@ -1,10 +1,18 @@
 """`--help`: defaults by preset, groups, the width; and what a wrong flag meant."""
 
 import dataclasses
+import re
 
 import pytest
 
-from selfsup.cli import help_text, train_colorizer, train_voc
+from selfsup.cli import (
+    analyze,
+    benchmark,
+    help_text,
+    probe,
+    train_colorizer,
+    train_voc,
+)
 from selfsup.cli.options import RunOptions
 from selfsup.settings import Config, setting
 
@@ -46,7 +54,7 @@ def test_the_text_fits_the_terminal(monkeypatch):
 def test_a_tool_that_trains_shows_every_flag_once_in_groups(tool):
     text = help_text.help_text(tool.doc, tool.options, tool.configs, tool.defaults)
     titles = [line for line in text.splitlines() if line[:1].isalpha()][-5:]
-    assert titles == ["Most used:", "Data:", "Network:", "Output:", "Training:"]
+    assert titles == ["Most used:", "Data:", "Network:", "Training:", "Output:"]
     flags = [line.split(":")[0] for line in text.splitlines() if line[:4] == "  --"]
     names = [flag.strip(" -").removeprefix("[no]") for flag in flags]
     found = help_text.fields(tool.options, tool.configs)
@@ -54,6 +62,24 @@ def test_a_tool_that_trains_shows_every_flag_once_in_groups(tool):
     shown = text.split("\nData:")[0].split("Most used:")[1]
     assert shown.count("\n  --") == 10
     assert "--workdir" in shown and "--learning_rate" in shown
+
+
+def test_other_tools_of_many_flags_have_groups_too():
+    for module in (analyze, benchmark, probe):
+        tool = module.TOOL
+        text = help_text.help_text(tool.doc, tool.options, tool.configs, tool.defaults)
+        titles = [line for line in text.splitlines() if line.endswith(":")]
+        assert titles[0] == "Most used:" and "Other:" in titles
+        for name in help_text.fields(tool.options, tool.configs):
+            assert len(re.findall(rf"^  --(?:\[no\])?{name}:", text, re.MULTILINE)) == 1
+
+
+def test_several_values_and_several_owners_are_listed_in_words():
+    configs = dict.fromkeys(("bread", "rolls", "cake"), Bread) | {"none": Options}
+    defaults = {"bread": {"seeds": ("rye", "oats")}}
+    text = help_text.help_text("Bakes.", Options, configs, defaults)
+    text = " ".join(text.split())
+    assert "Only for bread, rolls and cake. (default: rye, oats)" in text
 
 
 def test_groups_name_flags_that_there_are():

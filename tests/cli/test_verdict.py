@@ -26,12 +26,13 @@ def test_each_measure_stands_beside_its_baseline():
     "training, held_out, images, expected",
     [
         ((0.3, 1.5), (0.4, 1.75), 40, "image: hue by 20 %, chroma by 12 %."),
-        ((0.3, 1.5), (0.4, 1.99), 40, "image: hue by 20 %, not chroma."),
+        ((0.3, 1.5), (0.4, 1.99), 9000, "image: hue by 20 %, not chroma."),
+        ((0.3, 1.5), (0.4, 2.2), 40, "by 20 %, chroma is 10 % worse. 40 photographs"),
         ((0.3, 1.5), (0.51, 2.1), 40, "40 photographs are few"),
         ((0.3, 1.5), (0.51, 2.1), 9000, "knows its own by heart"),
         ((0.499, 2.1), (0.51, 2.1), 40, "Nothing is predicted better"),
     ],
-    ids=["better", "partly", "few photographs", "many", "nothing"],
+    ids=["better", "partly", "partly worse", "few photographs", "many", "nothing"],
 )
 def test_what_it_means_is_said(training, held_out, images, expected):
     assert expected in verdict(_results(training, held_out, images))[-1]

@@ -57,6 +57,11 @@ def test_the_last_photograph_is_kept(page, photograph, monkeypatch):
     assert page.color(*arguments)[1] is first[1]
 
 
+def test_what_is_no_photograph_takes_a_sentence_without_its_bytes(page):
+    with pytest.raises(ValueError, match=r"^a.txt is no photograph .* megapixels\.$"):
+        page.color(b"hello", "a.txt", page.names[0], ColorizeConfig())
+
+
 def test_a_model_is_one_of_the_page_and_a_colorizer(page, run):
     assert len(page.names) == 2  # Without the repetition.
     with pytest.raises(ValueError, match="no such model on this page.*Received: else"):

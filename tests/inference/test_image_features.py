@@ -98,6 +98,12 @@ def test_the_model_is_compiled_once(backbone, monkeypatch):
     np.testing.assert_array_equal(inference.features(backbone, image, LAYER), first)
 
 
+@pytest.mark.parametrize("name", ["short_side", "batch_size"])
+def test_numbers_below_one_are_refused(backbone, name):
+    with pytest.raises(ValueError, match=f"Expected `{name}` of at least 1. Rec.*: 0"):
+        inference.features(backbone, [], **{name: 0})
+
+
 def test_unknown_layers_and_pools_are_refused(backbone):
     with pytest.raises(ValueError, match="relu1, .*relu7.* Received: 'relu99'"):
         inference.features(backbone, [], "relu99")

@@ -69,7 +69,8 @@ def test_a_callback_of_keras_stays_one():
     [
         ("nosuch.Thing", "Received: 'nosuch.Thing' .ModuleNotFoundError: No m"),
         ("keras.callbacks.Nothing", "Received: 'keras.callbacks.Nothing'"),
-        ("Keeper", "Received: 'Keeper'"),
+        ("Keeper", "incomplete. Expected MODULE.NAME. Received: 'Keeper'"),
+        (f"{__name__}.__doc__", "no callback.*Received: .*__doc__"),
         (f"{__name__}.number", "This is no callback"),
     ],
 )

@@ -60,6 +60,11 @@ async function ask(path, photograph, text) {
 
 async function show(photograph) {
   const reply = await ask("shown", photograph, `Coloring ${photograph.name} ...`);
+  // An error is not of the photograph that was shown before.
+  if (!reply && photograph !== file && !at("error").hidden) {
+    at("result").hidden = true;
+    file = null;
+  }
   if (!reply) return;
   const { gray, colored, height, width } = await reply.json();
   file = photograph;
