@@ -45,10 +45,10 @@ def _meaning(training, held_out, names, images):
     if better:
         shown = [f"{name} by {100 * gain:.0f} %" for name, gain in better.items()]
         others = [name for name in gains if name not in better]
-        shown += [_not_better(name, gains[name]) for name in others]
+        rest = [f"; {_not_better(name, gains[name])}" for name in others]
         text = (
             f"Held-out photographs are predicted better than by {baseline}: "
-            f"{', '.join(shown)}."
+            f"{', '.join(shown)}{''.join(rest)}."
         )
         return text if len(better) == len(gains) or images >= _FEW else f"{text} {few}"
     if all(_gain(training, name) < _CLEAR for name in names):

@@ -26,8 +26,8 @@ def test_each_measure_stands_beside_its_baseline():
     "training, held_out, images, expected",
     [
         ((0.3, 1.5), (0.4, 1.75), 40, "image: hue by 20 %, chroma by 12 %."),
-        ((0.3, 1.5), (0.4, 1.99), 9000, "image: hue by 20 %, not chroma."),
-        ((0.3, 1.5), (0.4, 2.2), 40, "by 20 %, chroma is 10 % worse. 40 photographs"),
+        ((0.3, 1.5), (0.4, 1.99), 9000, "image: hue by 20 %; not chroma."),
+        ((0.3, 1.5), (0.4, 2.2), 40, "by 20 %; chroma is 10 % worse. 40 photographs"),
         ((0.3, 1.5), (0.51, 2.1), 40, "40 photographs are few"),
         ((0.3, 1.5), (0.51, 2.1), 9000, "knows its own by heart"),
         ((0.499, 2.1), (0.51, 2.1), 40, "Nothing is predicted better"),
