@@ -14,7 +14,7 @@ NAME = ".lock"
 
 
 @contextlib.contextmanager
-def locked(folder):
+def locked(folder, name=NAME, wait=False):
     """Keeps other processes from the folder within this block.
 
     The lock belongs to the process: when it ends, however it ends, the system takes
@@ -22,12 +22,15 @@ def locked(folder):
 
     Args:
         folder: Path of a folder; it exists.
+        name: Name of the lock's file; processes with others do not meet.
+        wait: Whether to wait for the other process.
 
     Raises:
-        BlockingIOError: If another process has the folder; it is named.
+        BlockingIOError: If another process has the folder; it is named. Not with
+            `wait`.
         OSError: If the lock cannot be written.
     """
-    path = pathlib.Path(folder, NAME)
+    path = pathlib.Path(folder, name)
     try:
         # Not emptied: it names the process that has the folder.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -38,7 +41,7 @@ def locked(folder):
         ) from error
     with open(descriptor, "r+", errors="replace") as file:
         if fcntl is not None:
-            _lock(file, folder)
+            _lock(file, folder, wait)
         file.seek(0)
         file.truncate()
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
@@ -46,9 +49,9 @@ def locked(folder):
         yield
 
 
-def _lock(file, folder):
+def _lock(file, folder, wait):
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         owner = file.read(200).strip() or "unknown"
         raise BlockingIOError(

@@ -8,7 +8,7 @@ import contextlib
 import os
 import signal
 
-_SIGNALS = [
+SIGNALS = [
     getattr(signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGHUP")
     if hasattr(signal, name)  # Windows has no SIGHUP.
@@ -29,7 +29,7 @@ def handled():
     Signals that are ignored stay so, such as SIGHUP under `nohup`. Must be entered in
     the main thread.
     """
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     _state.update(signal=None, deferred=0, shared=False, pending=0)
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:

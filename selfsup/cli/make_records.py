@@ -15,15 +15,14 @@ read. Every --data then takes the folder, or a pattern such as 'DIR/*.tfrecord'.
 """
 
 import dataclasses
-import os
 import re
 
 from absl import logging
 
-from selfsup import runs
+from selfsup import locking, runs
 from selfsup.cli.app import Tool
 from selfsup.cli.options import RunOptions
-from selfsup.data import record_index, record_writing
+from selfsup.data import batching, record_index, record_writing
 from selfsup.data.record_writing import RecordsConfig
 from selfsup.settings import Config, changed, fail, setting
 
@@ -38,7 +37,7 @@ class Options(Config):
     output: str = setting(None, "Folder of the records.", path=True)
     shard_range: str = setting("0/1", "Share of the shards to write: JOB/JOBS.")
     processes: int | None = setting(
-        None, "Processes side by side. Default: one for each core.", 1
+        None, "Processes side by side. Default: one for each core of the job.", 1
     )
     config: str | None = changed(RunOptions, "config", None)
 
@@ -67,14 +66,22 @@ class Options(Config):
 def main(options, given):
     """Writes the shards of this job."""
     config = RecordsConfig.from_values(given)
-    images, _ = record_writing.open_sources(config)
+    opened = record_writing.open_sources(config)
     folder = runs.make(options.output)
-    _check(folder, config, images)
+    # The same job twice would do all work twice; others may run side by side.
+    with locking.locked(folder, f"{locking.NAME}-{options.job}-of-{options.jobs}"):
+        _write(options, config, opened, folder)
+
+
+def _write(options, config, opened, folder):
+    images, _ = opened
+    with locking.locked(folder, wait=True):
+        _check(folder, config, images)
     count = config.num_shards(len(images))
     numbers = range(options.job, count, options.jobs)
-    processes = options.processes or os.cpu_count()
-    record_writing.write_shards(config, folder, numbers, count, processes)
-    paths = [record_writing.shard_path(folder, n, count) for n in range(count)]
+    processes = options.processes or batching.cores()
+    record_writing.write_shards(config, opened, folder, numbers, count, processes)
+    paths = [record_index.shard_path(folder, n, count) for n in range(count)]
     manifest = record_index.write_manifest(folder, paths)
     if manifest is None:
         logging.info("Other jobs have shards to write; the last writes the manifest")

@@ -35,6 +35,14 @@ _CHUNK = 32
 _PYTHON_ERROR = re.compile(r"\b[A-Za-z]+(?:Error|Exception): (.+)\nTraceback \(most")
 
 
+def cores():
+    """Returns how many cores this process may use: a cluster's job has a share."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # Not on macOS and Windows.
+        return os.cpu_count() or 1
+
+
 def batches(
     images,
     sample,
@@ -100,8 +108,8 @@ def batches(
         stream = share.samples(stream).batch(chunk, drop_remainder=True)
     stream = stream.interleave(
         _reader(images, sample, finish, seed + salt, blank, chunk),
-        cycle_length=os.cpu_count(),
-        num_parallel_calls=os.cpu_count(),
+        cycle_length=cores(),
+        num_parallel_calls=cores(),
         deterministic=True,
     )
 

@@ -9,6 +9,7 @@ import re
 from absl import logging
 
 from selfsup import paths
+from selfsup.data import record_index
 
 IMAGE_EXTENSIONS = (
     ".apng",
@@ -102,7 +103,7 @@ def find_images(folder):
     Each real folder is entered once, so loops of links end. Hidden files and
     folders below it are passed over, and so are those of thumbnails and of deleted
     files; a line in the log counts them, and the image files of kinds that are not
-    read.
+    read. Files of records are not read either: the log warns of them.
 
     Args:
         folder: Path of the folder.
@@ -118,7 +119,7 @@ def find_images(folder):
     def stop(error):
         raise error
 
-    found, others, seen = [], collections.Counter(), set()
+    found, shards, others, seen = [], [], collections.Counter(), set()
     hidden = foreign = 0
     for parent, folders, names in os.walk(folder, onerror=stop, followlinks=True):
         status = os.stat(parent)
@@ -138,6 +139,8 @@ def find_images(folder):
                 found.append(os.path.join(parent, name))
             else:
                 others[_ending(name)] += 1
+                if record_index.is_shard(name):
+                    shards.append(os.path.join(parent, name))
     unread = _unread(others)
     passed = [
         f"{count} {what}"
@@ -147,6 +150,8 @@ def find_images(folder):
         )
         if count
     ]
+    if shards and not found:
+        raise ValueError(_only_records(folder, shards))
     if not found:
         received = "; ".join([f"{others.total()} other files", *passed])
         raise ValueError(
@@ -158,7 +163,29 @@ def find_images(folder):
         _log_once(logging.INFO, f"Passed over in {folder}: {', '.join(passed)}")
     if unread:
         _log_once(logging.WARNING, _left_out(folder, unread))
+    if shards:
+        _log_once(
+            logging.WARNING,
+            f"Records are not read with the photographs of {folder}: {len(shards)} "
+            f"files, such as {min(shards)}. Name their folder beside it to read them",
+        )
     return sorted(found)
+
+
+def _only_records(folder, shards):
+    """Returns what an error says of a folder with files of records alone."""
+    inside = os.path.dirname(min(shards))
+    if record_index.has_manifest(inside):
+        return (
+            f"Folder {folder} holds folders of records and no images. Expected those "
+            f"folders themselves. Received: {folder} in place of {inside}"
+        )
+    return (
+        f"Folder {folder} holds TFRecord files without {record_index.MANIFEST}. "
+        "Expected a folder that make_records.py has written to its end, which the same "
+        "command does; files of others are named by a pattern, as 'DIR/*.tfrecord'. "
+        f"Received: {len(shards)} files, such as {min(shards)}"
+    )
 
 
 def is_foreign(name):

@@ -59,6 +59,10 @@ class LabeledSet:
         """Returns whether an image is no longer where it was."""
         return self.images.has_vanished(index)
 
+    def is_damaged(self, index):
+        """Returns whether an image has changed; see `FileImages`."""
+        return self.images.is_damaged(index)
+
     def stream(self, seed, start=0, shuffle=True):
         """Returns the samples from position `start` on; see `FileImages`."""
         return self.images.stream(seed, start, shuffle)

@@ -11,6 +11,7 @@ import zlib
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
 from selfsup import atomic
 from selfsup.data import records
@@ -20,6 +21,12 @@ VERSION = 1
 
 # Of the files of others: name.tfrecord, name.tfrecord-00000-of-00064, name.tfrecord*.
 _ENDING = re.compile(r"\.tfrecords?\*?(-[^/]*)?$")
+
+# Of our shards: their number, and that of all.
+_NUMBERED = re.compile(r"photographs-\d{5}-of-(\d{5})\.tfrecord")
+
+# What a manifest says of a shard, as `read_summary` does.
+_ABOUT = {"file": str, "records": int, "bytes": int, "sha256": str}
 
 # What NumPy raises for a damaged archive.
 _DAMAGED = EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile, zlib.error
@@ -47,9 +54,25 @@ class Listing(NamedTuple):
             mine += theirs
 
 
+def shard_path(folder, number, count):
+    """Returns the path of a shard.
+
+    Args:
+        folder: Path of the folder, a `pathlib.Path`.
+        number: Number of the shard.
+        count: Number of all shards.
+    """
+    return folder / f"photographs-{number:05d}-of-{count:05d}.tfrecord"
+
+
 def has_manifest(folder):
     """Returns whether a folder holds shards of ours, all of them."""
     return os.path.isfile(os.path.join(folder, MANIFEST))
+
+
+def is_shard(name):
+    """Returns whether a file's name is that of a TFRecord file."""
+    return _ENDING.search(name) is not None
 
 
 def open_spec(spec):
@@ -68,23 +91,45 @@ def open_spec(spec):
             `read_files`.
     """
     if has_manifest(spec):
-        return read_folder(spec)
-    if not _ENDING.search(spec):
+        inside = read_folder(spec)
+    elif not is_shard(spec):
         return None
     # A path may hold what a pattern does.
-    found = [spec] if os.path.isfile(spec) else sorted(glob.glob(spec))
-    if not found:
-        raise FileNotFoundError(
-            "There are no records. Expected a pattern of TFRecord files. "
-            f"Received: {spec!r}"
-        )
-    inside = read_files(found)
+    elif os.path.isfile(spec):
+        inside = read_files([spec])
+    else:
+        inside = read_files(_matching(spec))
     if not inside.sources:
         raise ValueError(
             "There are no records. Expected TFRecord files that hold some. "
             f"Received: {spec!r}"
         )
     return inside
+
+
+def _matching(pattern):
+    """Returns the files of a pattern; no shard of ours may be missing beside them."""
+    found = sorted(glob.glob(pattern))
+    if not found:
+        raise FileNotFoundError(
+            "There are no records. Expected a pattern of TFRecord files. "
+            f"Received: {pattern!r}"
+        )
+    numbered = {
+        (os.path.dirname(path), int(match[1]))
+        for path in found
+        if (match := _NUMBERED.fullmatch(os.path.basename(path)))
+    }
+    for folder, count in sorted(numbered):
+        paths = [shard_path(pathlib.Path(folder), n, count) for n in range(count)]
+        missing = [path for path in paths if not path.is_file()]
+        if missing:
+            raise ValueError(
+                "Shards are missing. Expected all that their names count, as "
+                "make_records.py writes them; the same command of it goes on. "
+                f"Received: {len(missing)} of {count} missing, such as {missing[0]}"
+            )
+    return found
 
 
 def read_folder(folder):
@@ -103,14 +148,18 @@ def read_folder(folder):
     found = Listing([], [], [])
     for shard in _read_manifest(folder)["shards"]:
         path = os.path.join(folder, shard["file"])
-        size = os.path.getsize(path) if os.path.isfile(path) else None
-        if size != shard["bytes"]:
-            raise ValueError(
-                f"A shard is not the one of the manifest. Expected {shard['bytes']} "
-                f"bytes. Received: {path}, {f'{size} bytes' if size else 'missing'}"
-            )
-        found.add(_read_index(path, shard["records"]))
+        _check_size(path, shard["bytes"], "manifest")
+        found.add(_read_index(path, shard))
     return found
+
+
+def _check_size(path, expected, where):
+    size = os.path.getsize(path) if os.path.isfile(path) else None
+    if size != expected:
+        raise ValueError(
+            f"A shard is not the one of the {where}. Expected {expected} bytes. "
+            f"Received: {path}, {'missing' if size is None else f'{size} bytes'}"
+        )
 
 
 def _read_manifest(folder):
@@ -120,8 +169,7 @@ def _read_manifest(folder):
             manifest = json.load(file)
         if manifest["version"] != VERSION:
             raise ValueError(f"version {manifest['version']}")
-        for shard in manifest["shards"]:
-            shard["file"], shard["records"], shard["bytes"]
+        _check_shards(manifest["shards"])
         return manifest
     except (KeyError, OSError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(
@@ -130,25 +178,55 @@ def _read_manifest(folder):
         ) from error
 
 
+def _check_shards(shards):
+    """Raises a ValueError if a manifest does not say all of all shards."""
+    if not shards:
+        raise ValueError("no shards")
+    for number, shard in enumerate(shards):
+        for name, kind in _ABOUT.items():
+            if not isinstance(shard[name], kind):
+                raise ValueError(f"{name} {shard[name]!r} of shard {number}")
+        expected = shard_path(pathlib.Path(), number, len(shards)).name
+        if shard["file"] != expected:
+            raise ValueError(f"shard {shard['file']!r} in place of {expected}")
+
+
 def index_path(path):
     """Returns the path of the index of a shard."""
     return pathlib.Path(path).with_suffix(".index.npz")
 
 
-def _read_index(path, count):
+def _read_index(path, expected=None):
+    """Reads the index of a shard; it must say what a manifest does, if one is given."""
     index = index_path(path)
     try:
         with open(index, "rb") as file, np.load(file) as arrays:
             positions = arrays["positions"].tolist()
             keys, labels = (_split(arrays[name]) for name in ("keys", "labels"))
-        if not len(positions) == len(keys) == len(labels) == count:
-            raise ValueError(f"{len(positions)} records instead of {count}")
+            about = _about(path, arrays)
+        if not len(positions) == len(keys) == len(labels):
+            raise ValueError(f"{len(positions)} records instead of {len(keys)}")
+        for name in _ABOUT if expected else ():
+            if about[name] != expected[name]:
+                raise ValueError(
+                    f"{name} {about[name]} instead of {expected[name]} of the manifest"
+                )
     except _DAMAGED as error:
         raise ValueError(
             "The index of a shard cannot be read. Expected one that make_records.py "
             f"wrote. Received: {index} ({error})"
         ) from error
+    _check_size(path, about["bytes"], "index")
     return Listing([records.source(path, x) for x in positions], keys, labels)
+
+
+def _about(path, arrays):
+    return {
+        "file": os.path.basename(path),
+        "records": len(arrays["positions"]),
+        "bytes": int(arrays["bytes"]),
+        "sha256": str(arrays["sha256"]),
+    }
 
 
 def _split(joined):
@@ -197,12 +275,7 @@ def read_summary(path):
     """
     try:
         with open(index_path(path), "rb") as file, np.load(file) as arrays:
-            about = {
-                "file": path.name,
-                "records": len(arrays["positions"]),
-                "bytes": int(arrays["bytes"]),
-                "sha256": str(arrays["sha256"]),
-            }
+            about = _about(path, arrays)
             unreadable = _split(arrays["unreadable"])
         return (about, unreadable) if path.stat().st_size == about["bytes"] else None
     except _DAMAGED:
@@ -243,14 +316,16 @@ def read_files(paths):
         their number as keys, and no labels.
 
     Raises:
-        ValueError: If a file is damaged, or its first record holds no image.
+        ValueError: If a file or its index is damaged, or its first record holds no
+            image.
     """
     found = Listing([], [], [])
     for path in paths:
-        summary = read_summary(pathlib.Path(path))
-        if summary is not None:
-            found.add(_read_index(path, summary[0]["records"]))
+        if index_path(path).exists():
+            found.add(_read_index(path))
             continue
+        if _NUMBERED.fullmatch(os.path.basename(path)):
+            logging.warning("No index beside %s: its images are named by numbers", path)
         sources = [records.source(path, x) for x in records.positions(path).tolist()]
         if sources:
             records.check_image(sources[0])
@@ -258,3 +333,16 @@ def read_files(paths):
         keys = [f"{name}#{number}" for number in range(len(sources))]
         found.add(Listing(sources, keys, [""] * len(keys)))
     return found
+
+
+def is_damaged(source):
+    """Returns whether a record of a shard with an index of ours has changed bytes.
+
+    Args:
+        source: Path of a file, or source of a record.
+    """
+    path = records.file_of(source)
+    # One of another size is not there as a whole.
+    if not records.is_record(source) or read_summary(pathlib.Path(path)) is None:
+        return False
+    return not records.is_intact(source)

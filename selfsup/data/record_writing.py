@@ -1,14 +1,21 @@
 """Writes images as shards of TFRecord, each whole or not at all."""
 
+import concurrent.futures
+import concurrent.futures.process
+import contextlib
 import dataclasses
 import functools
+import hashlib
 import math
 import multiprocessing
+import os
+import signal
+import threading
 
 import cv2
 import tensorflow as tf
 
-from selfsup import atomic
+from selfsup import atomic, stopping
 from selfsup.data import decoding, labelled, record_index, records, shares, sources
 from selfsup.data.config import PipelineConfig
 from selfsup.progress import progress_bar
@@ -84,58 +91,138 @@ def open_sources(config):
     return images, [""] * len(images)
 
 
-def shard_path(folder, number, count):
-    """Returns the path of a shard.
-
-    Args:
-        folder: Path of the folder, a `pathlib.Path`.
-        number: Number of the shard.
-        count: Number of all shards.
-    """
-    return folder / f"photographs-{number:05d}-of-{count:05d}.tfrecord"
-
-
-def write_shards(config, folder, numbers, count, processes=1):
+def write_shards(config, opened, folder, numbers, count, processes=1):
     """Writes shards that are not there yet.
 
     Args:
         config: A `RecordsConfig`.
+        opened: What `open_sources` returned for it.
         folder: Path of the folder, a `pathlib.Path`; it exists.
         numbers: Numbers of the shards.
         count: Number of all shards.
         processes: Processes that work side by side.
 
     Raises:
-        OSError: If something cannot be written.
+        OSError: If something cannot be written, or a process is lost.
+        ValueError: If another process finds other photographs.
     """
     missing = [
         number
         for number in numbers
-        if record_index.read_summary(shard_path(folder, number, count)) is None
+        if record_index.read_summary(record_index.shard_path(folder, number, count))
+        is None
     ]
-    write = functools.partial(_write_shard, config, folder, count)
     processes = min(processes, len(missing))
-    if processes > 1:
-        # Not forked: TensorFlow has threads.
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(processes) as pool:
-            done = pool.imap_unordered(write, missing)
-            list(progress_bar(done, "shards", len(missing), "shard"))
-    else:
+    if processes <= 1:
         for number in progress_bar(missing, "shards", unit="shard"):
-            write(number)
+            _write_shard(config, opened, folder, count, number)
+        return
+    write = functools.partial(_open_and_write, config, _digest(opened), folder, count)
+    try:
+        with _started(processes, write, missing) as futures:
+            done = concurrent.futures.as_completed(futures)
+            for future in progress_bar(done, "shards", len(missing), "shard"):
+                future.result()
+    except concurrent.futures.process.BrokenProcessPool as error:
+        raise OSError(
+            "A process that writes shards was lost. Expected all of them to stay; the "
+            "same command goes on, and fewer --processes take less memory. Received: "
+            "the end of one, such as by a kill or for want of memory"
+        ) from error
+    finally:
+        # What ended in the middle of a shard.
+        atomic.remove_left(folder)
+
+
+@contextlib.contextmanager
+def _started(processes, function, items):
+    """Lets processes work on items within this block.
+
+    They end with the block, and with this process, however it ends.
+
+    Args:
+        processes: Number of processes.
+        function: Function of an item; it can be pickled.
+        items: A sequence.
+
+    Yields:
+        A list of a `concurrent.futures.Future` for each item.
+    """
+    # Not forked: TensorFlow has threads.
+    context = multiprocessing.get_context("spawn")
+    reader, writer = context.Pipe(duplex=False)
+    pool = concurrent.futures.ProcessPoolExecutor(
+        processes, context, _end_with, [reader]
+    )
+    try:
+        with _signals_kept_away():
+            futures = [pool.submit(function, item) for item in items]
+        yield futures
+    finally:
+        writer.close()
+        pool.shutdown()
+        reader.close()
+
+
+@contextlib.contextmanager
+def _signals_kept_away():
+    """Lets processes that start within this block not be ended by signals.
+
+    A terminal and a cluster send them to all processes. The parent tells its own.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, stopping.SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with(reader):
+    """Ends this process when the other end of a pipe is closed."""
+
+    def wait():
+        reader.poll(None)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _open_and_write(config, digest, folder, count, number):
+    _write_shard(config, _opened(config, digest), folder, count, number)
 
 
 @functools.cache
-def _opened(config):
-    return open_sources(config)
+def _opened(config, digest):
+    """Opens what becomes records, and refuses others than another process found."""
+    opened = open_sources(config)
+    if _digest(opened) != digest:
+        sources = config.data or [config.labeled_data]
+        raise ValueError(
+            "The photographs changed while shards are written. Expected all of them to "
+            "stay and no others to come, or another --output. "
+            f"Received: others than a moment ago in {', '.join(map(str, sources))}"
+        )
+    return opened
 
 
-def _write_shard(config, folder, count, number):
+def _digest(opened):
+    """Returns what tells photographs in their order from others."""
+    images, labels = opened
+    digest = hashlib.sha256()
+    for number, label in enumerate(labels):
+        name = f"{images.name(number)}\0{label}\0"
+        digest.update(name.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _write_shard(config, opened, folder, count, number):
     """Writes a shard and its index."""
-    images, labels = _opened(config)
+    images, labels = opened
     first, last = (len(images) * n // count for n in (number, number + 1))
-    path = shard_path(folder, number, count)
+    path = record_index.shard_path(folder, number, count)
     keys, kept, unreadable = images.keys, [], []
     with (
         atomic.write(path) as unfinished,
@@ -171,7 +258,7 @@ def prepared(encoded, name, config):
         A dict of `image`, bytes, and `height` and `width` of the upright image.
 
     Raises:
-        ValueError: If it can't be decoded.
+        ValueError: If it can't be decoded, or is too wide for a JPEG.
     """
     image = decoding.decode_bytes(encoded, name)
     scale = config.side / min(image.shape[:2])
@@ -186,7 +273,13 @@ def prepared(encoded, name, config):
                 cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
             ),
         ]
-        encoded = cv2.imencode(".jpg", image[..., ::-1], flags)[1].tobytes()
+        done, content = cv2.imencode(".jpg", image[..., ::-1], flags)
+        if not done:
+            raise ValueError(
+                "An image cannot be encoded as JPEG. Expected sides of at most 65,500 "
+                f"pixels. Received: {name}, {image.shape[1]} x {image.shape[0]}"
+            )
+        encoded = content.tobytes()
     return {"image": encoded, "height": image.shape[0], "width": image.shape[1]}
 
 

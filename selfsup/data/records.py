@@ -119,6 +119,19 @@ def read(source):
     return _image(records.take(1).get_single_element())
 
 
+def is_intact(source):
+    """Returns whether the checksums of a record are right.
+
+    Args:
+        source: As of `source`.
+    """
+    try:
+        read(source)
+    except tf.errors.DataLossError:
+        return False
+    return True
+
+
 def check_image(source):
     """Refuses a record without an encoded image.
 

@@ -51,6 +51,11 @@ class ShardImages:
         del index
         return False
 
+    def is_damaged(self, index):
+        """Returns False: a damaged shard ends the stream too."""
+        del index
+        return False
+
     def stream(self, seed, start=0, shuffle=True):
         """Returns the samples from position `start` on; see `FileImages`."""
         if not shuffle:

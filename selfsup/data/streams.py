@@ -1,7 +1,7 @@
 """Collections of encoded images, read as endless streams.
 
-A collection has `len()`, `name(index)`, `has_vanished(index)`, `keys`,
-`stream(seed, start, shuffle)`, `sampler(seed)`, `read(index, content)` and
+A collection has `len()`, `name(index)`, `has_vanished(index)`, `is_damaged(index)`,
+`keys`, `stream(seed, start, shuffle)`, `sampler(seed)`, `read(index, content)` and
 `subset(indices)`. A stream is a pure function of (seed, position): the sample at
 position `n` is the same wherever the stream starts.
 """
@@ -14,7 +14,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from selfsup.data import records
+from selfsup.data import record_index, records
 
 # A position no stream reaches; ranges that end here are endless in practice.
 ENDLESS = 2**62
@@ -94,6 +94,10 @@ class FileImages:
     def has_vanished(self, index):
         """Returns whether an image is no longer where it was, or cut off."""
         return not records.is_there(self.sources[index])
+
+    def is_damaged(self, index):
+        """Returns whether an image is in a shard of ours and has changed since."""
+        return record_index.is_damaged(self.sources[index])
 
     def stream(self, seed, start=0, shuffle=True):
         """Returns the samples from position `start` on.
@@ -198,6 +202,10 @@ class ChosenImages:
         """Returns whether an image is no longer where it was."""
         return self._images.has_vanished(int(self._indices[index]))
 
+    def is_damaged(self, index):
+        """Returns whether an image has changed; see `FileImages`."""
+        return self._images.is_damaged(int(self._indices[index]))
+
     def stream(self, seed, start=0, shuffle=True):
         """Returns the samples from position `start` on; see `FileImages`."""
         epoch, offset = divmod(start, len(self)) if shuffle else (0, start)
@@ -260,6 +268,11 @@ class MixedImages:
         """Returns whether an image is no longer where it was."""
         part, index = self._part(index)
         return part.has_vanished(index)
+
+    def is_damaged(self, index):
+        """Returns whether an image has changed; see `FileImages`."""
+        part, index = self._part(index)
+        return part.is_damaged(index)
 
     def _part(self, index):
         number = bisect.bisect_right(self._offsets, index) - 1

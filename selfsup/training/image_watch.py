@@ -26,8 +26,9 @@ class ImageWatch:
 
     Raises:
         FileNotFoundError: When called, if an image has vanished since the run began.
-        ValueError: When called, if most of the newest samples are unreadable or
-            nearly all are achromatic.
+        ValueError: When called, if an image is in a damaged shard of records, held-out
+            ones too, most of the newest samples are unreadable or nearly all are
+            achromatic.
     """
 
     def __init__(self, images, fatal=True):
@@ -47,6 +48,13 @@ class ImageWatch:
         self._recent = np.concatenate([self._recent, kinds])[-_RECENT:]
         found = np.asarray(status["index"])[kinds == data.UNDECODABLE]
         for index in sorted(set(found.tolist()) - self.unreadable):
+            if self._images.is_damaged(index):
+                raise ValueError(
+                    "A shard of records is damaged. Expected what make_records.py "
+                    "wrote; without the file the same command of it writes the file "
+                    "anew, and the training goes on from the newest checkpoint. "
+                    f"Received: {self._images.name(index)}"
+                )
             if self._fatal and self._images.has_vanished(index):
                 raise FileNotFoundError(
                     "An image has vanished since the run began. Expected all of them "

@@ -61,6 +61,14 @@ def images(paths):
     return MixedImages([FileImages(paths[:8]), FileImages(paths[8:])])
 
 
+def test_cores_are_those_of_the_job(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {3, 5}, raising=False)
+    assert batching.cores() == 2
+    monkeypatch.delattr("os.sched_getaffinity")
+    assert batching.cores() == 64
+
+
 def test_samples_are_functions_of_seed_and_number(images, monkeypatch):
     whole = take(stream(images), 11)
     np.testing.assert_array_equal(whole["number"], whole["index"])
@@ -74,7 +82,7 @@ def test_samples_are_functions_of_seed_and_number(images, monkeypatch):
     np.testing.assert_array_equal(whole["drawn"], expected)
     other = take(stream(images, seed=4), 11)
     assert np.any(other["index"] != whole["index"])
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr(batching, "cores", lambda: 1)
     assert_same(whole, take(stream(images), 11))
 
 

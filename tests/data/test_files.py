@@ -187,3 +187,19 @@ def test_embedded_photographs_have_18_scenes():
 )
 def test_labels_behind_the_last_tab_or_the_last_space(line, expected):
     assert files.split_label(line) == expected
+
+
+def test_files_of_records_are_not_passed_over_in_silence(tmp_path, caplog):
+    inside = tmp_path / "records"
+    inside.mkdir()
+    (inside / "a.tfrecord").touch()
+    for folder in (tmp_path, inside):
+        with pytest.raises(ValueError, match="without manifest.json.*1 files, such as"):
+            files.find_images(str(folder))
+    (inside / "manifest.json").touch()
+    with pytest.raises(ValueError, match=f"in place of {inside}$"):
+        files.find_images(str(tmp_path))
+    (tmp_path / "a.jpg").touch()
+    with caplog.at_level("WARNING", logger="absl"):
+        assert files.find_images(str(tmp_path)) == [str(tmp_path / "a.jpg")]
+    assert f"1 files, such as {inside / 'a.tfrecord'}" in caplog.text

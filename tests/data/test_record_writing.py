@@ -12,11 +12,12 @@ import image_files
 
 
 def _write(config, folder, jobs=1):
-    images, _ = record_writing.open_sources(config)
-    count = config.num_shards(len(images))
+    opened = record_writing.open_sources(config)
+    count = config.num_shards(len(opened[0]))
     for job in range(jobs):
-        record_writing.write_shards(config, folder, range(job, count, jobs), count)
-    paths = [record_writing.shard_path(folder, n, count) for n in range(count)]
+        numbers = range(job, count, jobs)
+        record_writing.write_shards(config, opened, folder, numbers, count)
+    paths = [record_index.shard_path(folder, n, count) for n in range(count)]
     return record_index.write_manifest(folder, paths)
 
 
@@ -138,12 +139,39 @@ def test_what_cannot_be_read_is_left_out_and_named(tmp_path, photos, picture):
     assert images.keys == ("a.jpg", "d.png")
 
 
+def test_what_is_too_wide_for_a_jpeg_is_left_out(tmp_path, picture):
+    shown, folder = tmp_path / "photos", tmp_path / "records"
+    shown.mkdir()
+    folder.mkdir()
+    (shown / "a.jpg").write_bytes(image_files.encoded(picture, "JPEG"))
+    wide = tf.io.encode_png(np.full([4, 66_000, 3], 999, np.uint16))
+    (shown / "b.png").write_bytes(wide.numpy())
+    manifest = _write(RecordsConfig(data=(str(shown),)), folder)
+    assert manifest["unreadable"] == ["b.png"]
+
+
+@pytest.mark.slow
+def test_photographs_that_come_meanwhile_are_refused(tmp_path, picture):
+    shown, folder = tmp_path / "photos", tmp_path / "records"
+    shown.mkdir()
+    folder.mkdir()
+    for name in "bc":
+        good = image_files.encoded(picture, "JPEG")
+        (shown / f"{name}.jpg").write_bytes(good)
+    config = RecordsConfig(data=(str(shown),), shards=2)
+    opened = record_writing.open_sources(config)
+    (shown / "a.jpg").write_bytes(good)
+    with pytest.raises(ValueError, match="photographs changed while shards"):
+        record_writing.write_shards(config, opened, folder, range(2), 2, processes=2)
+    assert list(folder.iterdir()) == []
+
+
 def test_shards_that_are_there_stay(tmp_path, photos):
     config = RecordsConfig(data=(str(photos),), shards=3, side=40)
     _write(config, tmp_path)
     contents = {path: path.read_bytes() for path in tmp_path.iterdir()}
     times = {path: path.stat().st_mtime_ns for path in contents}
-    lost, cut, unlisted = (record_writing.shard_path(tmp_path, n, 3) for n in range(3))
+    lost, cut, unlisted = (record_index.shard_path(tmp_path, n, 3) for n in range(3))
     lost.unlink()
     cut.write_bytes(contents[cut][:-5])
     _write(config, tmp_path)

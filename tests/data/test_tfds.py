@@ -140,8 +140,9 @@ def test_labels_are_those_of_the_images(folder):
 def _records(folder, **sources):
     folder.mkdir()
     config = RecordsConfig(**sources)
-    record_writing.write_shards(config, folder, range(3), 3)
-    paths = [record_writing.shard_path(folder, n, 3) for n in range(3)]
+    opened = record_writing.open_sources(config)
+    record_writing.write_shards(config, opened, folder, range(3), 3)
+    paths = [record_index.shard_path(folder, n, 3) for n in range(3)]
     record_index.write_manifest(folder, paths)
     return str(folder)
 

@@ -11,7 +11,7 @@ from selfsup.training.image_watch import ImageWatch
 
 class _Images:
     def __init__(self, count):
-        self._count, self.vanished = count, set()
+        self._count, self.vanished, self.damaged = count, set(), set()
 
     def __len__(self):
         return self._count
@@ -21,6 +21,9 @@ class _Images:
 
     def has_vanished(self, index):
         return index in self.vanished
+
+    def is_damaged(self, index):
+        return index in self.damaged
 
 
 def _status(kinds, first=0):
@@ -65,6 +68,16 @@ def test_a_vanished_image_ends_the_run_at_once():
         watch(_status([data.OK, data.UNDECODABLE], first=6))
     # Held-out ones are of no use, and no more.
     ImageWatch(images, fatal=False)(_status([data.UNDECODABLE], first=7))
+
+
+@pytest.mark.parametrize("fatal", [True, False])
+def test_a_damaged_shard_ends_the_run_at_once(fatal):
+    images = _Images(1000)
+    images.damaged = {7}
+    watch = ImageWatch(images, fatal=fatal)
+    watch(_status([data.OK] * 100 + [data.UNDECODABLE]))
+    with pytest.raises(ValueError, match="damaged.*Received: photo-7.jpg"):
+        watch(_status([data.OK, data.UNDECODABLE], first=6))
 
 
 def test_held_out_images_never_end_the_run():

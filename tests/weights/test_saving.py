@@ -1,6 +1,7 @@
 """Models in `.keras` files: equal to those that Keras writes."""
 
 import json
+import subprocess
 import zipfile
 
 import h5py
@@ -158,10 +159,14 @@ def test_failure_leaves_nothing_behind(model, tmp_path, monkeypatch):
     assert not any("save_own_variables" in vars(layer) for layer in model.layers)
 
 
-def test_what_a_kill_left_does_not_disturb(model, tmp_path):
-    with atomic.write(tmp_path / "x.keras") as unfinished:
-        left = unfinished.with_suffix(".folder")
-        unfinished.touch()
+def test_what_a_kill_left_does_not_disturb(model, tmp_path, monkeypatch):
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    with monkeypatch.context() as patch:
+        patch.setattr("os.getpid", lambda: ended.pid)
+        with atomic.write(tmp_path / "x.keras") as unfinished:
+            unfinished.touch()
+    left = unfinished.with_suffix(".folder")
     (tmp_path / "x.keras").unlink()
     left.mkdir()
     (left / "model.weights.h5").write_text("half")
