@@ -1,24 +1,11 @@
 """Atomic writing of files and folders."""
 
 import contextlib
-import functools
 import hashlib
 import os
 import pathlib
-import re
 import shutil
-import socket
-import time
 import uuid
-
-# Of unfinished files: what they become, the machine and the process that write them.
-_UNFINISHED_FILE = re.compile(
-    r"\.[0-9a-f]{16}-(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}-unfinished"
-)
-
-# Seconds after which an unfinished file of another machine is that of a killed process:
-# one that writes changes it all the time.
-_LONG_AGO = 24 * 3600
 
 # Names of unfinished folders begin with this; to a model server they are no numbers.
 _UNFINISHED = ".unfinished-"
@@ -39,7 +26,7 @@ def write(path):
     """Lets a file be written beside its place, and puts it there when done.
 
     A failure or a kill leaves the old file as it was; a failure leaves nothing
-    else behind. Several processes may write the same file: the last one counts.
+    else behind.
 
     Args:
         path: Path of the file.
@@ -51,11 +38,10 @@ def write(path):
         OSError: If the file cannot be written; it names `path`.
     """
     path = pathlib.Path(path)
-    _remove_left_once(path.parent, os.getpid())
-    # Short, as the file's name may have all of the 255 bytes that systems allow.
+    # Short, as the file's name may have all of the 255 bytes that systems allow. What
+    # a kill leaves is overwritten by the next attempt.
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-    writer = f"{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    unfinished = path.with_name(f".{digest}-{writer}-unfinished{path.suffix}")
+    unfinished = path.with_name(f".{digest}-unfinished{path.suffix}")
     try:
         yield unfinished
         os.replace(unfinished, path)
@@ -64,60 +50,6 @@ def write(path):
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink()
-
-
-def remove_left(folder):
-    """Removes unfinished files of processes that were killed, never of others.
-
-    Those of another machine go when they were not changed for a day. The first `write`
-    of a process to a folder does this too.
-
-    Args:
-        folder: Path of the folder; it may be missing.
-    """
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            match = _UNFINISHED_FILE.match(entry.name)
-            with contextlib.suppress(OSError):
-                if match is None or _is_written(entry, **match.groupdict()):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry.path)
-                else:
-                    os.unlink(entry.path)
-
-
-# Once, as a folder may hold as many files as are written to it.
-@functools.cache
-def _remove_left_once(folder, process):
-    del process  # A forked one looks for itself.
-    remove_left(folder)
-
-
-def _is_written(entry, machine, process):
-    """Returns whether an unfinished file may be that of a process that goes on."""
-    if machine != _machine() or os.name != "posix":
-        changed = entry.stat(follow_symlinks=False).st_mtime
-        return abs(time.time() - changed) < _LONG_AGO
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):  # Another user's.
-        pass
-    return True
-
-
-@functools.cache
-def _machine():
-    """Returns what tells apart where numbers of processes mean different ones."""
-    try:
-        # Containers may share a name.
-        numbers = os.readlink("/proc/self/ns/pid")
-    except OSError:  # No Linux.
-        numbers = ""
-    name = f"{socket.gethostname()} {numbers}"
-    return hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
 @contextlib.contextmanager

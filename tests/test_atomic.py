@@ -1,9 +1,5 @@
 """Files and folders appear complete, or not at all."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from selfsup import atomic
@@ -45,66 +41,6 @@ def test_files_of_one_folder_do_not_meet(tmp_path):
         one.write_text("a")
         b.write_text("b")
     assert (tmp_path / "a.png").read_text() == "a"
-
-
-def test_two_writers_of_one_file_do_not_meet(tmp_path):
-    path = tmp_path / "a.json"
-    with atomic.write(path) as one:
-        one.write_text("one")
-        with atomic.write(path) as other:
-            other.write_text("other")
-        assert path.read_text() == "other"
-    assert path.read_text() == "one"
-    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
-
-
-_PROGRAM = f"""
-import importlib.util, os, sys
-spec = importlib.util.spec_from_file_location("atomic", {atomic.__file__!r})
-atomic = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(atomic)
-with atomic.write(sys.argv[1]) as unfinished:
-    unfinished.write_text("half")
-    unfinished.with_suffix(".folder").mkdir()
-    print(unfinished, flush=True)
-    sys.stdin.read()
-"""
-
-
-def test_what_a_killed_process_leaves_is_removed_and_nothing_else(tmp_path):
-    path = tmp_path / "a.json"
-    with subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as other:
-        left = other.stdout.readline().strip()
-        names = {p.name for p in tmp_path.iterdir()}
-        assert len(names) == 2
-        atomic.remove_left(tmp_path)
-        assert {p.name for p in tmp_path.iterdir()} == names
-        other.kill()
-    # The number of a process says nothing of those of another machine.
-    parts = os.path.basename(left).split("-")
-    elsewhere = tmp_path / "-".join([parts[0], "0" * 8, *parts[2:]])
-    elsewhere.write_text("half")
-    atomic.remove_left(tmp_path)
-    assert [p.name for p in tmp_path.iterdir()] == [elsewhere.name]
-    os.utime(elsewhere, (0, 0))
-    atomic.remove_left(tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_first_write_to_a_folder_removes_what_was_left(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM.replace("sys.stdin.read()", "os._exit(1)")]
-        + [str(tmp_path / "a.json")]
-    )
-    assert done.returncode == 1 and len(list(tmp_path.iterdir())) == 2
-    with atomic.write(tmp_path / "b.json") as unfinished:
-        unfinished.write_text("new")
-    assert [p.name for p in tmp_path.iterdir()] == ["b.json"]
 
 
 def test_a_missing_folder_is_named(tmp_path):

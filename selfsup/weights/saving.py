@@ -61,6 +61,8 @@ def save(model, path, overwrite=False, compact=False):
     with atomic.write(path) as unfinished:
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = unfinished.with_suffix(".folder")
+        # A killed process may have left one.
+        shutil.rmtree(folder, ignore_errors=True)
         try:
             _save_to_folder(model, folder)
             if compact:

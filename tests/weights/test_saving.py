@@ -1,7 +1,6 @@
 """Models in `.keras` files: equal to those that Keras writes."""
 
 import json
-import subprocess
 import zipfile
 
 import h5py
@@ -159,14 +158,10 @@ def test_failure_leaves_nothing_behind(model, tmp_path, monkeypatch):
     assert not any("save_own_variables" in vars(layer) for layer in model.layers)
 
 
-def test_what_a_kill_left_does_not_disturb(model, tmp_path, monkeypatch):
-    with subprocess.Popen(["true"]) as ended:
-        pass
-    with monkeypatch.context() as patch:
-        patch.setattr("os.getpid", lambda: ended.pid)
-        with atomic.write(tmp_path / "x.keras") as unfinished:
-            unfinished.touch()
-    left = unfinished.with_suffix(".folder")
+def test_what_a_kill_left_does_not_disturb(model, tmp_path):
+    with atomic.write(tmp_path / "x.keras") as unfinished:
+        left = unfinished.with_suffix(".folder")
+        unfinished.touch()
     (tmp_path / "x.keras").unlink()
     left.mkdir()
     (left / "model.weights.h5").write_text("half")
