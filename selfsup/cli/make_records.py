@@ -82,7 +82,8 @@ def _write(options, config, opened, folder):
     processes = options.processes or batching.cores()
     record_writing.write_shards(config, opened, folder, numbers, count, processes)
     paths = [record_index.shard_path(folder, n, count) for n in range(count)]
-    manifest = record_index.write_manifest(folder, paths)
+    with locking.locked(folder, wait=True):
+        manifest = record_index.write_manifest(folder, paths)
     if manifest is None:
         logging.info("Other jobs have shards to write; the last writes the manifest")
         return

@@ -129,9 +129,6 @@ def write_shards(config, opened, folder, numbers, count, processes=1):
             "same command goes on, and fewer --processes take less memory. Received: "
             "the end of one, such as by a kill or for want of memory"
         ) from error
-    finally:
-        # What ended in the middle of a shard.
-        atomic.remove_left(folder)
 
 
 @contextlib.contextmanager
