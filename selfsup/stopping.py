@@ -1,7 +1,8 @@
 """Ending a program on SIGINT, SIGTERM or SIGHUP without losing what was done.
 
 The first signal raises `Stopped` where the program is, or where it next calls `check`
-if it is in a part that must not be interrupted. The second one ends the process.
+if it is in a part that must not be interrupted. The second one ends the process. One
+that another process got and that was delivered here does not count as the first.
 """
 
 import contextlib
@@ -15,7 +16,8 @@ SIGNALS = [
 ]
 
 # A signal reaches the process, so what is known of it belongs to the process too.
-_state = {"signal": None, "deferred": 0, "shared": False, "pending": 0}
+_NEW = {"signal": None, "received": False, "deferred": 0, "shared": False, "pending": 0}
+_state = dict(_NEW)
 
 
 class Stopped(KeyboardInterrupt):
@@ -30,7 +32,7 @@ def handled():
     the main thread.
     """
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    _state.update(signal=None, deferred=0, shared=False, pending=0)
+    _state.update(_NEW)
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, _handle)
@@ -44,8 +46,11 @@ def handled():
 
 def _handle(number, frame):
     del frame
-    if _state["signal"] is not None or _state["pending"]:
+    if _state["received"]:
         os._exit(128 + number)
+    _state["received"] = True
+    if _state["signal"] is not None:
+        return  # Another process got it first, and this one is already ending.
     if _state["shared"]:
         _state["pending"] = number
         return

@@ -60,14 +60,24 @@ def test_an_ignored_signal_stays_ignored(monkeypatch):
         signal.signal(signal.SIGHUP, before)
 
 
-def test_a_second_signal_ends_the_process_at_once():
+@pytest.mark.parametrize("block", ["deferred()", "shared()", "delivered()"])
+def test_the_second_signal_that_arrives_ends_the_process_at_once(block):
     # The module alone, without the package: no Keras is imported.
     program = f"""
-import importlib.util, os, signal
+import contextlib, importlib.util, os, signal
 spec = importlib.util.spec_from_file_location("stopping", {stopping.__file__!r})
 stopping = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(stopping)
-with stopping.handled(), stopping.deferred():
+
+@contextlib.contextmanager
+def delivered():
+    # Another worker got one a moment before, and told this one.
+    with stopping.deferred():
+        stopping.deliver(signal.SIGTERM)
+        yield
+
+stopping.delivered = delivered
+with stopping.handled(), stopping.{block}:
     os.kill(os.getpid(), signal.SIGTERM)
     print("first", flush=True)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -12,9 +12,10 @@ from selfsup.data.pipeline import (
     UNDECODABLE,
     decoded,
     images_of,
+    parts_of,
     pipeline,
 )
-from selfsup.data.sources import open_images
+from selfsup.data.sources import open_images, open_parts
 from selfsup.data.whole_images import (
     as_network_input,
     evenly_spaced,
@@ -38,6 +39,8 @@ __all__ = [
     "load_image",
     "network_input",
     "open_images",
+    "open_parts",
+    "parts_of",
     "open_labeled",
     "pipeline",
     "read_image",

@@ -6,7 +6,7 @@ from selfsup import color, heads
 from selfsup import targets as targets_lib
 from selfsup.data import batching, partial_decode
 from selfsup.data.batching import PADDING
-from selfsup.data.sources import open_images
+from selfsup.data.sources import open_images, open_parts
 
 # Values of the status of a sample.
 OK, UNDECODABLE, ACHROMATIC = 0, 1, 2
@@ -32,6 +32,23 @@ def images_of(config):
         val_specs=config.val_data,
         val_fraction=config.val_fraction,
         subset=config.subset,
+        seed=config.split_seed,
+    )
+
+
+def parts_of(config):
+    """Opens the training and the held-out images that a config names, listed once.
+
+    Args:
+        config: A `PipelineConfig`; its subset is not looked at.
+
+    Returns:
+        A pair of collections; see `open_parts`.
+    """
+    return open_parts(
+        config.data,
+        val_specs=config.val_data,
+        val_fraction=config.val_fraction,
         seed=config.split_seed,
     )
 

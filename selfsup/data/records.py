@@ -67,6 +67,8 @@ def places(sources):
     files = [file_of(source) for source in sources]
     different = list(dict.fromkeys(files))
     found = dict(zip(different, paths.file_places(different), strict=True))
+    if all(file == place for file, place in found.items()):
+        return list(sources)
     return [
         found[file] + source[len(file) :]
         for file, source in zip(files, sources, strict=True)

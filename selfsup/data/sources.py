@@ -1,8 +1,12 @@
 """Opens sources by their specification and splits off the held-out part."""
 
+import functools
 import hashlib
+import itertools
 import os
 from typing import NamedTuple
+
+import numpy as np
 
 from selfsup import paths
 from selfsup.data import files, record_index, records, shares, tfds
@@ -50,27 +54,57 @@ def open_images(specs=(), *, val_specs=(), val_fraction=0.0, subset="all", seed=
     >>> len(open_images()), len(open_images(val_fraction=0.1, subset="val"))
     (46, 6)
     """
+    return _open(specs, val_specs, val_fraction, subset, seed, _listed_and_split)
+
+
+def open_parts(specs=(), *, val_specs=(), val_fraction=0.0, seed=0):
+    """Opens the training and the held-out images; they are listed once for both.
+
+    Args:
+        specs: As in `open_images`, and so are the others.
+        val_specs: Specifications of the held-out sources.
+        val_fraction: Fraction held out of `specs` where `val_specs` is empty.
+        seed: Seed of the held-out choice.
+
+    Returns:
+        A pair of collections.
+
+    Raises:
+        FileNotFoundError: As `open_images`.
+        ValueError: As `open_images`.
+    """
+    list_files = functools.cache(_listed_and_split)
+    train, val = (
+        _open(specs, val_specs, val_fraction, subset, seed, list_files)
+        for subset in ("train", "val")
+    )
+    return train, val
+
+
+def _open(specs, val_specs, val_fraction, subset, seed, list_files):
     shares.check_none(val_specs)
     if subset == "val" and val_specs:
         specs, val_specs, subset = val_specs, (), "all"
     if subset == "all" or val_specs:
         val_fraction = 0.0
     mix = shares.parse(specs)
-    named, splits = _listed(mix.sources, mix.parts)
+    (places, listed, splits), held_out = list_files(
+        mix.sources, mix.parts, val_fraction, seed
+    )
     if subset == "train" and val_specs:
-        _check_apart((named, splits), _listed(val_specs))
-    chosen = list(named.values())
-    if named and val_fraction:
-        chosen = _split(chosen, val_fraction, subset, seed)
+        _check_apart((places, listed, splits), _listed(val_specs))
+    chosen = listed
+    if held_out is not None:
+        chosen = listed.where(held_out == (subset == "val"))
     opened = {spec: tfds.open_split(spec, val_fraction, subset) for spec in splits}
     # Held-out images are the same with shares or without, in the same order.
     if mix.weights is None or subset == "val":
         return _collection(chosen, opened.values())
     parts = []
     for number in range(len(mix.weights)):
-        found = [file for file in chosen if file.part == number]
+        found = chosen.where([part == number for part in chosen.parts])
         others = [opened[spec] for spec, part in splits.items() if part == number]
-        if not found and not others:
+        if not found.paths and not others:
             raise ValueError(
                 "A source has no images of its own to train on. Expected some that are "
                 "not held out, and that no source with a share names before it. "
@@ -83,19 +117,29 @@ def open_images(specs=(), *, val_specs=(), val_fraction=0.0, subset="all", seed=
 def _collection(found, others):
     """Returns files and other collections as one, mixed by their sizes."""
     images = list(others)
-    if found:
-        paths_and_names = [file.path for file in found], [file.name for file in found]
-        images.insert(0, FileImages(*paths_and_names))
+    if found.paths:
+        images.insert(0, FileImages(found.paths, found.names))
     return images[0] if len(images) == 1 else MixedImages(images)
 
 
-class _File(NamedTuple):
-    """A file, its name inside its source, what is held out together, and its part."""
+class _Files(NamedTuple):
+    """Files, as lists of equal length: of a million, a tuple each would take seconds.
 
-    path: str
-    name: str
-    group: str
-    part: int
+    Attributes:
+        paths: Their paths, or sources of records.
+        names: Their names inside of their source.
+        groups: What is held out together.
+        parts: Numbers of the parts that they are in.
+    """
+
+    paths: list[str]
+    names: list[str]
+    groups: list[str]
+    parts: list[int]
+
+    def where(self, chosen):
+        """Returns those for which `chosen` is true."""
+        return _Files(*(list(itertools.compress(column, chosen)) for column in self))
 
 
 def _listed(specs, parts=None):
@@ -106,35 +150,46 @@ def _listed(specs, parts=None):
         parts: Numbers of the parts that they are in; None for a single part.
 
     Returns:
-        A pair: a dict from the place of each file to a `_File`, the first of
-        several spellings, and a dict from specifications to numbers of parts. Of
-        several parts the first counts.
+        A tuple: a list of the places of the files, their `_Files`, the first of several
+        spellings, and a dict from specifications to numbers of parts. Of several parts
+        the first counts.
     """
-    found, splits = [], {}
+    found, names, numbers, splits = [], [], [], {}
     for spec, part in zip(specs, parts or [0] * len(specs), strict=True):
         spec = paths.expanded(spec)
         if spec.startswith(tfds.PREFIX):
             splits[spec] = min(part, splits.get(spec, part))
-        else:
-            found += [_File(p, name, name, part) for p, name in _named_files(spec)]
+            continue
+        inside = _named_files(spec)
+        found += inside[0]
+        names += inside[1]
+        numbers += [part] * len(inside[0])
+    groups = names
     if not specs:
-        found = [
-            _File(path, os.path.relpath(path, files.PHOTOS), files.photo_scene(path), 0)
-            for path in files.embedded_photos()
-        ]
-    named = {}
-    places = records.places([file.path for file in found])
-    for place, file in zip(places, found, strict=True):
-        first = named.setdefault(place, file)
-        if file.part < first.part:
-            named[place] = first._replace(part=file.part)
-    return named, splits
+        found = files.embedded_photos()
+        names = [os.path.relpath(path, files.PHOTOS) for path in found]
+        groups, numbers = [files.photo_scene(path) for path in found], [0] * len(found)
+    places, listed = records.places(found), _Files(found, names, groups, numbers)
+    if len(set(places)) == len(places):
+        return places, listed, splits
+    different = dict.fromkeys(places)
+    for index, place in enumerate(places):
+        first = different[place]
+        if first is None:
+            different[place] = index
+        else:
+            numbers[first] = min(numbers[first], numbers[index])
+    firsts = set(different.values())
+    listed = listed.where([index in firsts for index in range(len(places))])
+    return list(different), listed, splits
 
 
 def _check_apart(trained, held_out):
     """Raises a ValueError if training images are among the held-out ones."""
-    both = [held_out[0][place].path for place in trained[0].keys() & held_out[0].keys()]
-    both += trained[1].keys() & held_out[1].keys()
+    (places, _, splits), (own_places, own, own_splits) = trained, held_out
+    named = dict(zip(own_places, own.paths, strict=True))
+    both = [named[place] for place in named.keys() & set(places)]
+    both += splits.keys() & own_splits.keys()
     if both:
         count = f"{len(both)} of both, such as {min(both)!r}"
         raise ValueError(
@@ -144,12 +199,12 @@ def _check_apart(trained, held_out):
 
 
 def _named_files(spec):
-    """Returns the files of a source as pairs of path and name inside of it."""
+    """Returns the paths of the files of a source, and their names inside of it."""
     inside = record_index.open_spec(spec)
     if inside is not None:
-        return list(zip(inside.sources, inside.keys, strict=True))
+        return inside.sources, inside.keys
     if os.path.isdir(spec):
-        return [(path, os.path.relpath(path, spec)) for path in files.find_images(spec)]
+        return _relative(files.find_images(spec), spec)
     if not os.path.exists(spec):
         raise FileNotFoundError(
             "An image source does not exist. Expected a folder, a list file, an image "
@@ -157,20 +212,30 @@ def _named_files(spec):
             f"without. Received: {spec!r}"
         )
     if files.has_image_extension(spec):
-        return [(spec, os.path.basename(spec))]
+        return [spec], [os.path.basename(spec)]
     if files.is_unread(spec):
         raise ValueError(
             "An image source is of a kind that is not read. Expected a file ending in "
             f"{', '.join(files.IMAGE_EXTENSIONS)}. Received: {spec!r}"
         )
-    folder = os.path.dirname(spec)
-    return [(path, os.path.relpath(path, folder)) for path in files.read_list(spec)]
+    return _relative(files.read_list(spec), os.path.dirname(spec))
 
 
-def _split(named, fraction, subset, seed):
-    """Returns the files of one side of the held-out split; groups stay together."""
-    groups = {file.group for file in named}
-    groups = sorted(groups, key=lambda name: rank(name, seed))
+def _relative(found, folder):
+    return found, [os.path.relpath(path, folder) for path in found]
+
+
+def _listed_and_split(specs, parts, fraction, seed):
+    """Returns what `_listed` does, and which files are held out; None for no choice."""
+    listed = _listed(specs, parts)
+    splits = fraction and listed[0]
+    return listed, _held_out(listed[1], fraction, seed) if splits else None
+
+
+def _held_out(listed, fraction, seed):
+    """Returns which files are held out, `[N]`, bool; groups stay together."""
+    ranks = _ranks(listed.groups, seed)
+    groups = np.unique(ranks)
     count = max(1, round(fraction * len(groups)))
     if count >= len(groups):
         raise ValueError(
@@ -178,11 +243,26 @@ def _split(named, fraction, subset, seed):
             f"2 files and a smaller val_fraction. Received: {len(groups)} files, "
             f"val_fraction={fraction}"
         )
-    held_out = set(groups[:count])
-    return [file for file in named if (file.group in held_out) == (subset == "val")]
+    return ranks < groups[count]
+
+
+def _ranks(names, seed):
+    """Returns the first 8 bytes of `rank` of names as numbers: equal ones are equal."""
+    digests = b"".join(_digests(names, seed))
+    return np.frombuffer(digests, ">u8")[::4].astype(np.uint64)
 
 
 def rank(name, seed):
     """Returns what orders names at random: those that come first are held out."""
-    text = f"{seed}/{name.replace(os.sep, '/')}".encode(errors="surrogateescape")
-    return hashlib.sha256(text).digest(), name
+    return *_digests([name], seed), name
+
+
+def _digests(names, seed):
+    start, found = hashlib.sha256(f"{seed}/".encode()), []
+    if os.sep != "/":
+        names = [name.replace(os.sep, "/") for name in names]
+    for name in names:
+        digest = start.copy()
+        digest.update(name.encode("utf-8", "surrogateescape"))
+        found.append(digest.digest())
+    return found

@@ -10,12 +10,12 @@ import math
 import os
 import shutil
 import signal
-import socket
 import tempfile
-import time
 
 import tensorflow as tf
 from absl import logging
+
+from selfsup.training import meeting
 
 # Until all workers have come; machines of a job start at different times.
 WAIT_SECONDS = 300.0
@@ -42,16 +42,16 @@ def strategy(seconds=WAIT_SECONDS):
         names no others.
 
     Raises:
-        ValueError: If `TF_CONFIG` is not valid.
+        ValueError: If `TF_CONFIG` is not valid, or workers have different ones.
         TimeoutError: If a worker has not come in time; it is named.
         OSError: If the port of this worker cannot be used.
     """
     resolver = _resolver()
     if resolver is None:
         return None
-    addresses = _addresses(resolver)
-    own = addresses.index(_own_address(resolver))
-    _wait_for_all(addresses, own, seconds)
+    places = _places(resolver)
+    own = places.index(_own_place(resolver))
+    meeting.wait_for_all(places, own, seconds)
     # It describes every collective operation.
     tf.get_logger().setLevel("WARNING")
     with _default_signals(seconds):
@@ -59,7 +59,7 @@ def strategy(seconds=WAIT_SECONDS):
     if own:
         # One of them tells what happens.
         logging.set_verbosity(logging.WARNING)
-    logging.info("%d workers, %d replicas", len(addresses), joined.num_replicas_in_sync)
+    logging.info("%d workers, %d replicas", len(places), joined.num_replicas_in_sync)
     return joined
 
 
@@ -90,7 +90,7 @@ def _checked(text):
     try:
         config = json.loads(text)
         cluster, task = config["cluster"], config["task"]
-        jobs = {job: list(map(_port, places)) for job, places in cluster.items()}
+        jobs = {job: list(map(meeting.port, places)) for job, places in cluster.items()}
         valid = (
             set(jobs) <= set(_TASKS)
             and len(jobs.get("chief", ())) <= 1
@@ -106,90 +106,15 @@ def _checked(text):
     return config
 
 
-def _port(address):
-    host, _, port = address.rpartition(":")
-    if not host or not 0 < int(port) < 65536:
-        raise ValueError
-    return int(port)
-
-
-def _addresses(resolver):
-    """Returns the addresses of all workers, the chief's first."""
+def _places(resolver):
+    """Returns [task, address] of all workers, the chief's first."""
     cluster = resolver.cluster_spec().as_dict()
-    return [address for task in _TASKS for address in cluster.get(task, ())]
+    return [[task, address] for task in _TASKS for address in cluster.get(task, ())]
 
 
-def _own_address(resolver):
+def _own_place(resolver):
     cluster = resolver.cluster_spec().as_dict()
-    return cluster[resolver.task_type][resolver.task_id]
-
-
-def _wait_for_all(addresses, own, seconds):
-    """Returns when all workers are there.
-
-    TensorFlow's own wait can take an hour, names nobody and heeds no signal. So the
-    workers meet here before: each one calls at the chief's address until it answers,
-    and the chief answers all at once when the last one has called.
-    """
-    deadline = time.monotonic() + seconds
-    try:
-        port = int(addresses[own].rpartition(":")[2])
-        listener = socket.create_server(("", port))
-    except OSError as error:
-        raise OSError(
-            "The port of this worker cannot be used. Expected a free one. "
-            f"Received: {addresses[own]} ({error.strerror})"
-        ) from error
-    with contextlib.ExitStack() as opened:
-        opened.enter_context(listener)
-        if own:
-            _call(addresses, own, deadline, seconds)
-        else:
-            _answer(opened, listener, addresses, deadline, seconds)
-
-
-def _answer(opened, listener, addresses, deadline, seconds):
-    callers = {}
-    while len(callers) < len(addresses) - 1:
-        listener.settimeout(max(0.01, deadline - time.monotonic()))
-        try:
-            caller = opened.enter_context(listener.accept()[0])
-            caller.settimeout(10)
-            callers[int(caller.recv(16))] = caller
-        except TimeoutError:
-            if time.monotonic() >= deadline:
-                others = [i for i in range(1, len(addresses)) if i not in callers]
-                _fail(", ".join(addresses[i] for i in others), seconds)
-        except (OSError, ValueError):
-            continue  # It hung up, or is somebody else; the worker calls again.
-    for caller in callers.values():
-        caller.sendall(b"go")
-
-
-def _call(addresses, own, deadline, seconds):
-    host, _, port = addresses[0].rpartition(":")
-    while True:
-        try:
-            left = max(0.01, deadline - time.monotonic())
-            chief = socket.create_connection((host, int(port)), timeout=min(5, left))
-            with chief:
-                chief.sendall(str(own).encode())
-                chief.settimeout(left)
-                if chief.recv(2) == b"go":
-                    return
-        except OSError:
-            pass
-        if time.monotonic() >= deadline:
-            _fail(f"{addresses[0]}, or another worker that it waits for", seconds)
-        time.sleep(0.2)
-
-
-def _fail(missing, seconds):
-    raise TimeoutError(
-        f"Not all workers have come in {seconds:.0f} seconds. Expected the same "
-        "command on all machines, and ports that they can reach. Received nothing "
-        f"from: {missing}"
-    )
+    return [resolver.task_type, cluster[resolver.task_type][resolver.task_id]]
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Opening sources and splitting off the held-out part."""
 
+import hashlib
 import os
 import pathlib
 import shutil
@@ -41,6 +42,37 @@ def test_split_depends_on_the_seed_and_not_on_the_place(folder, tmp_path_factory
         for place, s in [(folder, 1), (copy, 1), (folder, 2)]
     ]
     assert splits[0] == splits[1] != splits[2]
+
+
+@pytest.mark.parametrize("held_out", [(), ("val",)], ids=["fraction", "sources"])
+def test_both_parts_are_listed_once_and_are_those_of_each(
+    folder, held_out, monkeypatch
+):
+    for name in ("data", *held_out):
+        (folder / name).mkdir()
+        for number in range(10):
+            (folder / name / f"{number}.jpg").write_bytes(b"")
+    options = {"val_specs": [folder / x for x in held_out], "val_fraction": 0.3}
+    apart = both([folder / "data"], **options)
+    listed, find = [], files.find_images
+
+    def find_images(spec):
+        listed.append(spec)
+        return find(spec)
+
+    monkeypatch.setattr(files, "find_images", find_images)
+    parts = data.open_parts([folder / "data"], **options)
+    assert [names(part) for part in parts] == apart
+    assert listed.count(str(folder / "data")) == 1
+
+
+def test_the_held_out_files_are_those_whose_hashes_come_first(folder):
+    expected = sorted(
+        (f"{number:02}.jpg" for number in range(20)),
+        key=lambda name: hashlib.sha256(f"7/{name}".encode()).digest(),
+    )
+    _, val = both([folder], val_fraction=0.25, seed=7)
+    assert {os.path.basename(path) for path in val} == set(expected[:5])
 
 
 def test_new_files_leave_the_others_in_training(folder):

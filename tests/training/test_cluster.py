@@ -7,7 +7,6 @@ import pathlib
 import socket
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
@@ -92,8 +91,8 @@ def test_slurm_names_the_workers(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     resolver = cluster._resolver()
     addresses = ["node1:20007", "node1:20008", "node2:20007"]
-    assert cluster._addresses(resolver) == addresses
-    assert cluster._own_address(resolver) == "node2:20007"
+    assert cluster._places(resolver) == [["worker", x] for x in addresses]
+    assert cluster._own_place(resolver) == ["worker", "node2:20007"]
     assert "CUDA_VISIBLE_DEVICES" not in os.environ
 
 
@@ -101,34 +100,9 @@ def test_the_chief_is_first(monkeypatch):
     config = _config("a:1", "b:2", index=1, chief=["c:3"])
     monkeypatch.setenv("TF_CONFIG", config)
     resolver = cluster._resolver()
-    assert cluster._addresses(resolver) == ["c:3", "a:1", "b:2"]
-    assert cluster._own_address(resolver) == "b:2"
-
-
-def test_nobody_goes_on_before_the_last_has_come():
-    addresses = [f"127.0.0.1:{port}" for port in _free_ports(3)]
-    came, gone = threading.Event(), []
-
-    def wait(own):
-        cluster._wait_for_all(addresses, own, 60)
-        gone.append((own, came.is_set()))
-
-    threads = [threading.Thread(target=wait, args=(own,)) for own in (1, 0)]
-    for thread in threads:
-        thread.start()
-    # A stranger is no worker.
-    for _ in range(100):
-        with contextlib.suppress(OSError):
-            place = ("127.0.0.1", int(addresses[0].rpartition(":")[2]))
-            with socket.create_connection(place) as stranger:
-                stranger.sendall(b"GET / HTTP/1.1")
-            break
-    assert gone == []
-    came.set()
-    wait(2)
-    for thread in threads:
-        thread.join()
-    assert sorted(gone) == [(0, True), (1, True), (2, True)]
+    places = [["chief", "c:3"], ["worker", "a:1"], ["worker", "b:2"]]
+    assert cluster._places(resolver) == places
+    assert cluster._own_place(resolver) == ["worker", "b:2"]
 
 
 def test_the_wait_ends_and_names_who_is_missing(monkeypatch):

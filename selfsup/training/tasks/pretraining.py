@@ -41,7 +41,7 @@ class PretrainingTask(Task):
 
     def __init__(self, config):
         super().__init__(config)
-        self._watches, self._probe = {}, None
+        self._watches, self._probe, self._held_out = {}, None, None
 
     @property
     def backbone_measures(self):
@@ -79,12 +79,17 @@ class PretrainingTask(Task):
 
     def open(self, part):
         config = self.config
-        if part == "test" or (
-            part == "held_out" and not config.val_data and not config.val_fraction
-        ):
+        has_held_out = config.val_data or config.val_fraction
+        if part == "test" or (part == "held_out" and not has_held_out):
             return None
         subset = {"train": "train", "held_out": "val", "all": "all"}[part]
-        images = data.images_of(self.input_config(subset=subset))
+        inputs = self.input_config(subset=subset)
+        if part == "train" and has_held_out:
+            images, self._held_out = data.parts_of(inputs)
+        elif part == "held_out" and self._held_out is not None:
+            images, self._held_out = self._held_out, None
+        else:
+            images = data.images_of(inputs)
         # The training goes on without held-out images that are of no use.
         self._watches[id(images)] = ImageWatch(images, fatal=part != "held_out")
         return images
