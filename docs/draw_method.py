@@ -98,7 +98,7 @@ def draw_hypercolumns(part, maps):
         values = [m[row, column] / m.max() for m, row, column in places]
         # As many bars of each layer, else the last ones fill the picture.
         bars = [v[:: max(1, len(v) // 12)][:12] for v in values]
-        row = np.sqrt(np.concatenate(bars))
+        row = np.sqrt(np.maximum(np.concatenate(bars), 0))
         axes.imshow([row], cmap="viridis", aspect="auto", vmin=0, vmax=1)
         frame(axes, color)
         axes.set_xticks([])

@@ -73,8 +73,9 @@ def test_the_identity_is_that_of_the_files_however_they_are_called(
 
 def test_records_have_an_identity(tmp_path):
     config = record_writing.RecordsConfig(data=())
-    record_writing.write_shards(config, tmp_path, [0], 1, processes=1)
-    paths = [record_writing.shard_path(tmp_path, 0, 1)]
+    opened = record_writing.open_sources(config)
+    record_writing.write_shards(config, opened, tmp_path, [0], 1, processes=1)
+    paths = [record_index.shard_path(tmp_path, 0, 1)]
     record_index.write_manifest(tmp_path, paths)
     images = data.open_images([str(tmp_path)])
     backbone = networks.alexnet(width=0.02)

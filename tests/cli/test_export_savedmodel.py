@@ -40,7 +40,7 @@ def test_versions_are_written_and_bad_calls_refused_in_one_line(ckpt, tmp_path):
     )
     assert exported.code == 0, exported.text
     # TensorFlow would list all variables.
-    assert "kernel" not in exported.text and len(exported.text.splitlines()) == 2
+    assert "kernel" not in exported.text and len(exported.text.splitlines()) == 3
     assert "version exists" in existing.error_line()
     assert "no trained model" in missing.error_line()
     assert "Received: relu77" in layer.error_line()
@@ -69,7 +69,8 @@ def test_a_plain_file_is_written_of_what_stock_layers_make(tmp_path):
     assert "--backbone leaves the head out. Received: " in whole.error_line()
     assert not output.exists()
     written = tool_calls.call(TOOL, *given, "--backbone")
-    assert (written.code, written.text) == (0, f"Written: {output}\n"), written.text
+    lines = f"Exporting {tmp_path}\nWritten: {output}\n"
+    assert (written.code, written.text) == (0, lines), written.text
     assert "bias1_1" not in {x.name for x in keras.models.load_model(output).layers}
     again = tool_calls.call(TOOL, *given, "--backbone")
     assert "The output exists." in again.error_line()

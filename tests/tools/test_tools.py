@@ -132,7 +132,8 @@ def test_a_run_from_a_shell(tmp_path, photos):
     )
     assert answer.code == 0, answer.text
     lines = answer.text.splitlines()
-    assert lines[0].startswith("colorization from random: alexnet of width 0.03; ")
+    assert lines[0] == "Building the network"
+    assert lines[1].startswith("colorization from random: alexnet of width 0.03; ")
     assert any(re.match("hue: .* held out, .* baseline$", line) for line in lines)
     assert lines[-1] == f"Look at {workdir}"
     assert answer.text.count("premature end of data segment") == 1

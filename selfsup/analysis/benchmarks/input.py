@@ -23,10 +23,9 @@ COLUMNS = {
 def _decoding(config):
     """Returns a function that decodes what a sample of the pipeline needs."""
 
-    def sample(path):
+    def sample(encoded):
         noise = tf.random.uniform([3])
         side = partial_decode.random_side(noise[0], config.min_side, config.max_side)
-        encoded = tf.io.read_file(path)
         window = partial_decode.read_window(encoded, side, noise[1:], config.crop_size)
         return tf.shape(window)
 
@@ -37,8 +36,8 @@ def _naive(config):
     """Returns a function that decodes and scales a whole image for each sample."""
     crop = config.crop_size
 
-    def sample(path):
-        image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
+    def sample(encoded):
+        image = tf.io.decode_jpeg(encoded, channels=3)
         size = tf.cast(tf.shape(image)[:2], tf.float32)
         short_side = tf.random.uniform([], config.min_side, config.max_side)
         size = tf.cast(tf.math.ceil(size * short_side / tf.reduce_min(size)), tf.int32)
@@ -77,29 +76,32 @@ def pipeline_config(config):
 
 
 def measure(config):
-    """Times the pipelines in turns, over the same files.
+    """Times the pipelines in turns, over the same images.
 
     Args:
-        config: An `InputConfig` of JPEG files.
+        config: An `InputConfig` of JPEG files, or of records of some.
 
     Returns:
-        A list of a dict of figures for each way.
+        A list of a dict of figures for each way. OpenCV's needs files.
     """
     pipeline = pipeline_config(config)
     images = data.images_of(pipeline)
     names = [images.name(index) for index in range(len(images))]
-    paths = tf.data.Dataset.from_tensor_slices(names).repeat()
 
     def mapped(function):
-        samples = paths.map(function, num_parallel_calls=os.cpu_count())
+        samples = images.stream(seed=0).map(
+            lambda *element: function(images.read(*element)),
+            num_parallel_calls=os.cpu_count(),
+        )
         return samples.batch(pipeline.batch_size).prefetch(2)
 
     datasets = {
         "decode_only": mapped(_decoding(pipeline)),
         "pipeline": data.pipeline(pipeline, images=images),
-        "opencv": opencv_loader.Loader(names, pipeline),
         "naive": mapped(_naive(pipeline)),
     }
+    if all(map(os.path.isfile, names)):
+        datasets["opencv"] = opencv_loader.Loader(names, pipeline)
     batches = max(1, config.images // pipeline.batch_size)
     times = {name: [] for name in datasets}
     for _ in range(config.rounds):
