@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from selfsup import color, data, targets
 from selfsup.analysis.benchmarks import opencv_loader, process
-from selfsup.data import partial_decode
+from selfsup.data import batching, partial_decode
 
 COLUMNS = {
     "way": ("way", ""),
@@ -91,7 +91,7 @@ def measure(config):
     def mapped(function):
         samples = images.stream(seed=0).map(
             lambda *element: function(images.read(*element)),
-            num_parallel_calls=os.cpu_count(),
+            num_parallel_calls=batching.cores(),
         )
         return samples.batch(pipeline.batch_size).prefetch(2)
 
@@ -132,7 +132,7 @@ def _summary(times, alone, images):
         "processor_ms_per_image": 1000 * processor / images,
         "processor_ratio_to_decode_only": statistics.median(costs),
         "images_per_second": images / wall,
-        "images_per_second_per_core": images / wall / os.cpu_count(),
+        "images_per_second_per_core": images / wall / batching.cores(),
         "ratio_to_decode_only": statistics.median(speeds),
         "least_ratio_to_decode_only": min(speeds),
     }

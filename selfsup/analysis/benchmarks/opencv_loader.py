@@ -8,13 +8,13 @@ the one before is used. Crops, points and targets are those of `data.pipeline`.
 import collections
 import concurrent.futures
 import itertools
-import os
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from selfsup import color, targets
+from selfsup.data import batching
 
 # By the exponent of the factor.
 _REDUCED = (
@@ -48,7 +48,7 @@ class Loader:
         before = cv2.getNumThreads()
         # The threads of the pool are enough.
         cv2.setNumThreads(0)
-        executor = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+        executor = concurrent.futures.ThreadPoolExecutor(batching.cores())
 
         def started():
             chosen = itertools.islice(drawn, self.config.batch_size)
