@@ -7,6 +7,7 @@ const { max_bytes: maxBytes, ...choices } = await answer.json();
 
 let file = null; // The photograph that is shown.
 let running = null; // Ends the request that is under way.
+let clock = null; // Counts its seconds.
 
 for (const [name, { choices: values = [], default: first }] of Object.entries(choices)) {
   form[name].append(...values.map((value) => new Option(value, value)));
@@ -23,9 +24,17 @@ function say(error) {
   at("error").hidden = !error;
 }
 
+// Shows what is waited for and since when; nothing where the text is empty.
 function wait(text) {
+  clearInterval(clock);
   at("status").hidden = !text;
-  at("status").lastElementChild.textContent = text;
+  const start = Date.now();
+  const tell = () => {
+    const seconds = Math.round((Date.now() - start) / 1000);
+    at("status").lastElementChild.textContent = seconds ? `${text} ${seconds} s` : text;
+  };
+  tell();
+  if (text) clock = setInterval(tell, 1000);
 }
 
 // Asks the server for something of a photograph; null where that failed.
@@ -58,8 +67,12 @@ async function ask(path, photograph, text) {
   return null;
 }
 
+function megabytes(photograph) {
+  return `${(photograph.size / 1e6).toFixed(1)} MB`;
+}
+
 async function show(photograph) {
-  const reply = await ask("shown", photograph, `Coloring ${photograph.name} ...`);
+  const reply = await ask("shown", photograph, `Coloring ${photograph.name} (${megabytes(photograph)}) ...`);
   // An error is not of the photograph that was shown before.
   if (!reply && photograph !== file && !at("error").hidden) {
     at("result").hidden = true;
