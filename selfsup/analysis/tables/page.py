@@ -10,14 +10,17 @@ from selfsup.analysis.tables.paper import TABLES
 # A page that does not exist begins with this.
 _HEAD = """# The paper's tables
 
-The paper's numbers beside ours, in percent: mean and standard deviation of the seeds of
-the downstream run. `full` has the paper's settings; `mini` is the same code with a
-small network and short runs on small data. A `-` stands where the paper has no number,
-or the scale no such row. [protocol.md](protocol.md) says what each number takes.
+Each place has three numbers in percent: the paper's, ours at the scale `full`, which
+has the paper's settings, and ours at `mini`, the same code with a small network and
+short runs on small data. Ours are mean and standard deviation of the seeds of the
+downstream run. A `-` stands where the paper has no number, or the scale no such row.
+[protocol.md](protocol.md) says what each number takes.
 
 This page is written by `python tools/reproduce.py --page docs/results.md --results
 docs/results.jsonl`.
 """
+
+_SCALES = "full", "mini"
 
 _TABLE = re.compile(r"<!-- table (\d+) -->\n.*?<!-- end of table \1 -->\n", re.DOTALL)
 
@@ -64,25 +67,44 @@ def _marked(number, text):
 
 
 def _table(newest, number):
-    rows = ["| row | column | paper | full | mini |", "|---|---|---|---|---|"]
-    for cell in TABLES[number].cells:
-        numbers = [
-            listing.measured(newest, number, scale, cell) for scale in ("full", "mini")
-        ]
-        texts = [cell.row, cell.column, listing.paper_number(cell), *numbers]
-        rows.append(f"| {' | '.join(texts)} |")
-    hours = {
-        (scale, run["name"]): run["training_hours"]
-        for (table, scale, *_), results in newest.items()
-        if table == number
-        for result in results
-        for run in result["runs"]
+    table = TABLES[number]
+    columns = dict.fromkeys(cell.column for cell in table.cells)
+    texts = {
+        (cell.row, cell.column): " / ".join(
+            [listing.paper_number(cell)]
+            + [listing.measured(newest, number, scale, cell) for scale in _SCALES]
+        )
+        for cell in table.cells
     }
+    lines = [["paper / full / mini", *columns], ["---"] * (len(columns) + 1)]
+    for row in table.rows:
+        lines.append([row, *(texts.get((row, column), "") for column in columns)])
+    rows = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([*rows, "", *_notes(newest, number)]) + "\n"
+
+
+def _notes(newest, number):
+    """Returns lines on the runs of a table, and an empty one where there are any."""
+    hours, given = {}, {}
+    for (table, scale, row, _), results in newest.items():
+        if table != number:
+            continue
+        for runs in (result["runs"] for result in results):
+            for run in runs:
+                hours[scale, run["name"]] = run["training_hours"]
+            # A chain of one run, that starts from weights that were there.
+            init = runs[0].get("settings", {}).get("init")
+            if init:
+                given[scale, row, init] = None
     notes = []
-    for scale in ("full", "mini"):
+    for scale in _SCALES:
         taken = [value for (where, _), value in hours.items() if where == scale]
         if taken:
             notes.append(
                 f"Training for {scale}: {len(taken)} runs, {sum(taken):.1f} hours."
             )
-    return "\n".join([*rows, "", *notes, *([""] if notes else [])]) + "\n"
+    notes += [
+        f"At {scale}, {row} begins with the weights `{init}`."
+        for scale, row, init in given
+    ]
+    return [*notes, ""] if notes else []
