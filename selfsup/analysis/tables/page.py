@@ -6,6 +6,7 @@ import re
 from selfsup import atomic
 from selfsup.analysis.tables import ledger, listing
 from selfsup.analysis.tables.paper import TABLES
+from selfsup.analysis.tables.scales import SCALES
 
 # A page that does not exist begins with this.
 _HEAD = """# The paper's tables
@@ -19,8 +20,6 @@ downstream run. A `-` stands where the paper has no number, or the scale no such
 This page is written by `python tools/reproduce.py --page docs/results.md --results
 docs/results.jsonl`.
 """
-
-_SCALES = "full", "mini"
 
 _TABLE = re.compile(r"<!-- table (\d+) -->\n.*?<!-- end of table \1 -->\n", re.DOTALL)
 
@@ -72,13 +71,13 @@ def _table(newest, number):
     texts = {
         (cell.row, cell.column): " / ".join(
             [listing.paper_number(cell)]
-            + [listing.measured(newest, number, scale, cell) for scale in _SCALES]
+            + [listing.measured(newest, number, scale, cell) for scale in SCALES]
         )
         for cell in table.cells
     }
     lines = [["paper / full / mini", *columns], ["---"] * (len(columns) + 1)]
     for row in table.rows:
-        lines.append([row, *(texts.get((row, column), "") for column in columns)])
+        lines.append([row, *(texts[row, column] for column in columns)])
     rows = [f"| {' | '.join(line)} |" for line in lines]
     return "\n".join([*rows, "", *_notes(newest, number)]) + "\n"
 
@@ -89,15 +88,15 @@ def _notes(newest, number):
     for (table, scale, row, _), results in newest.items():
         if table != number:
             continue
-        for runs in (result["runs"] for result in results):
-            for run in runs:
+        for result in results:
+            for run in result["runs"]:
                 hours[scale, run["name"]] = run["training_hours"]
-            # A chain of one run, that starts from weights that were there.
-            init = runs[0].get("settings", {}).get("init")
+            # Of the first of a chain: weights that were there.
+            init = result["runs"][0].get("settings", {}).get("init")
             if init:
                 given[scale, row, init] = None
     notes = []
-    for scale in _SCALES:
+    for scale in SCALES:
         taken = [value for (where, _), value in hours.items() if where == scale]
         if taken:
             notes.append(
