@@ -195,12 +195,18 @@ def _reader(images, sample, finish, seed, blank, size):
         if blank is None:
             return read_strictly(one)
         replaced = one.map(lambda _, index, __: blank(index))
-        return one.map(read).ignore_errors().concatenate(replaced).take(1)
+        found = one.filter(is_image).map(read).ignore_errors()
+        return found.concatenate(replaced).take(1)
+
+    def is_image(number, index, content):
+        del number, content
+        return index != PADDING
 
     def read_chunk(number, pair):
         chunk = tf.data.Dataset.from_tensor_slices((number, *pair))
-        # A chunk with a bad image has no full batch left, and ends empty.
-        quick = chunk.map(read).batch(size, drop_remainder=True).ignore_errors()
+        # A chunk with a bad image or padding has no full batch left, and ends empty.
+        quick = chunk.filter(is_image).map(read)
+        quick = quick.batch(size, drop_remainder=True).ignore_errors()
         careful = chunk.flat_map(read_or_replace).batch(size, drop_remainder=True)
         return quick.concatenate(careful).take(1).map(finish)
 

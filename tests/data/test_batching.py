@@ -127,6 +127,21 @@ def test_the_last_batch_is_filled_up(images):
     assert take(stream(images, shuffle=False), 9)["index"].tolist() == [*range(6)]
 
 
+def test_padding_is_not_read(paths):
+    asked = []
+
+    class Watched(FileImages):
+        def read(self, index, content):
+            (index,) = tf.numpy_function(
+                lambda index: asked.append(int(index)) or index, [index], [tf.int64]
+            )
+            with tf.control_dependencies([index]):
+                return super().read(index, content)
+
+    take(stream(Watched(paths), shuffle=False, blank=blank), 2)
+    assert set(asked) == set(range(COUNT))
+
+
 @pytest.fixture
 def collected():
     """Frees the streams that errors keep alive in this test.
