@@ -40,7 +40,7 @@ def _meaning(training, held_out, names, images):
     baseline = "the baseline, which does not look at the image"
     few = (
         f"{images} photographs are few: the network has learned these, not what others "
-        "share with them. Give it your own with --data."
+        "share with them. Give it more of your own with --data."
     )
     if better:
         shown = [f"{name} by {100 * gain:.0f} %" for name, gain in better.items()]
