@@ -34,7 +34,8 @@ def convert_run(ckpt, path, backbone=False):
         ValueError: As `convert`, or if it is no model to export.
         FileExistsError, ImportError, OSError: As `convert`.
     """
-    kinds = (heads.BACKBONE, *KINDS) if backbone else KINDS
+    first = [heads.BACKBONE] if backbone else []
+    kinds = tuple(dict.fromkeys([*first, *KINDS]))
     model = runs.open_run(ckpt, kinds).model
     kind = heads.check_kind(model, KINDS, ckpt)
     if backbone and kind != heads.BACKBONE:
