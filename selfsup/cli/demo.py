@@ -12,6 +12,8 @@ Needs the extra: pip install -e ".[demo]"
 
 import dataclasses
 
+from absl import logging
+
 from selfsup.cli.app import Tool
 from selfsup.demo.colorist import Colorist, zoo_colorizers
 from selfsup.settings import Config, setting
@@ -37,6 +39,7 @@ class Options(Config):
 def main(options, given):
     """Serves the page."""
     del given
+    logging.info("Loading the model")
     from selfsup.demo import server
 
     address = server.listen(options.host, options.port)

@@ -83,7 +83,7 @@ def convert(model, path):
             "A model cannot be converted. Expected a file that ends in "
             f"{' or '.join(_FORMATS)}. Received: {path}"
         )
-    saving.checked_output(path, path.suffix, overwrite=False)
+    saving.checked_output(path, path.suffix, overwrite=None)
     name = _FORMATS[path.suffix]
     needed = _CONVERTERS[name]
     if not all(map(importlib.util.find_spec, needed)):

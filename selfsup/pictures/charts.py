@@ -46,7 +46,8 @@ def curves(log, path, baselines=None):
     for name, values in columns.items():
         if name != "loss" and np.array_equal(values, columns.get("loss")):
             # The one that has a held-out column beside it stays.
-            hidden.add("loss" if f"val_{name}" in columns else name)
+            total = "val_loss" in columns and f"val_{name}" not in columns
+            hidden.add(name if total else "loss")
     # In the order of the log, each once, the parts of the loss before their sum.
     panels = dict.fromkeys(n.removeprefix("val_") for n in columns if n not in hidden)
     panels = sorted(panels, key=("loss", "learning_rate").__contains__)
@@ -72,6 +73,7 @@ def curves(log, path, baselines=None):
             axes.axhline(level, color="gray", linestyle="--", label="baseline")
         axes.set_title(name.replace("_", " ").replace("iou", "IoU"))
         axes.set_xlabel("step")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_ylabel(unit)
     _legend_above(figure, *grid[0])
     _save(figure, path)

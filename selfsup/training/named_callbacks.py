@@ -76,6 +76,9 @@ def _named_callback(name):
     methods = {hook: _reporting(getattr(kind, hook), name) for hook in hooks}
     # The same object, whose hooks say whose error it is.
     callback.__class__ = type(kind.__name__, (kind,), methods)
+    # LambdaCallback and its like keep hooks in the object, where they hide those.
+    for hook in set(hooks) & set(vars(callback)):
+        setattr(callback, hook, _reporting(getattr(callback, hook), name))
     return callback
 
 

@@ -160,6 +160,6 @@ def one_device_for_jit(jit, replicas):
         )
     if jit and not tf.config.list_logical_devices("GPU"):
         logging.warning(
-            "XLA compiles the step for the CPU, where steps took twice as long as "
-            "without --jit"
+            "XLA compiles the step for the CPU, which takes a minute or more; after "
+            "it, steps took twice as long as without --jit"
         )

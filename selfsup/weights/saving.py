@@ -121,14 +121,14 @@ def checked_output(path, suffix, overwrite):
     Args:
         path: Path of the file.
         suffix: The ending it must have.
-        overwrite: Whether it may exist.
+        overwrite: Whether it may exist; None where nobody can ask for that.
 
     Returns:
         The path, a `pathlib.Path`.
 
     Raises:
         ValueError: If it has another ending.
-        FileExistsError: If it exists and `overwrite` is False, or is a folder.
+        FileExistsError: If it exists and `overwrite` is not True, or is a folder.
     """
     path = pathlib.Path(path)
     if path.suffix != suffix:
@@ -137,9 +137,10 @@ def checked_output(path, suffix, overwrite):
             f"Expected a {suffix} file. Received: {path}"
         )
     if path.is_dir() or (path.exists() and not overwrite):
+        flag = "" if overwrite is None else ", or --overwrite (`overwrite=True`)"
         raise FileExistsError(
-            f"The output exists. Expected the path of a new {suffix} file, or "
-            f"--overwrite (`overwrite=True`). Received: {path}"
+            f"The output exists. Expected the path of a new {suffix} file{flag}. "
+            f"Received: {path}"
         )
     return path
 

@@ -97,7 +97,10 @@ def test_existing_files_are_kept_and_wrong_endings_refused(tmp_path):
     for name in ("model.onnx", "model.keras"):
         path = tmp_path / name
         path.write_text("mine")
-        with pytest.raises(FileExistsError, match=f"Received: .*{name}"):
+        message = (
+            rf"Expected the path of a new \{path.suffix} file\. Received: .*{name}"
+        )
+        with pytest.raises(FileExistsError, match=message):
             conversion.convert(model, path)
         assert path.read_text() == "mine"
     message = "ends in .keras or .onnx or .tflite. Received: .*.pb"

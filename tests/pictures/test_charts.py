@@ -23,7 +23,10 @@ def test_curves_draw_a_panel_for_each_loss(tmp_path):
     assert np.any(one != cv2.imread(str(tmp_path / "bare.png"))), "no baseline drawn"
 
 
-@pytest.mark.parametrize("names", [("label", "loss"), ("label", "loss", "val_label")])
+@pytest.mark.parametrize(
+    "names",
+    [("label", "loss"), ("label", "loss", "val_label"), ("label", "loss", "val_loss")],
+)
 def test_a_loss_that_is_the_total_has_one_panel(tmp_path, names):
     log = tmp_path / "log.csv"
     rows = [[step, *[1.0 / step] * len(names)] for step in (1, 2)]

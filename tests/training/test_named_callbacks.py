@@ -37,6 +37,11 @@ def keeper():
     return Keeper()
 
 
+def inline():
+    """Returns a callback whose hook is an attribute of the object."""
+    return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: 1 / 0)
+
+
 def number():
     """Returns no callback."""
     return 7
@@ -99,6 +104,7 @@ def test_a_wrong_name_is_found_before_anything_is_written(tmp_path):
     [
         ("broken", "Received: .*broken: OSError: no network"),
         ("Failing", "Received: .*Failing: KeyError: 'accuracy'"),
+        ("inline", "Received: .*inline: ZeroDivisionError: division by zero"),
     ],
 )
 def test_what_a_callback_raises_names_it(name, message, tmp_path):

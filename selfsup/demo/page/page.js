@@ -103,6 +103,9 @@ function slide() {
   const share = at("between").value;
   at("colored").style.clipPath = `inset(0 0 0 ${share}%)`;
   at("line").style.left = `${share}%`;
+  // A name stands on its own picture only.
+  document.querySelector(".left").style.opacity = share < 15 ? 0 : 1;
+  document.querySelector(".right").style.opacity = share > 85 ? 0 : 1;
 }
 
 at("between").addEventListener("input", slide);
