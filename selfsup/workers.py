@@ -55,7 +55,13 @@ def exchange(strategy, text=""):
     Raises:
         stopping.Stopped: If a worker got a signal.
     """
-    data = text.encode() if isinstance(text, str) else text
+    found = _exchanged(strategy, text.encode() if isinstance(text, str) else text)
+    if len(found) > 1:
+        stopping.check()
+    return found
+
+
+def _exchanged(strategy, data):
     worker, workers = place(strategy)
     if workers == 1:
         return [data]
@@ -78,12 +84,13 @@ def exchange(strategy, text=""):
             texts.append(found[2 : 2 + words].tobytes()[:size])
         found = found[1 if size < 0 else 2 + words :]
     stopping.deliver(max(signals))
-    stopping.check()
     return texts
 
 
 def exchange_tensors(strategy, tensors):
     """Sends tensors to all workers; returns a list of those of each.
+
+    A signal waits for `stopping.check`, so that what was sent is not lost.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
@@ -91,7 +98,7 @@ def exchange_tensors(strategy, tensors):
     """
     parts = [tf.io.serialize_tensor(tensor).numpy() for tensor in tensors]
     sizes = json.dumps([len(part) for part in parts]).encode()
-    found = exchange(strategy, sizes + b"\n" + b"".join(parts))
+    found = _exchanged(strategy, sizes + b"\n" + b"".join(parts))
     return [_parsed(message, [tensor.dtype for tensor in tensors]) for message in found]
 
 
