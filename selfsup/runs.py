@@ -91,7 +91,7 @@ def make(workdir):
     """
     workdir = pathlib.Path(workdir)
     if workdir.exists() and not workdir.is_dir():
-        raise ValueError(f"The workdir must be a folder. Received: {workdir}, a file")
+        raise ValueError(f"The output must be a folder. Received: {workdir}, a file")
     try:
         workdir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -101,7 +101,7 @@ def make(workdir):
 
 def _unusable(workdir, error):
     return OSError(
-        "The workdir cannot be used. Expected a folder that can be written. "
+        "The folder cannot be used. Expected a folder that can be written. "
         f"Received: {workdir} ({error.strerror or error})"
     )
 
@@ -301,7 +301,13 @@ def _trained_side(settings):
     return sum(sides) // 2 if all(isinstance(x, int) for x in sides) else None
 
 
-def check_images(workdir, names, resuming, former=None):
+def check_images(
+    workdir,
+    names,
+    resuming,
+    former=None,
+    advice="another --workdir, or --overwrite",
+):
     """Refuses to go on with other images: the stream would not be the same.
 
     Args:
@@ -309,6 +315,7 @@ def check_images(workdir, names, resuming, former=None):
         names: Dict from a part, such as `"training"`, to the images' names.
         resuming: Whether the run has begun.
         former: The same by the names that earlier versions took.
+        advice: What to do where others are meant.
 
     Raises:
         ValueError: If the run began with other images.
@@ -322,7 +329,7 @@ def check_images(workdir, names, resuming, former=None):
     if resuming and before is not None and before not in (now, earlier):
         raise ValueError(
             "The images are not those that the run began with. Expected the same "
-            "files to resume, another --workdir, or --overwrite. "
+            f"files to resume, {advice}. "
             f"Received: {now}, before: {before}"
         )
     write_json(path, now)

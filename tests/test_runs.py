@@ -63,7 +63,7 @@ def test_overwrite_removes_the_run_and_nothing_else(used):
 def test_a_file_is_no_workdir(tmp_path):
     file = tmp_path / "file"
     file.write_text("")
-    with pytest.raises(ValueError, match="must be a folder"):
+    with pytest.raises(ValueError, match="The output must be a folder"):
         runs.prepare(file, "colorization", ColorizationConfig.from_preset())
 
 
@@ -71,7 +71,7 @@ def test_a_folder_that_cannot_be_written_is_named():
     # /proc takes no new folders, not even from root.
     if not pathlib.Path("/proc/self").exists():
         pytest.skip("needs /proc")
-    with pytest.raises(OSError, match="The workdir cannot be used.*proc/run"):
+    with pytest.raises(OSError, match="The folder cannot be used.*proc/run"):
         runs.prepare("/proc/run", "colorization", ColorizationConfig.from_preset())
 
 

@@ -231,7 +231,13 @@ def _write_shard(config, opened, folder, count, number):
             try:
                 encoded = images.read(index, content).numpy()
                 fields = prepared(encoded, images.name(image), config)
-            except (ValueError, tf.errors.OpError):
+            except (ValueError, tf.errors.OpError) as error:
+                if images.is_damaged(image):
+                    raise ValueError(
+                        "A shard of records is damaged. Expected what make_records.py "
+                        "wrote; without the file the same command of it writes the "
+                        f"file anew. Received: {images.name(image)}"
+                    ) from error
                 unreadable.append(keys[image])
                 continue
             file.write(example({**fields, "key": keys[image], "label": labels[image]}))

@@ -208,8 +208,8 @@ def _named_files(spec):
     if not os.path.exists(spec):
         raise FileNotFoundError(
             "An image source does not exist. Expected a folder, a list file, an image "
-            f"file or {tfds.PREFIX}NAME/SPLIT, with a share as in photos=0.3 or "
-            f"without. Received: {spec!r}"
+            f"file, '*.tfrecord' or {tfds.PREFIX}NAME/SPLIT, with a share as in "
+            f"photos=0.3 or without. Received: {spec!r}"
         )
     if files.has_image_extension(spec):
         return [spec], [os.path.basename(spec)]

@@ -1,5 +1,7 @@
 """Photographs as records: the same stream, the same bytes, resumed after a stop."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -137,6 +139,21 @@ def test_what_cannot_be_read_is_left_out_and_named(tmp_path, photos, picture):
     assert manifest["unreadable"] == ["b.jpg", "c.jpg"]
     images = data.open_images([str(folder)])
     assert images.keys == ("a.jpg", "d.png")
+
+
+def test_a_damaged_shard_is_no_source(tmp_path, records):
+    folder = tmp_path / "damaged"
+    shutil.copytree(records, folder)
+    shard = sorted(folder.glob("*.tfrecord"))[0]
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    config = RecordsConfig(data=(str(folder),))
+    written = tmp_path / "written"
+    written.mkdir()
+    with pytest.raises(ValueError, match=f"is damaged.*Received: .*{shard.name}"):
+        _write(config, written)
+    assert not (written / "manifest.json").exists()
 
 
 def test_what_is_too_wide_for_a_jpeg_is_left_out(tmp_path, picture):
