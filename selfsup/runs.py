@@ -301,13 +301,7 @@ def _trained_side(settings):
     return sum(sides) // 2 if all(isinstance(x, int) for x in sides) else None
 
 
-def check_images(
-    workdir,
-    names,
-    resuming,
-    former=None,
-    advice="another --workdir, or --overwrite",
-):
+def check_images(workdir, names, resuming, former=None):
     """Refuses to go on with other images: the stream would not be the same.
 
     Args:
@@ -315,7 +309,6 @@ def check_images(
         names: Dict from a part, such as `"training"`, to the images' names.
         resuming: Whether the run has begun.
         former: The same by the names that earlier versions took.
-        advice: What to do where others are meant.
 
     Raises:
         ValueError: If the run began with other images.
@@ -329,7 +322,7 @@ def check_images(
     if resuming and before is not None and before not in (now, earlier):
         raise ValueError(
             "The images are not those that the run began with. Expected the same "
-            f"files to resume, {advice}. "
+            "files to resume, or another folder. "
             f"Received: {now}, before: {before}"
         )
     write_json(path, now)

@@ -110,12 +110,7 @@ def _check(folder, config, images):
             "ones, or another --output",
             config.differences(RecordsConfig.from_json(before)),
         )
-    runs.check_images(
-        folder,
-        {"photographs": images.keys},
-        before is not None,
-        advice="or another --output",
-    )
+    runs.check_images(folder, {"photographs": images.keys}, before is not None)
     runs.write_json(path, config.to_json())
 
 

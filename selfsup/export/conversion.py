@@ -34,8 +34,7 @@ def convert_run(ckpt, path, backbone=False):
         ValueError: As `convert`, or if it is no model to export.
         FileExistsError, ImportError, OSError: As `convert`.
     """
-    first = [heads.BACKBONE] if backbone else []
-    kinds = tuple(dict.fromkeys([*first, *KINDS]))
+    kinds = sorted(KINDS, key=heads.BACKBONE.__ne__) if backbone else KINDS
     model = runs.open_run(ckpt, kinds).model
     kind = heads.check_kind(model, KINDS, ckpt)
     if backbone and kind != heads.BACKBONE:

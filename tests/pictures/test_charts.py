@@ -24,16 +24,25 @@ def test_curves_draw_a_panel_for_each_loss(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "names",
-    [("label", "loss"), ("label", "loss", "val_label"), ("label", "loss", "val_loss")],
+    "names, title",
+    [
+        (("label", "loss"), "label"),
+        (("label", "loss", "val_label"), "label"),
+        (("label", "loss", "val_loss"), "loss"),
+    ],
 )
-def test_a_loss_that_is_the_total_has_one_panel(tmp_path, names):
+def test_a_loss_that_is_the_total_has_one_panel(tmp_path, monkeypatch, names, title):
+    drawn = []
+    monkeypatch.setattr(
+        "matplotlib.axes.Axes.set_title", lambda axes, text, **_: drawn.append(text)
+    )
     log = tmp_path / "log.csv"
     rows = [[step, *[1.0 / step] * len(names)] for step in (1, 2)]
     np.savetxt(log, rows, delimiter=",", header=",".join(["step", *names]), comments="")
     pictures.curves(log, tmp_path / "curves.png")
     width = cv2.imread(str(tmp_path / "curves.png")).shape[1]
     assert width == pytest.approx(4 * 110, abs=2)
+    assert drawn == [title]
 
 
 BLUE = np.array([31, 119, 180])
