@@ -1,5 +1,6 @@
 """Curves of pretraining, and what its snapshots are worth (Figure 4 of the paper)."""
 
+import csv
 import dataclasses
 import pathlib
 
@@ -107,6 +108,7 @@ def read_log(workdir):
 
     Raises:
         FileNotFoundError: If there is no log.
+        ValueError: If it is no log, or has no row yet.
     """
     path = pathlib.Path(workdir, "log.csv")
     if not path.exists():
@@ -114,15 +116,30 @@ def read_log(workdir):
             "A run has no log. Expected log.csv in the workdir of a training. "
             f"Received: {workdir}"
         )
-    table = np.genfromtxt(path, delimiter=",", names=True, ndmin=1)
-    rate = table["learning_rate"]
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        steps, loss, rate = (
+            np.array([float(row[name]) for row in rows])
+            for name in ("step", "loss", "learning_rate")
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            "A log is damaged. Expected columns step, loss and learning_rate of "
+            f"numbers. Received: {path} ({error!r})"
+        ) from error
+    if not rows:
+        raise ValueError(
+            "A log has no row yet. Expected a training that has got as far as "
+            f"--log_every. Received: {path}"
+        )
     # A cosine falls as fast at its end, but was not level before.
     level = np.isclose(np.diff(rate[:-1], prepend=rate[0]), 0.0, atol=1e-4 * rate[0])
     fell = np.flatnonzero(level & (rate[1:] < _DROP * rate[:-1]))
     return {
-        "steps": table["step"].tolist(),
-        "loss": table["loss"].tolist(),
-        "drops": table["step"][fell].tolist(),
+        "steps": steps.tolist(),
+        "loss": loss.tolist(),
+        "drops": steps[fell].tolist(),
     }
 
 

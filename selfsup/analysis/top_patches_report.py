@@ -125,8 +125,9 @@ def section(config, results, samples, drawn):
     """
     labeled = len(samples.classes) > 1
     excluded = (
-        "Responses at the border, which padding makes strong in some features, do not "
-        "count: the central half of each patch lies inside the crop."
+        "Responses close to the border, where padding makes some features strong, do "
+        "not count: the central half of each patch lies inside the crop. The rest of "
+        "it may reach into the padding."
     )
     text = [
         "Each row shows the patches of photographs that a feature responds to most "

@@ -136,7 +136,8 @@ def _ready(options, data):
             f"Data are missing. Expected {', '.join(sorted(missing))}; --list shows "
             "what it costs. Received: none of them"
         )
-    check_data([recipe for _, recipe in recipes.values()], data)
+    measures = {SCALES[options.scale].measures[c.task] for c, _ in recipes.values()}
+    check_data([recipe for _, recipe in recipes.values()], data, measures)
     return [cell for cell, _ in recipes.values()]
 
 

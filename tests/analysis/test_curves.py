@@ -36,6 +36,22 @@ def test_a_log_of_one_row(tmp_path):
     assert curves.read_log(_run(tmp_path / "a", [0.1]))["steps"] == [10]
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "has no row yet"),
+        ("step,loss,learning_rate\n", "has no row yet"),
+        ("step,loss\n1,2\n", "learning_rate"),
+        ("step,loss,learning_rate\n1,2\n", "damaged"),
+        ("step,loss,learning_rate\n1,2,x\n", "damaged"),
+    ],
+)
+def test_a_log_without_rows_or_numbers_is_named(tmp_path, text, message):
+    (tmp_path / "log.csv").write_text(text)
+    with pytest.raises(ValueError, match=f"{message}.*log.csv"):
+        curves.read_log(tmp_path)
+
+
 def test_snapshots_are_found_by_their_steps(tmp_path):
     run = _run(tmp_path / "a", [0.1], [2000, 400])
     assert list(curves.find_snapshots(run)) == [400, 2000]

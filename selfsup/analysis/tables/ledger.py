@@ -8,6 +8,10 @@ import pathlib
 # What tells results of one cell of a table apart from those of another.
 _CELL = ("table", "scale", "row", "column")
 
+# What all results have, and of which type.
+_TYPES = {"table": int, "scale": str, "row": str, "column": str, "seed": int}
+_TYPES |= {"value": int | float, "recipe": str, "images": list, "runs": list}
+
 # What the mean of several seeds must agree in.
 _SAME = ("recipe", "images")
 
@@ -32,12 +36,15 @@ def read(path):
         try:
             result = json.loads(line)
             # Whatever else a line may hold.
-            if not isinstance(result, dict) or not {*_CELL, "value"} <= result.keys():
-                raise ValueError("a result lacks a field")
+            if not isinstance(result, dict):
+                raise ValueError("no object")
+            for name, kind in _TYPES.items():
+                if not isinstance(result.get(name), kind):
+                    raise ValueError(f"{name} is {result.get(name)!r}")
         except ValueError as error:
             raise ValueError(
                 "A file of results is damaged. Expected one JSON object a line, with "
-                f"{', '.join((*_CELL, 'value'))}; without the damaged line the runs "
+                f"{', '.join(_TYPES)}; without the damaged line the runs "
                 f"that are done are read again from their folders. Received: {path}, "
                 f"line {number} ({error})"
             ) from error
@@ -52,7 +59,7 @@ def append(path, result):
         path: Path of the file; missing folders are made.
         result: Dict with `table`, `scale`, `row`, `column`, `seed`, `value`,
             `recipe`, the digest of its settings, `images`, the numbers of its images,
-            and more, that JSON can hold.
+            `runs`, what it took, and more, that JSON can hold.
 
     Returns:
         Whether it was added.
@@ -68,6 +75,10 @@ def append(path, result):
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     line = f"{json.dumps(result)}\n".encode()
+    old = path.read_bytes() if path.exists() else b""
+    if old and not old.endswith(b"\n"):
+        # Only the end of the last line was cut off.
+        line = b"\n" + line
     # One call, at the end of the file wherever that is by then: another process may
     # write results of other rows.
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)

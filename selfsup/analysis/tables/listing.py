@@ -49,18 +49,35 @@ def select(number, row=None, scale="mini"):
     return cells
 
 
-def measured(results, number, scale, cell):
-    """Returns what was measured of a cell, as text.
+def find(results, number, scale, cell):
+    """Finds the results of a cell, or else those of another that takes the same runs.
 
     Args:
         results: What `ledger.newest` returned.
         number: Number of the table.
         scale: A key of `SCALES`.
         cell: A `paper.Cell`.
+
+    Returns:
+        A list of results that differ in their seeds alone; empty where there are none.
     """
+    own = results.get((number, scale, cell.row, cell.column))
+    if own or scale not in cell.scales:
+        return own or []
+    digest = SCALES[scale].recipe(cell).digest
+    same = (
+        found
+        for (_, where, *_), found in results.items()
+        if (where, found[-1]["recipe"]) == (scale, digest)
+    )
+    return max(same, key=len, default=[])
+
+
+def measured(results, number, scale, cell):
+    """Returns what was measured of a cell, as text; arguments are those of `find`."""
     if scale not in cell.scales:
         return NONE
-    found = results.get((number, scale, cell.row, cell.column))
+    found = find(results, number, scale, cell)
     if not found:
         return NOT_RUN
     text = spread.percent(spread.summary([result["value"] for result in found]))

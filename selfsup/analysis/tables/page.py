@@ -1,5 +1,6 @@
 """The tables in Markdown pages, between marks that say where each begins and ends."""
 
+import itertools
 import pathlib
 import re
 
@@ -85,16 +86,14 @@ def _table(newest, number):
 def _notes(newest, number):
     """Returns lines on the runs of a table, and an empty one where there are any."""
     hours, given = {}, {}
-    for (table, scale, row, _), results in newest.items():
-        if table != number:
-            continue
-        for result in results:
+    for cell, scale in itertools.product(TABLES[number].cells, SCALES):
+        for result in listing.find(newest, number, scale, cell):
             for run in result["runs"]:
                 hours[scale, run["name"]] = run["training_hours"]
             # Of the first of a chain: weights that were there.
             init = result["runs"][0].get("settings", {}).get("init")
             if init:
-                given[scale, row, init] = None
+                given[scale, cell.row, init] = None
     notes = []
     for scale in SCALES:
         taken = [value for (where, _), value in hours.items() if where == scale]

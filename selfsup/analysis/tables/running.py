@@ -83,29 +83,48 @@ _FIELDS = {
 }
 _NEEDED = {task: next(iter(fields.values())) for task, fields in _FIELDS.items()}
 
+# Settings that say which of the data a run reads.
+_CHOICES = ("samples_per_class", "labels", "train_split")
 
-def check_data(recipes, data):
+
+def check_data(recipes, data, measures=()):
     """Opens what the runs read, so that what is missing is found before hours of them.
 
     Args:
-        recipes: List of `Recipe`s; one run of each task is looked at.
+        recipes: List of `Recipe`s. Of runs that read the same, one is looked at.
         data: A `TableData`.
+        measures: Names of the measures that are wanted.
 
     Raises:
         FileNotFoundError: If photographs, labels or lists are missing.
-        ValueError: If they are not of the format, or there are none to measure on.
+        ValueError: If they are not of the format, too few, or there are none to
+            measure on.
     """
-    by_task = {part.task: part for recipe in recipes for part in recipe.chain}
+    parts = {
+        (part.task, *map(part.settings.get, _CHOICES)): part
+        for recipe in recipes
+        for part in recipe.chain
+    }
     measured = {recipe.task for recipe in recipes}
-    for name, part in by_task.items():
-        config = part.config(data.of(name))
+    for part in parts.values():
+        config = part.config(data.of(part.task))
         task = tasks.of_config(config)(config)
         task.open("train")
-        if task.open("test") is None and name in measured:
+        test = task.open("test")
+        if part.task not in measured:
+            continue
+        if test is None:
             raise ValueError(
                 "There are no images to measure on. Expected --val_data, or val/ in "
                 f"--labeled_data. Received: {data.labeled_data}"
             )
+        if part.task == "single_label" and "top_5_accuracy" in measures:
+            if len(test.classes) <= 5:
+                raise ValueError(
+                    "The measure is the share of images whose class is among the best "
+                    "five. Expected more than five classes, or --scale mini. "
+                    f"Received: {', '.join(test.classes)}"
+                )
 
 
 def run_recipe(recipe, folder, data):
@@ -128,19 +147,19 @@ def run_recipe(recipe, folder, data):
     config = recipe.config(given, init)
     workdir = folder / recipe.name
     results = runs.read_json(workdir / "results.json")
+    settings = runs.read_settings(workdir / "config.json")
+    if settings:
+        _check_same(workdir, config, settings, {*recipe.settings, *given, "init"})
     if results is None:
         logging.info("%s: %s", workdir.name, json.dumps(recipe.settings))
         results = training.train(tasks.of_config(config)(config), workdir)
         # Else the networks of all runs stay in memory.
         keras.backend.clear_session()
-    else:
-        _check_same(workdir, config, {*recipe.settings, *given, "init"})
     return [*before, results]
 
 
-def _check_same(workdir, config, decided):
-    """Refuses a finished run that was made with other settings, or other data."""
-    settings = runs.read_settings(workdir / "config.json") or {}
+def _check_same(workdir, config, settings, decided):
+    """Refuses a run that was made, or begun, with other settings or other data."""
     before = type(config).from_json(runs.split_settings(settings)[1])
     differing = {
         name: pair
@@ -214,13 +233,18 @@ def run_cell(number, cell, scale, seed, folder, data, results_path, init=None):
 
 def _hours(workdir):
     """Returns how long the steps of a run took, whatever stopped it between."""
-    seconds = 0.0
+    seconds = timed = untimed = 0.0
     for log in (workdir / "log.csv", workdir / "retrained" / "log.csv"):
         if not log.exists():
             continue
         step = 0.0
         with log.open(newline="") as file:
             for row in csv.DictReader(file):
-                seconds += (float(row["step"]) - step) / float(row["steps_per_second"])
-                step = float(row["step"])
-    return seconds / 3600
+                steps, rate = float(row["step"]) - step, float(row["steps_per_second"])
+                step += steps
+                if rate:
+                    seconds, timed = seconds + steps / rate, timed + steps
+                else:
+                    # A run that was stopped while it was evaluated lost the time.
+                    untimed += steps
+    return seconds * (timed + untimed) / max(timed, 1.0) / 3600

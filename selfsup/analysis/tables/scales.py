@@ -124,7 +124,7 @@ _FULL = Scale(
         paper.FEW_LABELS: "top_5_accuracy",
     },
     speeds={"vgg16": (958, 352), "resnet152": (2308, 224)},
-    machine="one H100 (docs/scaling.md)",
+    machine="one H100, in bfloat16 on JAX (docs/scaling.md); TensorFlow not measured",
 )
 
 # A plateau of so short runs is noise, and so is a score of so few held-out images.

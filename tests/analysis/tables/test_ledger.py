@@ -1,5 +1,7 @@
 """The file of results: it grows by whole lines, each result once."""
 
+import json
+
 import pytest
 
 from selfsup.analysis.tables import ledger
@@ -13,6 +15,7 @@ RESULT = {
     "value": 0.5,
     "recipe": "abc",
     "images": [{"training": 9}],
+    "runs": [{"name": "masks-0", "training_hours": 0.5}],
 }
 
 
@@ -33,7 +36,15 @@ def test_a_result_is_there_once(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "damaged", ['{"table": 1, "sca', "[1]", '{"table": 1}', "\xff"]
+    "damaged",
+    [
+        '{"table": 1, "sca',
+        "[1]",
+        '{"table": 1}',
+        "\xff",
+        json.dumps({**RESULT, "row": []}),
+        json.dumps({**RESULT, "value": None}),
+    ],
 )
 def test_a_damaged_line_is_named(tmp_path, damaged):
     path = tmp_path / "results.jsonl"
@@ -47,6 +58,14 @@ def test_a_damaged_line_is_named(tmp_path, damaged):
     with pytest.raises(ValueError, match="line 2"):
         ledger.append(path, {**RESULT, "seed": 7})
     assert path.read_bytes() == content
+
+
+def test_a_lost_line_break_costs_no_result(tmp_path):
+    path = tmp_path / "results.jsonl"
+    path.write_text(json.dumps(RESULT))
+    other = {**RESULT, "seed": 1}
+    ledger.append(path, other)
+    assert ledger.read(path) == [RESULT, other]
 
 
 def test_seeds_of_the_newest_settings_are_taken_together():

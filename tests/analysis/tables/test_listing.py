@@ -2,7 +2,8 @@
 
 import pytest
 
-from selfsup.analysis.tables import listing
+from selfsup.analysis.tables import ledger, listing
+from selfsup.analysis.tables.scales import SCALES
 
 RESULTS = [
     {
@@ -50,3 +51,18 @@ def test_a_scale_without_the_cell_has_no_number():
     (cell,) = listing.select(4, "16 classes at random", "full")
     assert listing.measured({}, 4, "mini", cell) == "-"
     assert listing.measured({}, 4, "full", cell) == "not run"
+
+
+def test_a_cell_has_the_results_of_the_same_runs():
+    (_, masks) = listing.select(3, "VGG-16, colorization")[:2]
+    recipe = SCALES["mini"].recipe(masks).digest
+    results = ledger.newest([{**result, "recipe": recipe} for result in RESULTS])
+    assert listing.measured(results, 3, "mini", masks) == "25.0 ± 7.1 (2 seeds)"
+    # The paper's settings are others, and so are those without the blocks.
+    assert listing.measured(results, 3, "full", masks) == "not run"
+    without = listing.select(3, "VGG-16, colorization")[0]
+    assert listing.measured(results, 3, "mini", without) == "not run"
+    # Its own come first.
+    own = {**RESULTS[0], "table": 3, "row": masks.row, "column": masks.column}
+    results = ledger.newest([*RESULTS, own])
+    assert listing.measured(results, 3, "mini", masks) == "20.0"

@@ -92,6 +92,27 @@ def test_what_is_missing_is_found_before_the_runs(data, photos, tmp_path):
     running.check_data([dataclasses.replace(MASKS, start=labels)], there)
     with pytest.raises(ValueError, match="Expected --val_data"):
         running.check_data([labels], there)
+    # Each choice of images is looked at, whatever comes after it.
+    few, enough = (
+        dataclasses.replace(labels, settings={**labels.settings, "labels": text})
+        for text in ("per_class(99)", "per_class(2)")
+    )
+    starts = [dataclasses.replace(MASKS, start=start) for start in (few, enough)]
+    with pytest.raises(ValueError, match="too few images"):
+        running.check_data(starts, there)
+    running.check_data(starts[1:], there)
+
+
+def test_the_best_five_are_of_more_than_five(data, photos, tmp_path):
+    shown, held_out = (
+        str(image_files.class_folders(tmp_path / part, photos, 4, size=(40, 40)))
+        for part in ("train", "test")
+    )
+    given = TableData(labeled_data=shown, val_data=held_out)
+    labels = Recipe("single_label", {"held_out": 0.0, "schedule": "cosine"})
+    running.check_data([labels], given, {"accuracy"})
+    with pytest.raises(ValueError, match="Expected more than five classes"):
+        running.check_data([labels], given, {"top_5_accuracy"})
 
 
 @pytest.mark.slow
@@ -154,3 +175,12 @@ def test_hours_are_those_of_the_steps(tmp_path):
     (tmp_path / "retrained" / "log.csv").write_text(f"{header}0,1.0,20.0,4.0\n")
     # 10 steps at 2 a second, 30 at a half, 20 at 4.
     assert running._hours(tmp_path) == pytest.approx((5 + 60 + 5) / 3600)
+
+
+def test_steps_whose_time_was_lost_count_as_the_others(tmp_path):
+    rows = "step,steps_per_second\n10.0,2.0\n20.0,0.0\n30.0,1.0\n"
+    (tmp_path / "log.csv").write_text(rows)
+    # 20 steps in 15 seconds, and as many for each of the other 10.
+    assert running._hours(tmp_path) == pytest.approx(22.5 / 3600)
+    (tmp_path / "log.csv").write_text("step,steps_per_second\n10.0,0.0\n")
+    assert running._hours(tmp_path) == 0.0
