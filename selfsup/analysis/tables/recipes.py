@@ -1,9 +1,12 @@
 """A recipe: the settings of a run, and the run whose weights it starts from."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 
+from selfsup import runs
+from selfsup.evaluation.journal import fingerprint
 from selfsup.training import tasks
 
 
@@ -31,8 +34,17 @@ class Recipe:
 
     @property
     def digest(self):
-        """Equal for equal settings but for the seed of the last run."""
-        about = [[recipe.task, recipe.settings] for recipe in self.with_seed(0).chain]
+        """Equal for equal settings but for the seed of the last run.
+
+        Weights that a run starts from count as what they are, wherever they lie.
+        """
+        about = []
+        for recipe in self.with_seed(0).chain:
+            settings = dict(recipe.settings)
+            init = settings.get("init", "random")
+            if init not in ("random", "imagenet"):
+                settings["init"] = _digest_of_weights(init)
+            about.append([recipe.task, settings])
         text = json.dumps(about, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
@@ -62,3 +74,8 @@ class Recipe:
     def with_seed(self, seed):
         """Returns the same recipe with another seed of its last run."""
         return dataclasses.replace(self, settings={**self.settings, "seed": seed})
+
+
+@functools.cache
+def _digest_of_weights(init):
+    return fingerprint(runs.open_run(init).model)

@@ -149,7 +149,7 @@ def run_recipe(recipe, folder, data):
     results = runs.read_json(workdir / "results.json")
     settings = runs.read_settings(workdir / "config.json")
     if settings:
-        _check_same(workdir, config, settings, {*recipe.settings, *given, "init"})
+        _check_same(workdir, config, settings, {*recipe.settings, *given} - {"init"})
     if results is None:
         logging.info("%s: %s", workdir.name, json.dumps(recipe.settings))
         results = training.train(tasks.of_config(config)(config), workdir)

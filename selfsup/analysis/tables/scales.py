@@ -174,7 +174,7 @@ _MINI = Scale(
         paper.FEW_LABELS: {
             **_SHORT,
             "crop_size": 96,
-            "learning_rate": 0.001,
+            "learning_rate": 0.003,
             "max_steps": 1000,
             "eval_every": 500,
         },

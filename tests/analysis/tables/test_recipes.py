@@ -2,6 +2,7 @@
 
 import pytest
 
+from selfsup import networks, weights
 from selfsup.analysis.tables.recipes import Recipe
 
 COLORS = Recipe("colorization", {"preset": "sample", "steps": 7})
@@ -29,6 +30,18 @@ def _fields(recipe):
 def test_seeds_of_a_recipe_have_one_digest():
     assert MASKS.with_seed(3).digest == MASKS.digest
     assert MASKS.with_seed(3).name == f"segmentation-{MASKS.digest}-3"
+
+
+def test_weights_are_known_by_what_they_are(tmp_path):
+    paths = [tmp_path / f"{name}.keras" for name in "abc"]
+    backbone = networks.alexnet(width=0.02)
+    for path in paths[:2]:
+        weights.save(backbone, path)
+    weights.save(networks.alexnet(width=0.02), paths[2])
+    first, same, other = (
+        Recipe("segmentation", {"max_steps": 5, "init": str(path)}) for path in paths
+    )
+    assert first.name == same.name != other.name
 
 
 def test_a_configuration_has_settings_paths_and_start():
