@@ -50,7 +50,7 @@ def select(number, row=None, scale="mini"):
 
 
 def find(results, number, scale, cell):
-    """Finds the results of a cell, or else those of another that takes the same runs.
+    """Finds the results of a cell, or of another that takes the same runs.
 
     Args:
         results: What `ledger.newest` returned.
@@ -59,18 +59,20 @@ def find(results, number, scale, cell):
         cell: A `paper.Cell`.
 
     Returns:
-        A list of results that differ in their seeds alone; empty where there are none.
+        A list of results that differ in their seeds alone, those of the cell with the
+        most seeds; empty where there are none.
     """
-    own = results.get((number, scale, cell.row, cell.column))
-    if own or scale not in cell.scales:
-        return own or []
-    digest = SCALES[scale].recipe(cell).digest
-    same = (
+    if scale not in cell.scales:
+        return []
+    own = results.get((number, scale, cell.row, cell.column), [])
+    digest = own[-1]["recipe"] if own else SCALES[scale].recipe(cell).digest
+    same = [
         found
         for (_, where, *_), found in results.items()
         if (where, found[-1]["recipe"]) == (scale, digest)
-    )
-    return max(same, key=len, default=[])
+        and (not own or found[-1]["images"] == own[-1]["images"])
+    ]
+    return max([own, *same], key=len)
 
 
 def measured(results, number, scale, cell):

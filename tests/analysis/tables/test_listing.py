@@ -14,6 +14,7 @@ RESULTS = [
         "seed": seed,
         "value": value,
         "recipe": "abc",
+        "images": [{"training": 9}],
     }
     for seed, value in enumerate((0.2, 0.3))
 ]
@@ -62,7 +63,12 @@ def test_a_cell_has_the_results_of_the_same_runs():
     assert listing.measured(results, 3, "full", masks) == "not run"
     without = listing.select(3, "VGG-16, colorization")[0]
     assert listing.measured(results, 3, "mini", without) == "not run"
-    # Its own come first.
+    # Its own say which runs; another cell may have more seeds of them.
     own = {**RESULTS[0], "table": 3, "row": masks.row, "column": masks.column}
-    results = ledger.newest([*RESULTS, own])
-    assert listing.measured(results, 3, "mini", masks) == "20.0"
+    for changes, text in (
+        ({}, "25.0 ± 7.1 (2 seeds)"),
+        ({"recipe": "other"}, "20.0"),
+        ({"images": [{"training": 8}]}, "20.0"),
+    ):
+        results = ledger.newest([*RESULTS, {**own, **changes}])
+        assert listing.measured(results, 3, "mini", masks) == text

@@ -19,6 +19,7 @@ def _result(row, seed, value, runs, **changes):
         "seed": seed,
         "value": value,
         "recipe": "abc",
+        "images": [],
         "runs": [{"name": name, "training_hours": hours} for name, hours in runs],
         **changes,
     }
