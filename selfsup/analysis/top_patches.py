@@ -178,7 +178,7 @@ def _layer_results(config, samples, layer, side, grid, found):
         scores["responds"] = top.values[-1] > 0
         networks_found[name] = scores
     first = next(iter(networks_found.values()))
-    chosen = spread(first["color"], first["responds"], config.features)
+    chosen = evenly_spaced(first["color"], first["responds"], config.features)
     if not len(chosen):
         raise ValueError(
             "No feature of a layer responds to as many photographs as are to be shown. "
@@ -202,7 +202,7 @@ def _layer_results(config, samples, layer, side, grid, found):
     }
 
 
-def spread(scores, usable, count):
+def evenly_spaced(scores, usable, count):
     """Chooses features that show the whole range of a score.
 
     Args:

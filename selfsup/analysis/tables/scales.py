@@ -174,8 +174,8 @@ _MINI = Scale(
         paper.FEW_LABELS: {
             **_SHORT,
             "crop_size": 96,
-            "learning_rate": 0.003,
-            "max_steps": 1000,
+            "learning_rate": 0.001,
+            "max_steps": 3000,
             "eval_every": 500,
         },
     },
