@@ -81,16 +81,6 @@ def test_broken_settings_are_named(used):
         runs.prepare(used, "colorization", ColorizationConfig.from_preset())
 
 
-def test_log_is_cut_back_to_the_step_and_torn_rows_go(tmp_path):
-    log = tmp_path / "log.csv"
-    log.write_text("epoch,loss,step\n0,3.5,10.0\n1,2.5,20.0\n2,1.5,30.0\n3,1.")
-    runs.cut_log(log, 20)
-    assert log.read_text().split() == ["epoch,loss,step", "0,3.5,10.0", "1,2.5,20.0"]
-    runs.cut_log(log, 5)
-    assert not log.exists()
-    runs.cut_log(log, 5)
-
-
 def test_open_run_finds_model_settings_and_results(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.save(tmp_path / "backbone.keras")
@@ -237,16 +227,6 @@ def test_results_that_are_no_object_are_named(content, used, tiny):
     (used / "results.json").write_text(content)
     with pytest.raises(TypeError, match=f"JSON object.*{used}/results.json"):
         runs.open_run(used)
-
-
-@pytest.mark.parametrize(
-    "content", ["a,b\n1,2\n", "step,loss\nx,1\n", "step,loss\n\0,\n", "\n\n"]
-)
-def test_a_log_without_any_step_is_removed(content, tmp_path):
-    path = tmp_path / "log.csv"
-    path.write_text(content)
-    runs.cut_log(path, 5)
-    assert not path.exists()
 
 
 def test_a_change_of_the_length_is_said(used, caplog):

@@ -5,7 +5,7 @@ from absl import logging
 
 from selfsup import pictures, runs, stopping, weights, workers
 from selfsup.data.batching import reading_errors
-from selfsup.training import loop
+from selfsup.training import loop, step_log
 from selfsup.training.callbacks import Log, Progress, Summaries
 from selfsup.training.checkpoints import Checkpoints, save_model
 from selfsup.training.named_callbacks import named_callbacks
@@ -83,7 +83,7 @@ class Phase:
         runs.check_images(self.folder, names, done > 0, former)
         # What was stopped while it was evaluated is evaluated again.
         unfinished = self._schedule().is_stop(done) and self.checkpoints.row.steps > 0
-        runs.cut_log(self.folder / "log.csv", done - unfinished)
+        step_log.cut(self.folder / "log.csv", done - unfinished)
         self.control.begin(self, done - unfinished)
         if done:
             logging.info("Resuming after step %d of %d", done, self.control.steps)
@@ -165,7 +165,7 @@ class Phase:
         """Draws the columns of `log.csv` into `curves.png`."""
         log = self.folder / "log.csv"
         # Whatever has become of the file since.
-        runs.cut_log(log, self.control.steps)
+        step_log.cut(log, self.control.steps)
         if log.exists():
             pictures.curves(log, self.folder / "curves.png", baselines)
 
