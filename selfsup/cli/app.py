@@ -144,8 +144,23 @@ class Tool:
         options = self.options(**options)
         if getattr(options, "config", None):
             options, given = self._with_file(options, task_given, given)
+        self._check_choice(options, given)
         others = [list(map(paths.expanded, rest))] if self.arguments else []
         self.main(options, given, *others)
+
+    def _check_choice(self, options, given):
+        """Refuses flags that are settings of another task, or of another `what`."""
+        for name in ("task", "what"):
+            chosen = getattr(options, name, None)
+            if chosen not in self.configs:
+                continue
+            known = self.configs[chosen].__dataclass_fields__
+            strange = [f"--{flag}" for flag in given if flag not in known]
+            if strange:
+                raise ValueError(
+                    f"A flag is not for --{name}={chosen}. Expected those that --help "
+                    f"does not keep for others. Received: {', '.join(strange)}"
+                )
 
     def _with_file(self, options, task_given, given):
         """Adds the settings of `--config`; its task is the tool's or replaces it."""

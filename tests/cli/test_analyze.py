@@ -77,7 +77,7 @@ def test_analyses_gather_in_one_page(runs, folder, tmp_path):
     [
         ("feature_shift", (*SHIFT, "--layers=conv99"), "Received: 'conv99'"),
         ("feature_shift", (*SHIFT, "--before={runs}"), "2 before, 1 after"),
-        ("feature_shift", (*SHIFT, "--ckpt=x"), "Expected fields of FeatureShiftCon"),
+        ("feature_shift", (*SHIFT, "--ckpt=x"), "not for --what=feature_shift"),
         ("feature_shift", ("--after=x",), "`before` must be"),
         ("top_patches", ("--ckpt={runs}/before", "--features=5"), "at most 4 for"),
         ("edges", ("--ckpt=nowhere",), "Received: nowhere"),

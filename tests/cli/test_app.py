@@ -113,6 +113,23 @@ def test_bad_flags_take_one_line(arguments, message):
     assert not received
 
 
+@dataclasses.dataclass(frozen=True)
+class Dish(Config):
+    """What is cooked."""
+
+    task: str = setting("bread", "The dish.", choices=("bread", "soup"))
+
+
+def test_flags_of_another_choice_are_named():
+    tool, received = _tool()
+    tool.options = Dish
+    tool_calls.call(tool, "--task=soup", "--salt=0.5", "--nohot")
+    assert received == [(Dish("soup"), {"salt": 0.5, "hot": False})]
+    line = tool_calls.call(tool, "--grams=3", "--hot", "--herbs=dill").error_line()
+    assert "not for --task=bread" in line
+    assert line.endswith("Received: --herbs, --hot")
+
+
 def test_flags_win_over_a_file(tmp_path):
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"task": "bread", "grams": 7, "salt": 0.25}))

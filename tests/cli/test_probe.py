@@ -42,7 +42,7 @@ def test_a_study(folder, tmp_path):
         (["--samples_per_class=few"], "Received: samples_per_class='few'"),
         (["--ckpt=nowhere"], "Received: nowhere"),
         (["--data=nowhere=0.3"], "without =SHARE. Received: 'nowhere=0.3'"),
-        (["--task=segmentation"], "Expected fields of SegmentationProbeConfig"),
+        (["--task=segmentation"], "not for --task=segmentation"),
         (["--task=detection"], "detection"),
     ],
 )
