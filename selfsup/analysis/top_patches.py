@@ -178,7 +178,7 @@ def _layer_results(config, samples, layer, side, grid, found):
         scores["responds"] = top.values[-1] > 0
         networks_found[name] = scores
     first = next(iter(networks_found.values()))
-    chosen = evenly_spaced(first["color"], first["responds"], config.features)
+    chosen = across_scores(first["color"], first["responds"], config.features)
     if not len(chosen):
         raise ValueError(
             "No feature of a layer responds to as many photographs as are to be shown. "
@@ -202,7 +202,7 @@ def _layer_results(config, samples, layer, side, grid, found):
     }
 
 
-def evenly_spaced(scores, usable, count):
+def across_scores(scores, usable, count):
     """Chooses features that show the whole range of a score.
 
     Args:

@@ -101,13 +101,13 @@ def test_a_layer_that_does_not_respond_is_refused(workdirs, tmp_path, noise_batc
 def test_features_are_spread_over_the_range():
     scores = np.array([0.1, 0.9, 0.5, 0.3, 0.7, 0.5])
     usable = np.ones(6, bool)
-    assert top_patches.evenly_spaced(scores, usable, 6).tolist() == [1, 4, 2, 5, 3, 0]
-    assert top_patches.evenly_spaced(scores, usable, 2).tolist() == [1, 0]
-    assert top_patches.evenly_spaced(scores, usable, 1).tolist() == [1]
+    assert top_patches.across_scores(scores, usable, 6).tolist() == [1, 4, 2, 5, 3, 0]
+    assert top_patches.across_scores(scores, usable, 2).tolist() == [1, 0]
+    assert top_patches.across_scores(scores, usable, 1).tolist() == [1]
     usable[1] = False
-    assert top_patches.evenly_spaced(scores, usable, 3).tolist() == [4, 5, 0]
-    assert top_patches.evenly_spaced(scores, usable, 9).tolist() == [4, 2, 5, 3, 0]
-    assert top_patches.evenly_spaced(scores, ~np.ones(6, bool), 3).tolist() == []
+    assert top_patches.across_scores(scores, usable, 3).tolist() == [4, 5, 0]
+    assert top_patches.across_scores(scores, usable, 9).tolist() == [4, 2, 5, 3, 0]
+    assert top_patches.across_scores(scores, ~np.ones(6, bool), 3).tolist() == []
 
 
 @pytest.mark.parametrize(
