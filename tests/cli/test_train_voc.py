@@ -93,7 +93,7 @@ def test_a_settings_file_is_taken_and_flags_win(trained, tmp_path):
     "arguments, message",
     [
         (["--task=classification", "--points=3"], "Received: --points$"),
-        (["--task=classification", "--hidden=3", "--sbd_dir=x"], "--hidden, --sbd_dir$"),
+        (["--task=classification", "--hidden=3", "--sbd_dir=x"], "hidden, --sbd_dir$"),
         (["--task=detection"], "classification. Received: task='detection'"),
         (["--crops=fixed"], "Received: --crops"),
         (["--width=20"], "Received: width=20"),
