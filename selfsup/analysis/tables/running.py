@@ -118,13 +118,13 @@ def check_data(recipes, data, measures=()):
                 "There are no images to measure on. Expected --val_data, or val/ in "
                 f"--labeled_data. Received: {data.labeled_data}"
             )
-        if part.task == "single_label" and "top_5_accuracy" in measures:
-            if len(test.classes) <= 5:
-                raise ValueError(
-                    "The measure is the share of images whose class is among the best "
-                    "five. Expected more than five classes, or --scale mini. "
-                    f"Received: {', '.join(test.classes)}"
-                )
+        best_five = part.task == "single_label" and "top_5_accuracy" in measures
+        if best_five and len(test.classes) <= 5:
+            raise ValueError(
+                "The measure is the share of images whose class is among the best "
+                "five. Expected more than five classes, or --scale mini. "
+                f"Received: {', '.join(test.classes)}"
+            )
 
 
 def run_recipe(recipe, folder, data):

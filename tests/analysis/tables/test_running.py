@@ -158,7 +158,12 @@ def test_a_finished_run_of_other_data_is_refused(data, tmp_path):
     _finished(tmp_path, COLORS, data)
     assert run_recipe(COLORS, tmp_path, data) == [{"val_loss": 1}]
     other = TableData(data=("elsewhere",), voc_dir=data.voc_dir)
-    with pytest.raises(ValueError, match=r"data \(there .*, now \('elsewhere',\)\)"):
+    message = r"or another --workdir\. .*data \(there .*, now \('elsewhere',\)\)"
+    with pytest.raises(ValueError, match=message):
+        run_recipe(COLORS, tmp_path, other)
+    # And one that was begun: there is no --overwrite to advise.
+    (tmp_path / COLORS.name / "results.json").unlink()
+    with pytest.raises(ValueError, match=message):
         run_recipe(COLORS, tmp_path, other)
 
 
