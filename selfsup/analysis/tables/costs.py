@@ -3,18 +3,19 @@
 from typing import NamedTuple
 
 from selfsup import networks
+from selfsup.analysis.tables.running import TableData
 from selfsup.training import tasks
 
 # Photographs of ImageNet and Places together.
 _PHOTOGRAPHS = 3_700_000
 
-# Paths of data, which cost nothing: they may not be known yet.
-_SOMEWHERE = {
-    "colorization": {},
-    "single_label": {"data": "photographs"},
-    "segmentation": {"voc_dir": "VOC2012"},
-    "classification": {"voc_dir": "VOC2007"},
-}
+# Data that costs nothing: where it is may not be known yet.
+_SOMEWHERE = TableData(
+    data=("photographs",),
+    labeled_data="photographs",
+    voc_dir="VOC2012",
+    voc2007_dir="VOC2007",
+)
 
 
 class Cost(NamedTuple):
@@ -38,7 +39,7 @@ def cost(recipe, speeds):
         speeds: Dict from the name of a network to a pair: the images a second of a
             training step, and the side of its crops.
     """
-    config = recipe.config(_SOMEWHERE[recipe.task])
+    config = recipe.config(_SOMEWHERE.of(recipe.task))
     if tasks.get(recipe.task).pretraining:
         steps = config.num_steps(_PHOTOGRAPHS)
     else:
