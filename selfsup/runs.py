@@ -327,10 +327,9 @@ def check_images(workdir, names, resuming, former=None):
     write_json(path, now)
 
 
-def image_counts(workdir):
-    """Returns a dict from each part of a run's images to their number."""
-    parts = read_json(pathlib.Path(workdir) / "images.json") or {}
-    return {part: int(text.split()[0]) for part, text in parts.items()}
+def read_images(workdir):
+    """Returns a dict from each part of a run's images to their `fingerprint`."""
+    return read_json(pathlib.Path(workdir) / "images.json") or {}
 
 
 def fingerprint(names):

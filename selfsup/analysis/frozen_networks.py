@@ -14,6 +14,7 @@ from selfsup.training.initial_backbone import (
     initial_backbone,
     rebalanced,
 )
+from selfsup.weights import zoo
 
 # Names of the two in results.
 GIVEN, RANDOM = "given", "random"
@@ -147,7 +148,7 @@ def compared(ckpt, backbone, config, images):
 
 
 def crop_size_of(ckpt, backbone, given=None):
-    """Returns the side of the crops: of the training's `config.json`, if there is one.
+    """Returns the side of the crops: of the `config.json` beside it, if there is one.
 
     Args:
         ckpt: As in `open_network`.
@@ -239,7 +240,12 @@ def _shown(features):
 
 def _trained_crop_size(ckpt):
     path = pathlib.Path(ckpt)
-    folder = path if path.is_dir() else path.parent
+    if path.exists():
+        folder = path if path.is_dir() else path.parent
+    elif ckpt in zoo.names():
+        folder = zoo.entry(ckpt).folder
+    else:
+        return None
     return (runs.read_settings(folder / "config.json") or {}).get("crop_size")
 
 

@@ -19,6 +19,7 @@ a Markdown page, beside the paper's.
 """
 
 import dataclasses
+import os
 import pathlib
 import sys
 
@@ -83,6 +84,11 @@ def main(options, given):
     elif options.page is None:
         raise ValueError(
             "Nothing is to be done. Expected --table, --list or --page. Received: none"
+        )
+    elif not os.path.exists(path):
+        raise FileNotFoundError(
+            "There are no results to write into the page. Expected --results, or "
+            f"--table to measure some. Received: {path}"
         )
     if options.page:
         page.write(options.page, ledger.read(path))

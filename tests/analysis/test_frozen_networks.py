@@ -58,12 +58,16 @@ def test_layers_are_those_named_or_those_of_the_hypercolumn(workdir):
     assert FrozenConfig(layers="relu1,relu1").layer_names(given) == ("relu1",)
 
 
-def test_crops_and_folders_follow_the_workdir(workdir):
+def test_crops_and_folders_follow_the_workdir(workdir, monkeypatch):
     given = frozen_networks.open_network(str(workdir), FrozenConfig())
     size = frozen_networks.crop_size_of
     assert size(str(workdir), given) == size(str(workdir / "backbone.keras"), given)
     assert size(str(workdir), given) == 40
     assert size("imagenet", given) == 227
+    # Of the zoo's model, not of what lies in the current folder.
+    monkeypatch.chdir(workdir)
+    assert size("imagenet", given) == 227
+    assert size("sample", given) == 96
     assert size(str(workdir), given, 64) == 64
     with pytest.raises(ValueError, match="at least .* for alexnet. Received: .*=8"):
         size(str(workdir), given, 8)

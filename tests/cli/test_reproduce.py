@@ -28,8 +28,14 @@ def test_a_list_of_a_row(tmp_path):
 
 
 def test_a_page_needs_no_runs(tmp_path):
-    page = tmp_path / "page.md"
-    answer = _reproduce(tmp_path, f"--page={page}")
+    page, results = tmp_path / "page.md", tmp_path / "results.jsonl"
+    flags = f"--page={page}", f"--results={results}"
+    # Else a wrong path would write "not run" over all numbers.
+    answer = _reproduce(tmp_path, *flags)
+    assert answer.code and f"Received: {results}" in answer.text
+    assert not page.exists()
+    results.touch()
+    answer = _reproduce(tmp_path, *flags)
     assert answer.code == 0, answer.text
     row = (
         "| colorization, VGG-16 | 56.0 / not run / not run | 77.2 / not run / not run |"

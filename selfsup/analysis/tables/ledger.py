@@ -13,7 +13,7 @@ _TYPES = {"table": int, "scale": str, "row": str, "column": str, "seed": int}
 _TYPES |= {"value": int | float, "recipe": str, "images": list, "runs": list}
 
 # What the mean of several seeds must agree in.
-_SAME = ("recipe", "images")
+_SAME = ("recipe", "images", "tested_on")
 
 
 def read(path):
@@ -33,6 +33,8 @@ def read(path):
         return []
     results = []
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if not line.strip():
+            continue
         try:
             result = json.loads(line)
             # Whatever else a line may hold.
@@ -41,6 +43,8 @@ def read(path):
             for name, kind in _TYPES.items():
                 if not isinstance(result.get(name), kind):
                     raise ValueError(f"{name} is {result.get(name)!r}")
+            if not (result["runs"] and all(map(_is_run, result["runs"]))):
+                raise ValueError(f"runs is {result['runs']!r}")
         except ValueError as error:
             raise ValueError(
                 "A file of results is damaged. Expected one JSON object a line, with "
@@ -53,13 +57,14 @@ def read(path):
 
 
 def append(path, result):
-    """Adds a result, unless the file has it: whole or not at all.
+    """Adds a result, unless the newest of the file have it: whole or not at all.
 
     Args:
         path: Path of the file; missing folders are made.
         result: Dict with `table`, `scale`, `row`, `column`, `seed`, `value`,
-            `recipe`, the digest of its settings, `images`, the numbers of its images,
-            `runs`, what it took, and more, that JSON can hold.
+            `recipe`, the digest of its settings, `images`, what its runs learned from,
+            as in their `images.json`, `runs`, what it took, each with `name` and
+            `training_hours`, and more, that JSON can hold.
 
     Returns:
         Whether it was added.
@@ -68,9 +73,9 @@ def append(path, result):
         ValueError: As in `read`.
         OSError: If the file cannot be written.
     """
-    known = ("seed", *_CELL, *_SAME)
-    key = [result.get(name) for name in known]
-    if any([old.get(name) for name in known] == key for old in read(path)):
+    cell = tuple(result[name] for name in _CELL)
+    known = ("seed", "value", *_SAME)
+    if any(agree(result, old, known) for old in newest(read(path)).get(cell, [])):
         return False
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,16 +103,30 @@ def newest(results):
 
     Returns:
         Dict from `(table, scale, row, column)` to a list of results that differ in
-        their seeds alone.
+        their seeds alone: those that agree with the last one in settings and images,
+        the last of each seed.
     """
     cells = collections.defaultdict(list)
     for result in results:
         cells[tuple(result[name] for name in _CELL)].append(result)
     return {
-        cell: [
-            result
-            for result in found
-            if all(result.get(name) == found[-1].get(name) for name in _SAME)
-        ]
+        cell: list(
+            {
+                result["seed"]: result for result in found if agree(result, found[-1])
+            }.values()
+        )
         for cell, found in cells.items()
     }
+
+
+def agree(one, other, names=_SAME):
+    """Says whether two results have the same settings and images."""
+    return all(one.get(name) == other.get(name) for name in names)
+
+
+def _is_run(run):
+    return (
+        isinstance(run, dict)
+        and isinstance(run.get("name"), str)
+        and isinstance(run.get("training_hours"), int | float)
+    )

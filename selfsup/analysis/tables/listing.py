@@ -70,7 +70,7 @@ def find(results, number, scale, cell):
         found
         for (_, where, *_), found in results.items()
         if (where, found[-1]["recipe"]) == (scale, digest)
-        and (not own or found[-1]["images"] == own[-1]["images"])
+        and (not own or ledger.agree(found[-1], own[-1]))
     ]
     return max([own, *same], key=len)
 

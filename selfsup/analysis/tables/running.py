@@ -149,7 +149,11 @@ def run_recipe(recipe, folder, data):
     results = runs.read_json(workdir / "results.json")
     settings = runs.read_settings(workdir / "config.json")
     if settings:
-        _check_same(workdir, config, settings, {*recipe.settings, *given} - {"init"})
+        decided = {*recipe.settings, *given, "init"}
+        # The folder's name knows the weights, wherever they are by now.
+        _check_same(
+            workdir, config, settings, decided - {"init"} if results else decided
+        )
     if results is None:
         logging.info("%s: %s", workdir.name, json.dumps(recipe.settings))
         results = training.train(tasks.of_config(config)(config), workdir)
@@ -215,7 +219,7 @@ def run_cell(number, cell, scale, seed, folder, data, results_path, init=None):
         "measure": measure,
         "value": found[measure],
         "recipe": recipe.digest,
-        "images": [runs.image_counts(folder / run["name"]) for run in taken],
+        "images": [runs.read_images(folder / run["name"]) for run in taken],
         "tested_on": found["images"],
         "runs": taken,
         "versions": {

@@ -14,7 +14,7 @@ RESULT = {
     "seed": 0,
     "value": 0.5,
     "recipe": "abc",
-    "images": [{"training": 9}],
+    "images": [{"training": "9 images, 0a1b"}],
     "runs": [{"name": "masks-0", "training_hours": 0.5}],
 }
 
@@ -44,6 +44,8 @@ def test_a_result_is_there_once(tmp_path):
         "\xff",
         json.dumps({**RESULT, "row": []}),
         json.dumps({**RESULT, "value": None}),
+        json.dumps({**RESULT, "runs": []}),
+        json.dumps({**RESULT, "runs": [{"name": "masks-0"}]}),
     ],
 )
 def test_a_damaged_line_is_named(tmp_path, damaged):
@@ -58,6 +60,34 @@ def test_a_damaged_line_is_named(tmp_path, damaged):
     with pytest.raises(ValueError, match="line 2"):
         ledger.append(path, {**RESULT, "seed": 7})
     assert path.read_bytes() == content
+
+
+def test_what_is_measured_again_is_the_newest(tmp_path):
+    path = tmp_path / "results.jsonl"
+    other = {**RESULT, "recipe": "other", "value": 0.1}
+    seed = {**RESULT, "seed": 1}
+    mended = {**RESULT, "value": 0.75}
+
+    def values():
+        found = ledger.newest(ledger.read(path))
+        return [result["value"] for result in found[1, "mini", "random", "masks"]]
+
+    assert all(ledger.append(path, result) for result in (RESULT, seed, other))
+    assert values() == [0.1]
+    # Back to the former settings, and to the seeds that they have.
+    assert ledger.append(path, RESULT)
+    assert values() == [0.5, 0.5]
+    # Another value of the same takes its place.
+    assert ledger.append(path, mended)
+    assert values() == [0.75, 0.5]
+    assert not any(ledger.append(path, result) for result in (mended, seed))
+
+
+def test_empty_lines_and_repeated_ones_are_no_results(tmp_path):
+    path = tmp_path / "results.jsonl"
+    line = json.dumps(RESULT)
+    path.write_text(f"{line}\n\n{line}\n")
+    assert list(ledger.newest(ledger.read(path)).values()) == [[RESULT]]
 
 
 def test_a_lost_line_break_costs_no_result(tmp_path):
@@ -82,6 +112,9 @@ def test_seeds_of_the_newest_settings_are_taken_together():
 
 
 def test_other_images_are_not_taken_together():
-    results = [RESULT, {**RESULT, "seed": 1, "images": [{"training": 90}]}]
+    results = [
+        RESULT,
+        {**RESULT, "seed": 1, "images": [{"training": "9 images, 2c3d"}]},
+    ]
     found = ledger.newest(results)[1, "mini", "random", "masks"]
     assert found == results[1:]

@@ -127,7 +127,9 @@ def test_a_cell_is_run_once(data, tmp_path, monkeypatch):
     config = json.loads((tmp_path / names[1] / "config.json").read_text())
     assert result["value"] == found["mean_iou"]
     assert (config["seed"], config["init"]) == (3, str(tmp_path / names[0]))
-    assert result["images"][1] == {"training": 9, "held_out": 1}
+    images = json.loads((tmp_path / names[1] / "images.json").read_text())
+    assert result["images"][1] == images
+    assert images["training"].startswith("9 images, ")
     assert result["tested_on"] == 4
     assert all(run["training_hours"] >= 0 for run in result["runs"])
 
@@ -171,6 +173,16 @@ def test_a_finished_run_of_other_settings_is_refused(data, tmp_path):
     _finished(tmp_path, COLORS, data, batch_size=5)
     with pytest.raises(ValueError, match=r"batch_size \(there 5, now 4\)"):
         run_recipe(COLORS, tmp_path, data)
+
+
+def test_a_begun_run_of_other_weights_is_refused(data, tmp_path):
+    _finished(tmp_path, COLORS, data)
+    _finished(tmp_path, MASKS, data, init=str(tmp_path / "elsewhere"))
+    # Done, it is known by its name: it may lie in another folder since.
+    assert len(run_recipe(MASKS, tmp_path, data)) == 2
+    (tmp_path / MASKS.name / "results.json").unlink()
+    with pytest.raises(ValueError, match=r"or another --workdir\. .*init \(there"):
+        run_recipe(MASKS, tmp_path, data)
 
 
 def test_hours_are_those_of_the_steps(tmp_path):
