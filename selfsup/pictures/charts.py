@@ -311,6 +311,7 @@ def quadrants(panels, path, horizontal, vertical, columns):
     rows = -(-len(panels) // columns)
     figure = _figure(0.6 + 4.2 * columns, 0.4 + 3.4 * rows)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    near = 0.06 * np.ptp(np.concatenate([[0.0], *(x for x, *_ in panels.values())]))
     for axes, (title, (x, y, named)) in zip(grid.flat, panels.items(), strict=False):
         axes.scatter(x, y, s=14, alpha=0.35, linewidths=0)
         if len(x):
@@ -319,14 +320,16 @@ def quadrants(panels, path, horizontal, vertical, columns):
                 (axes.axhline, np.median(y)),
             ):
                 line(value, color="gray", linestyle="--", linewidth=0.8)
-        names = {}
-        for name, place in named.items():
-            names.setdefault(tuple(place), []).append(str(name))
-        # What lies at one place is named in one line.
-        for place, there in names.items():
+        label, before = None, None
+        for name, place in sorted(named.items(), key=lambda item: item[1][::-1]):
             axes.plot(*place, "o", color="C1", markersize=5)
-            text, shift = ", ".join(there), (4, 4)
-            axes.annotate(text, place, shift, textcoords="offset points", size="small")
+            # What lies side by side is named in one line.
+            if before and place[1] == before[1] and place[0] - before[0] < near:
+                label.set_text(f"{label.get_text()}, {name}")
+            else:
+                style = {"textcoords": "offset points", "size": "small"}
+                label = axes.annotate(str(name), place, (4, 4), **style)
+            before = place
         axes.set_title(title, size="medium")
         axes.margins(0.08)
     figure.supxlabel(horizontal, size="medium")

@@ -181,7 +181,7 @@ def test_panels_of_lines(tmp_path, monkeypatch):
 
 def test_quadrants_are_split_at_the_medians(tmp_path, monkeypatch):
     x, y = np.array([0.0, 0.5, 0.6]), np.array([1.0, 3.0, 2.0])
-    named = {7: (0.0, 1.0), 8: (0.5, 3.0), 9: (0.0, 1.0)}
+    named = {7: (0.0, 1.0), 8: (0.5, 3.0), 9: (0.0, 1.0), 5: (0.1, 1.0), 6: (0.02, 1.0)}
     panels = {"all": (x, y, named), "none": (x[:0], y[:0], {})}
     figure = _figure(
         monkeypatch,
@@ -191,5 +191,5 @@ def test_quadrants_are_split_at_the_medians(tmp_path, monkeypatch):
     full, empty = figure.axes
     vertical, horizontal, *_ = full.get_lines()
     assert (vertical.get_xdata()[0], horizontal.get_ydata()[0]) == (0.5, 2.0)
-    assert [text.get_text() for text in full.texts] == ["7, 9", "8"]
+    assert [text.get_text() for text in full.texts] == ["7, 9, 6", "5", "8"]
     assert not empty.get_lines()
