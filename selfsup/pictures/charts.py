@@ -311,7 +311,7 @@ def quadrants(panels, path, horizontal, vertical, columns):
     rows = -(-len(panels) // columns)
     figure = _figure(0.6 + 4.2 * columns, 0.4 + 3.4 * rows)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    near = 0.06 * np.ptp(np.concatenate([[0.0], *(x for x, *_ in panels.values())]))
+    near = 0.12 * np.ptp(np.concatenate([[0.0], *(x for x, *_ in panels.values())]))
     for axes, (title, (x, y, named)) in zip(grid.flat, panels.items(), strict=False):
         axes.scatter(x, y, s=14, alpha=0.35, linewidths=0)
         if len(x):
